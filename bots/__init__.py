@@ -1,0 +1,62 @@
+"""One module per channel kind; the file's name is the kind, and nothing else registers it.
+
+How far a kind is, as its reviewer's list says:
+works     text both ways, verified requests, the contract of `tests/bots/contract.py` passes
+solid     attachments, edits, delivery reports, limits with links to the platform's pages,
+          a refused key stops the channel
+complete  every ability that the platform has, markup there and back, a load fixture
+
+site: solid
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+import re
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from hub.channel import ChannelKind
+from hub.errors import ConfigError
+from hub.keys import Keys
+from hub.model import Channel, ChannelId
+
+
+def kinds() -> list[str]:
+    """Every kind there is, without importing any."""
+    return sorted(each.name for each in pkgutil.iter_modules(__path__) if not each.ispkg)
+
+
+def load(kind: str) -> type[ChannelKind[Any]]:
+    """The class of that kind; its module is imported now, because some cost seconds."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", kind) or kind not in kinds():
+        raise ConfigError(
+            f"there is no channel kind of that name; known: {', '.join(kinds())}", field="kind"
+        )
+    module = import_module(f"{__name__}.{kind}")
+    for each in vars(module).values():
+        if (
+            isinstance(each, type)
+            and issubclass(each, ChannelKind)
+            and getattr(each, "kind", None) == kind
+        ):
+            return each
+    raise ConfigError(f"bots/{kind}.py defines no channel of that kind", field="kind")
+
+
+def build(document: Channel, keys: Keys) -> ChannelKind[Any]:
+    """The live channel of a document, not yet opened; ConfigError names a setting that is wrong.
+
+    A kind that has to sign takes `keys` beside its id and settings.
+    """
+    kind = load(document.kind)
+    try:
+        settings = msgspec.convert(document.settings, kind.settings_type)
+    except msgspec.ValidationError as error:
+        # msgspec's words name the path and the type that was wanted, never the value.
+        raise ConfigError(f"channel {document.id}: {error}", field="settings") from None
+    more = {"keys": keys} if "keys" in inspect.signature(kind.__init__).parameters else {}
+    return kind(ChannelId(document.id), settings, **more)

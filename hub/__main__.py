@@ -1,0 +1,328 @@
+"""The command `hub`, and the one place that sees every package: settings in, process out."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import getpass
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hub import channels, config, observe
+from hub.errors import ConfigError, ConflictError, HubError, UnavailableError
+from hub.hub import Hub, assemble, opened
+from hub.model import Channel, ChannelId, Operator, OperatorId, ProjectId, Role, now
+
+if TYPE_CHECKING:
+    from hub.channel import ChannelKind
+    from hub.config import Settings
+    from hub.keys import Keys
+    from hub.store.engine import Engine
+
+log = logging.getLogger("hub")
+
+DEMO_PROJECT = ProjectId("demo")
+DEMO_LOGIN = "demo"
+BAD_SETTINGS = 2
+"""What the shell gets when the settings cannot be used, as for a wrong option."""
+
+
+def builder(keys: Keys) -> channels.Build:
+    """Makes a live channel of its document; a kind's module is imported when first needed."""
+
+    def build(document: Channel) -> ChannelKind[Any]:
+        import bots
+
+        kind = bots.load(document.kind)
+        try:
+            settings = msgspec.convert(document.settings, kind.settings_type)
+        except msgspec.ValidationError as error:
+            raise ConfigError(
+                f"channel {document.id}: {error}", field=f"channels.{document.id}"
+            ) from None
+        return kind(ChannelId(document.id), settings, keys)
+
+    return build
+
+
+async def serve(
+    settings: Settings,
+    *,
+    engine: Engine | None = None,
+    ready: Callable[[Hub, str], contextlib.AbstractAsyncContextManager[None]] | None = None,
+) -> None:
+    """Serves until SIGTERM or SIGINT, then drains.
+
+    `ready` is entered with the hub and its address once it serves and left before it stops.
+    """
+    from aiohttp import web
+    from web.app import build
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    hub = assemble(settings, builder, now=now, engine=engine)
+    async with opened(hub), contextlib.AsyncExitStack() as stack:
+        await channels.adopt(hub.engine, settings, now())
+        await stack.enter_async_context(hub.working())
+        runner = web.AppRunner(build(hub), access_log=None, shutdown_timeout=5)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        url = await _listen(runner, settings.server.host, settings.server.port)
+        log.info("serving", extra={"url": url})
+        if ready is not None:
+            await stack.enter_async_context(ready(hub, url))
+        await stop.wait()
+        log.info("stopping")
+
+
+async def _listen(runner: Any, host: str, port: int) -> str:
+    from aiohttp import web
+
+    site = web.TCPSite(runner, host, port)
+    try:
+        await site.start()
+    except OSError as error:
+        raise ConfigError(
+            f"server.port: {host}:{port} cannot be used: {error.strerror}", field="server.port"
+        ) from None
+    address = runner.addresses[-1]
+    shown = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else host  # noqa: S104
+    return f"http://{shown}:{address[1]}"
+
+
+def demo_settings(settings: Settings) -> Settings:
+    """The same process with a store, files and a key of its own: real data is never touched."""
+    folder = settings.data.dir / "demo"
+    replace = msgspec.structs.replace
+    return replace(
+        settings,
+        database=config.Database(),
+        data=replace(settings.data, dir=folder),
+        security=replace(settings.security, key_file=folder / "hub.key"),
+        projects={
+            DEMO_PROJECT: config.ProjectCode(name="Тёплый дом", lang="ru", zone="Europe/Moscow")
+        },
+        channels={},
+    )
+
+
+async def _demo(settings: Settings) -> None:
+    from aiohttp import web
+    from web.demo import build
+
+    settings = demo_settings(settings)
+
+    @contextlib.asynccontextmanager
+    async def ready(hub: Hub, url: str) -> AsyncIterator[None]:
+        runner = web.AppRunner(build(url, "demo-site"), access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        try:
+            port = settings.server.port and settings.server.port + 1
+            site = await _listen(runner, settings.server.host, port)
+            document = Channel(
+                id="demo-site",
+                project=DEMO_PROJECT,
+                kind="site",
+                name="Сайт",
+                settings={"origins": [site, site.replace("localhost", "127.0.0.1")]},
+                created_at=now(),
+            )
+            await channels.put(hub.engine, document)
+            await hub.channels.refresh()
+            code = await _demo_code(hub)
+            print(_demo_words(url, site, code), flush=True)
+            yield
+        finally:
+            await runner.cleanup()
+
+    await serve(settings, ready=ready)
+
+
+async def _demo_code(hub: Hub) -> str:
+    """A fresh one-time code for the demo's operator, empty once a password was chosen."""
+    operator = await hub.accounts.by_login(DEMO_LOGIN)
+    if operator is None:
+        operator = await hub.accounts.add_operator(DEMO_LOGIN, "Ольга")
+        await hub.accounts.join(OperatorId(operator.id), DEMO_PROJECT, Role.ADMIN)
+    if operator.password_hash:
+        return ""
+    return await hub.accounts.one_time_code(OperatorId(operator.id))
+
+
+def _demo_words(url: str, site: str, code: str) -> str:
+    secret = (
+        f"one-time code  {code}   (works once; then choose a password)"
+        if code
+        else "password       the one you chose"
+    )
+    return "\n".join(
+        (
+            "",
+            "  Otklik demo: everything stays on this machine, Ctrl+C stops it.",
+            "",
+            f"  Demo site      {site}/",
+            f"  Inbox          {url}/inbox",
+            f"  Sign in as     {DEMO_LOGIN}",
+            f"  {secret}",
+            "",
+        )
+    )
+
+
+async def _user_add(settings: Settings, args: argparse.Namespace) -> None:
+    hub = assemble(settings, builder, now=now, serving=False)
+    async with opened(hub):
+        await channels.adopt(hub.engine, settings, now())
+        await hub.channels.refresh()
+        project = ProjectId(args.project or next(iter(settings.projects), ""))
+        hub.channels.project(project)
+        operator = await hub.accounts.add_operator(args.login, args.name or args.login)
+        await hub.accounts.join(OperatorId(operator.id), project, Role(args.role))
+        code = await hub.accounts.one_time_code(OperatorId(operator.id))
+        print(f"{operator.login} may now sign in with the one-time code {code} (24 hours).")
+
+
+async def _user_passwd(settings: Settings, args: argparse.Namespace) -> None:
+    hub = assemble(settings, builder, now=now, serving=False)
+    async with opened(hub):
+        operator = await _operator(hub, args.login)
+        if args.code:
+            code = await hub.accounts.one_time_code(OperatorId(operator.id))
+            print(f"{operator.login} may sign in with the one-time code {code} (24 hours).")
+            return
+        if sys.stdin.isatty():
+            password = await asyncio.to_thread(getpass.getpass, "New password: ")
+        else:
+            password = sys.stdin.readline().rstrip("\n")
+        await hub.accounts.set_password(OperatorId(operator.id), password)
+        print(f"The password of {operator.login} is changed; open sessions are ended.")
+
+
+async def _operator(hub: Hub, login: str) -> Operator:
+    operator = await hub.accounts.by_login(login)
+    if operator is None:
+        raise ConfigError(f"there is no operator {login!r}")
+    return operator
+
+
+async def _check(settings: Settings, where: Path | None) -> bool:
+    """Says in plain words what works; True if everything does."""
+    good = True
+
+    def say(works: bool, what: str) -> None:
+        nonlocal good
+        good = good and works
+        print(("  ok    " if works else "  FAIL  ") + what)
+
+    say(
+        True,
+        f"settings: {where or config.FILE_NAME}",
+    )
+    kind = "MongoDB" if settings.database.url else f"the embedded file {settings.data.store}"
+    hub = None
+    try:
+        hub = assemble(settings, builder, now=now, serving=False)
+        say(True, f"key file: {settings.security.key_file}")
+        async with opened(hub):
+            say(True, f"store: {kind} answers and is of this program's version")
+            await channels.adopt(hub.engine, settings, now())
+            await hub.channels.refresh()
+            for id in settings.channels:
+                try:
+                    hub.channels.get(id)
+                    say(True, f"channel {id}: its settings can be used")
+                except HubError:
+                    say(False, f"channel {id}: its settings cannot be used, see the log above")
+    except HubError as error:
+        say(False, str(error) if hub is None else f"store: {kind}: {error}")
+    folder = settings.data.files
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        say(os.access(folder, os.W_OK), f"files: {folder} can be written")
+    except OSError as error:
+        say(False, f"files: {folder}: {error.strerror}")
+    from web.pages import built
+
+    say(built(), "front end: built")
+    return good
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="hub",
+        description="Otklik: one inbox for every messenger and the site's chat.",
+        epilog="Settings are read from config.toml of the current folder; every key has its "
+        "default and one comment there. Secrets may be written env:NAME or file:PATH.",
+    )
+    top.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings other than ./config.toml"
+    )
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    verbs.add_parser("run", help="serve the inbox, the widget and the channels")
+    verbs.add_parser(
+        "demo",
+        help="serve a demo project and a demo site, in a folder of their own",
+        description="Serves a demo project and a small company site with the chat on it. Its data "
+        "lies in the folder demo of [data] dir; your real data is neither read nor changed.",
+    )
+    verbs.add_parser("check", help="say in plain words whether settings and connections work")
+    user = verbs.add_parser("user", help="add operators, change passwords")
+    users = user.add_subparsers(dest="user_verb", required=True, metavar="COMMAND")
+    add = users.add_parser("add", help="add an operator and print a one-time code to sign in with")
+    add.add_argument("login")
+    add.add_argument("--name", help="as colleagues and visitors see it; default: the login")
+    add.add_argument("--project", help="default: the first of config.toml")
+    add.add_argument("--role", choices=[each.value for each in Role], default=Role.OPERATOR.value)
+    passwd = users.add_parser(
+        "passwd",
+        help="set a password (asked for, or read from standard input) and end open sessions",
+    )
+    passwd.add_argument("login")
+    passwd.add_argument("--code", action="store_true", help="print a one-time code instead")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    try:
+        settings = config.load(args.config)
+        observe.configure(settings.log.level, settings.log.format)
+        match args.verb:
+            case "run":
+                asyncio.run(serve(settings))
+            case "demo":
+                asyncio.run(_demo(settings))
+            case "check":
+                return 0 if asyncio.run(_check(settings, args.config)) else 1
+            case _ if args.user_verb == "add":
+                asyncio.run(_user_add(settings, args))
+            case _:
+                asyncio.run(_user_passwd(settings, args))
+    except ConfigError as error:
+        print(f"hub: {error}", file=sys.stderr)
+        return BAD_SETTINGS
+    except ConflictError as error:
+        print(f"hub: {error.code}", file=sys.stderr)
+        return 1
+    except UnavailableError as error:
+        print(f"hub: the store cannot be reached: {error}", file=sys.stderr)
+        return 1
+    except HubError as error:
+        field = f"{error.field}: " if error.field else ""
+        print(f"hub: {field}{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

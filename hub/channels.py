@@ -1,0 +1,175 @@
+"""The channels and projects in use, as every message needs them, read again when they change.
+
+Documents in the store are the truth; this is a copy at most `FRESH` old, so that a message
+costs no read of settings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+import msgspec
+from msgspec.structs import replace
+
+from hub.bus import Bus
+from hub.channel import ChannelKind
+from hub.config import Settings
+from hub.errors import HubError, NotFoundError
+from hub.model import Channel, ChannelId, Project, ProjectId
+from hub.schedule import always, daily
+from hub.store.engine import Engine, Insert, TakenError
+from hub.store.schema import CHANNELS_ALL, PROJECTS_BY_NAME
+
+FRESH = timedelta(seconds=5)
+WAKE = "channels"
+
+Build = Callable[[Channel], ChannelKind[msgspec.Struct]]
+
+log = logging.getLogger(__name__)
+
+
+class Channels:
+    """Live adapters by id; `build` makes one of a document and may refuse its settings."""
+
+    def __init__(self, engine: Engine, bus: Bus, build: Build) -> None:
+        self._engine = engine
+        self._bus = bus
+        self._build = build
+        self._documents: dict[str, Channel] = {}
+        self._live: dict[str, ChannelKind[msgspec.Struct]] = {}
+        self._projects: dict[str, Project] = {}
+
+    def get(self, id: str) -> ChannelKind[msgspec.Struct]:
+        """The live adapter; NotFoundError when there is none or it is switched off."""
+        try:
+            return self._live[id]
+        except KeyError:
+            raise NotFoundError from None
+
+    def document(self, id: str) -> Channel:
+        try:
+            return self._documents[id]
+        except KeyError:
+            raise NotFoundError from None
+
+    def project(self, id: str) -> Project:
+        try:
+            return self._projects[id]
+        except KeyError:
+            raise NotFoundError from None
+
+    def of(self, project: ProjectId) -> list[Channel]:
+        return [each for each in self._documents.values() if each.project == project]
+
+    async def refresh(self) -> None:
+        """Takes over what changed in the store; a channel that cannot be opened is left out."""
+        projects: dict[str, Project] = {}
+        after = None
+        while True:
+            page = await self._engine.find(PROJECTS_BY_NAME, after=after, limit=500)
+            projects |= {each.id: each for each in page.items}
+            if (after := page.next) is None:
+                break
+        documents: dict[str, Channel] = {}
+        while True:
+            found = await self._engine.find(CHANNELS_ALL, after=after, limit=500)
+            documents |= {each.id: each for each in found.items}
+            if (after := found.next) is None:
+                break
+        before, self._documents, self._projects = self._documents, documents, projects
+        for id, document in documents.items():
+            if before.get(id) != document:
+                await self._end(id)
+                if document.enabled:
+                    await self._start(document)
+        for id in before.keys() - documents.keys():
+            await self._end(id)
+
+    async def _start(self, document: Channel) -> None:
+        try:
+            channel = self._build(document)
+            await channel.open()
+        except HubError as error:
+            log.error("channel.refused", extra={"channel": document.id, "reason": str(error)})
+            return
+        self._live[ChannelId(document.id)] = channel
+
+    async def _end(self, id: str) -> None:
+        channel = self._live.pop(id, None)
+        if channel is not None:
+            await channel.close()
+
+    async def run(self) -> None:
+        """Keeps the copy fresh until cancelled, then closes every channel."""
+        try:
+            while True:
+                try:
+                    await self.refresh()
+                except HubError as error:
+                    log.warning("channels.stale", extra={"reason": str(error)})
+                await self._bus.sleep(WAKE, FRESH)
+        except asyncio.CancelledError:
+            for id in list(self._live):
+                await self._end(id)
+            raise
+
+
+async def put(engine: Engine, document: Channel) -> None:
+    """Keeps the channel as given, whatever it was before."""
+    try:
+        await engine.write(Insert(document))
+    except TakenError:
+        await engine.change(
+            Channel,
+            document.id,
+            lambda had: replace(document, rev=had.rev, created_at=had.created_at),
+        )
+
+
+async def adopt(engine: Engine, settings: Settings, now: datetime) -> None:
+    """Takes projects and channels over from the settings, where they are kept as code.
+
+    A channel that was there as code and is no more is switched off, its dialogs stay.
+    """
+    for id, project in settings.projects.items():
+        hours = project.hours
+        schedule = daily(project.zone, *hours) if hours else always(project.zone)
+        wanted = Project(
+            id=id, name=project.name, lang=project.lang, schedule=schedule, created_at=now
+        )
+        try:
+            await engine.write(Insert(wanted))
+        except TakenError:
+            await engine.change(Project, id, partial(_as_code, wanted))
+    for id, channel in settings.channels.items():
+        await put(
+            engine,
+            Channel(
+                id=id,
+                project=ProjectId(channel.project),
+                kind=channel.kind,
+                name=channel.name,
+                settings=channel.settings,
+                as_code=True,
+                created_at=now,
+            ),
+        )
+    after = None
+    while True:
+        page = await engine.find(
+            CHANNELS_ALL, after=after, where=lambda each: each.as_code and each.enabled
+        )
+        for gone in page.items:
+            if gone.id not in settings.channels:
+                await engine.change(Channel, gone.id, lambda had: replace(had, enabled=False))
+        if (after := page.next) is None:
+            return
+
+
+def _as_code(wanted: Project, had: Project) -> Project | None:
+    after = replace(had, name=wanted.name, lang=wanted.lang, schedule=wanted.schedule)
+    return after if after != had else None

@@ -1,0 +1,322 @@
+"""The way out: one lane per dialog, claimed by lease, an honest state for every message.
+
+Before a request leaves, the entry becomes `sending` with an attempt token. A lease found
+expired in `sending` becomes `unknown` and is sent again only while the platform's own
+idempotency holds. Later messages pass a failed or unknown one; throttled, transient and
+credentials hold the lane.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from msgspec.structs import replace
+
+from hub import marks, observe
+from hub.bus import Bus
+from hub.channel import Draft, Receipt
+from hub.channels import Channels
+from hub.dialogs import entry_id
+from hub.errors import (
+    CredentialsError,
+    DeliveryError,
+    NotFoundError,
+    RejectedError,
+    ThrottledError,
+    TransientError,
+    UnavailableError,
+    UnreachableError,
+)
+from hub.model import Dialog, DialogId, Entry, EntryId, Identity, OutState, Verb
+from hub.store.engine import Engine, Range
+from hub.store.schema import LANES, LOG_PENDING
+
+log = logging.getLogger(__name__)
+
+WAKE = "delivery"
+LEASE = timedelta(seconds=60)
+SEND_TIMEOUT = timedelta(seconds=25)
+IDLE = timedelta(seconds=1)
+LANES_AT_ONCE = 20
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What becomes of a message that did not go out."""
+
+    holds: bool
+    counted: bool
+    wait: timedelta
+
+
+POLICIES: dict[type[DeliveryError], Policy] = {
+    ThrottledError: Policy(holds=True, counted=False, wait=timedelta(seconds=5)),
+    TransientError: Policy(holds=True, counted=True, wait=timedelta(seconds=10)),
+    CredentialsError: Policy(holds=True, counted=False, wait=timedelta(minutes=1)),
+    RejectedError: Policy(holds=False, counted=True, wait=timedelta(0)),
+    UnreachableError: Policy(holds=False, counted=True, wait=timedelta(0)),
+}
+TRIES_MAX = 6
+WAIT_MAX = timedelta(minutes=30)
+
+
+class _LostError(Exception):
+    """The lane is somebody else's now."""
+
+
+class Delivery:
+    def __init__(
+        self, engine: Engine, bus: Bus, channels: Channels, now: Callable[[], datetime]
+    ) -> None:
+        self._engine = engine
+        self._bus = bus
+        self._channels = channels
+        self._now = now
+
+    async def recover(self) -> int:
+        """Frees every lane at once; only for the one process that serves an embedded store.
+
+        Whoever held a lease there is dead, so nothing has to wait for it to run out.
+        """
+        freed, after = 0, None
+        while True:
+            page = await self._engine.find(LANES, after=after, limit=200)
+            for row in page.items:
+                if row.lane_by:
+                    await self._engine.change(Dialog, row.id, self._abandoned)
+                    freed += 1
+            if (after := page.next) is None:
+                return freed
+
+    def _abandoned(self, row: Dialog) -> Dialog:
+        return replace(row, lane_by="", lane_at=self._now())
+
+    async def run(self) -> None:
+        """Delivers what is due until cancelled; what is on its way is finished first."""
+        busy: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                try:
+                    for id in await self.due(LANES_AT_ONCE + len(busy)):
+                        if id not in busy and len(busy) < LANES_AT_ONCE:
+                            busy[id] = task = asyncio.create_task(self._guarded(id))
+                            task.add_done_callback(partial(self._freed, busy, id))
+                except UnavailableError as error:
+                    log.warning("delivery.waits", extra={"reason": str(error)})
+                await self._bus.sleep(WAKE, IDLE)
+        finally:
+            if busy:
+                await asyncio.wait(list(busy.values()), timeout=SEND_TIMEOUT.total_seconds())
+
+    def _freed(self, busy: dict[str, asyncio.Task[None]], id: str, _: asyncio.Task[None]) -> None:
+        busy.pop(id, None)
+
+    async def _guarded(self, id: DialogId) -> None:
+        try:
+            await self.deliver(id)
+        except UnavailableError as error:
+            log.warning("delivery.waits", extra={"dialog": id, "reason": str(error)})
+        except Exception:
+            log.exception("delivery.failed", extra={"dialog": id})
+
+    async def due(self, limit: int) -> list[DialogId]:
+        """Dialogs whose lane may be claimed now, the longest due first."""
+        page = await self._engine.find(
+            LANES, range=Range("lane_at", at_most=self._now()), limit=limit
+        )
+        return [DialogId(row.id) for row in page.items]
+
+    async def deliver(self, id: DialogId) -> None:
+        """Sends what waits in this dialog's lane, in order; nothing if the lane is held."""
+        token = secrets.token_hex(8)
+        try:
+            row = await self._claim(id, token)
+            again = row.lane_at
+            while True:
+                seen, again = await self._empty(row, token)
+                row = await self._release(row, token, seen, again)
+                if row.lane_by != token:
+                    return
+        except _LostError:
+            return
+
+    async def _claim(self, id: DialogId, token: str) -> Dialog:
+        now = self._now()
+
+        def claimed(row: Dialog) -> Dialog:
+            if row.lane_at is None or row.lane_at > now:
+                raise _LostError
+            return replace(row, lane_at=now + LEASE, lane_by=token)
+
+        return await self._engine.change(Dialog, id, claimed)
+
+    async def _renew(self, row: Dialog, token: str) -> None:
+        until = self._now() + LEASE
+
+        def renewed(current: Dialog) -> Dialog:
+            if current.lane_by != token:
+                raise _LostError
+            return replace(current, lane_at=until)
+
+        await self._engine.change(Dialog, row.id, renewed)
+
+    async def _release(self, row: Dialog, token: str, seen: int, again: datetime | None) -> Dialog:
+        """Gives the lane back, or keeps it when more came while it was being emptied."""
+
+        def released(current: Dialog) -> Dialog:
+            if current.lane_by != token:
+                raise _LostError
+            if again is None and current.out_seq > seen:
+                return replace(current, lane_at=self._now() + LEASE)
+            return replace(current, lane_at=again, lane_by="")
+
+        return await self._engine.change(Dialog, row.id, released)
+
+    async def _empty(self, row: Dialog, token: str) -> tuple[int, datetime | None]:
+        """Works the lane off; the highest `seq` seen, and when to come again if it is held."""
+        claimed_at, seen = self._now(), 0
+        while True:
+            page = await self._engine.find(
+                LOG_PENDING, {"dialog": row.id, "pending": True}, limit=50
+            )
+            if not page.items:
+                return max(seen, row.out_seq), None
+            for entry in page.items:
+                if self._now() - claimed_at > LEASE / 2:
+                    await self._renew(row, token)
+                    claimed_at = self._now()
+                seen = max(seen, entry.seq)
+                if entry.verb is Verb.RETRIED:
+                    await self._requeue(entry)
+                    break
+                again = await self._send(row, entry)
+                if again is not None:
+                    return seen, again
+
+    async def _requeue(self, order: Entry) -> None:
+        """Carries out an operator's "retry": the failed entry waits again, the order is done."""
+        target = EntryId(order.data.get("entry", ""))
+
+        def queued(entry: Entry) -> Entry | None:
+            if entry.state not in (OutState.FAILED, OutState.UNKNOWN):
+                return None
+            return replace(
+                entry,
+                state=OutState.QUEUED,
+                pending=True,
+                failure="",
+                tries=0,
+                changed_at=self._now(),
+            )
+
+        known = await self._engine.get(Entry, target)
+        if known is not None:
+            await marks.change(self._engine, self._bus, known, queued)
+        await self._engine.change(Entry, order.id, lambda entry: replace(entry, pending=False))
+
+    async def _send(self, row: Dialog, entry: Entry) -> datetime | None:
+        """One attempt; None when the lane may go on, else when to come again."""
+        now = self._now()
+        try:
+            channel = self._channels.get(row.channel)
+        except NotFoundError:
+            return now + POLICIES[CredentialsError].wait
+        if entry.state is OutState.SENDING:
+            sent_at = entry.attempt_at or entry.stored_at
+            if now - sent_at >= channel.capabilities.idempotent_for:
+                await self._settle(row, entry, OutState.UNKNOWN, "interrupted")
+                return None
+        identity = await self._engine.get(Identity, row.identity)
+        if identity is None:
+            await self._settle(row, entry, OutState.FAILED, "unreachable")
+            return None
+        attempt = secrets.token_hex(8)
+        entry = await self._engine.change(
+            Entry,
+            entry.id,
+            lambda current: replace(
+                current,
+                state=OutState.SENDING,
+                attempt=attempt,
+                attempt_at=now,
+                changed_at=now,
+            ),
+        )
+        draft = Draft(
+            key=entry.id,
+            text=entry.text,
+            attachments=entry.attachments,
+            reply_to=entry.reply_to,
+        )
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT.total_seconds()):
+                receipt = await channel.send(identity, draft)
+        except DeliveryError as error:
+            return await self._refused(row, entry, error)
+        except TimeoutError:
+            return await self._refused(row, entry, TransientError("timeout", maybe_sent=True))
+        except Exception:
+            log.exception("delivery.broken", extra={"entry": entry.id, "channel": row.channel})
+            return await self._refused(row, entry, TransientError("internal", maybe_sent=True))
+        await self._sent(row, entry, receipt)
+        return None
+
+    async def _sent(self, row: Dialog, entry: Entry, receipt: Receipt) -> None:
+        external = entry_id(row.channel, receipt.external_id)
+        entry = await self._engine.change(
+            Entry, entry.id, lambda current: replace(current, external_id=external)
+        )
+        entry = await self._settle(row, entry, OutState.SENT, "")
+        await marks.settle(self._engine, self._bus, entry, self._now())
+
+    async def _refused(self, row: Dialog, entry: Entry, error: DeliveryError) -> datetime | None:
+        policy, channel = POLICIES[type(error)], self._channels.get(row.channel)
+        if isinstance(error, UnreachableError):
+            await self._engine.change(
+                Identity, row.identity, lambda identity: replace(identity, reachable=False)
+            )
+        if not policy.holds:
+            await self._settle(row, entry, OutState.FAILED, error.code)
+            return None
+        doubtful = isinstance(error, TransientError) and error.maybe_sent
+        if doubtful and not channel.capabilities.idempotent_for:
+            await self._settle(row, entry, OutState.UNKNOWN, error.code)
+            return None
+        tries = entry.tries + (1 if policy.counted else 0)
+        if tries >= TRIES_MAX:
+            await self._settle(row, entry, OutState.FAILED, error.code)
+            return None
+        await marks.change(
+            self._engine,
+            self._bus,
+            entry,
+            lambda current: replace(
+                current,
+                state=OutState.QUEUED,
+                tries=tries,
+                failure=error.code,
+                changed_at=self._now(),
+            ),
+        )
+        wait = error.retry_after if isinstance(error, ThrottledError) else policy.wait
+        return self._now() + min(wait * (1 << max(tries - 1, 0)), WAIT_MAX)
+
+    async def _settle(self, row: Dialog, entry: Entry, state: OutState, failure: str) -> Entry:
+        """Ends the attempt in that state, unless the platform has told more meanwhile."""
+
+        def settled(current: Entry) -> Entry:
+            if current.attempt != entry.attempt or not current.pending:
+                return replace(current, pending=False)
+            return replace(
+                current, state=state, failure=failure, pending=False, changed_at=self._now()
+            )
+
+        after = await marks.change(self._engine, self._bus, entry, settled)
+        observe.DELIVERIES_FINISHED.labels(kind=row.kind, state=state.value).inc()
+        return after

@@ -1,0 +1,197 @@
+"""The log of a dialog and its row: append, fold forward, open the next episode.
+
+One read and two writes for an entry. The entry's `_id` refuses a repeat of any age, its
+`seq` under unique (dialog, seq) refuses a second winner, and a row found behind its log is
+folded forward by whoever meets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from hub.errors import ConflictError, UnavailableError
+from hub.fold import fold
+from hub.model import HUB, Dialog, DialogId, Entry, EntryId, EntryKind, IdentityId, ProjectId, Verb
+from hub.store.engine import Engine, Insert, MovedError, Range, Replace, TakenError
+from hub.store.schema import EPISODES, LOG
+
+TRIES = 100
+REPAIR_BATCH = 200
+
+
+@dataclass(frozen=True)
+class Appended:
+    """How an entry came to stand in the log; not `fresh` if it stood there before."""
+
+    entry: Entry
+    row: Dialog
+    fresh: bool
+
+
+Maker = Callable[[Dialog], Entry]
+
+
+class SealedError(Exception):
+    """The episode takes no more entries; its successor does."""
+
+
+def draft(
+    row: Dialog,
+    id: str,
+    kind: EntryKind,
+    at: datetime,
+    now: datetime,
+) -> Entry:
+    """An entry that would be the next of this row; the caller replaces what else it says."""
+    return Entry(
+        id=id,
+        project=row.project,
+        dialog=DialogId(row.id),
+        seq=row.seq + 1,
+        kind=kind,
+        author=HUB,
+        at=at,
+        stored_at=now,
+        changed_at=now,
+    )
+
+
+async def latest(engine: Engine, project: ProjectId, identity: IdentityId) -> Dialog | None:
+    """The newest episode of the identity; one read."""
+    page = await engine.find(
+        EPISODES, {"project": project, "identity": identity}, descending=True, limit=1
+    )
+    return page.items[0] if page.items else None
+
+
+async def append(engine: Engine, row: Dialog, make: Maker, *, reread: bool = False) -> Appended:
+    """Appends what `make` draws for the row as it truly stands.
+
+    `make` may run several times and may raise to refuse; it sees only rows that are level
+    with their log, or its entry is refused by the store. Raises SealedError when the
+    episode was sealed meanwhile.
+    """
+    current: Dialog = row
+    if reread:
+        current = await level(engine, DialogId(row.id))
+    for _ in range(TRIES):
+        if current.sealed:
+            raise SealedError
+        entry = make(current)
+        after = fold(current, entry)
+        try:
+            await engine.write(Insert(entry), Replace(after))
+        except TakenError as taken:
+            if taken.index == "_id":
+                return await _repeated(engine, entry)
+            current = await level(engine, DialogId(row.id))
+        except MovedError:
+            # Another write reached the row between our read and our write. Where the entry
+            # is already in (mongo), its place in the log is ours and the row only has to be
+            # brought level; where nothing was written (sqlite) we start again.
+            if await engine.get(Entry, entry.id) is not None:
+                current = await level(engine, DialogId(row.id))
+                return Appended(entry, current, fresh=True)
+            current = await level(engine, DialogId(row.id))
+        else:
+            return Appended(entry, replace(after, rev=current.rev + 1), fresh=True)
+    raise UnavailableError(f"{row.id} is too busy")
+
+
+async def _repeated(engine: Engine, entry: Entry) -> Appended:
+    known = await engine.get(Entry, entry.id)
+    if known is None:
+        raise UnavailableError(f"{entry.id} is refused and cannot be found")
+    return Appended(known, await level(engine, known.dialog), fresh=False)
+
+
+async def level(engine: Engine, id: DialogId) -> Dialog:
+    """The row brought level with its log; ConflictError("gone") if there is no such row."""
+    for _ in range(TRIES):
+        row = await engine.get(Dialog, id)
+        if row is None:
+            raise ConflictError("gone")
+        after = row
+        while True:
+            page = await engine.find(
+                LOG, {"dialog": id}, range=Range("seq", at_least=after.seq + 1), limit=REPAIR_BATCH
+            )
+            for entry in page.items:
+                after = fold(after, entry)
+            if page.next is None:
+                break
+        if after is row:
+            return row
+        try:
+            await engine.write(Replace(after))
+        except MovedError:
+            continue
+        return replace(after, rev=row.rev + 1)
+    raise UnavailableError(f"{id} is too busy")
+
+
+def reopens(row: Dialog, at: datetime, days: int, days_auto: int) -> bool:
+    """Whether a message of that time belongs to this episode; exactly the limit still does."""
+    if row.sealed:
+        return False
+    if row.open or row.closed_at is None:
+        return True
+    limit = days if row.closed_by == "operator" else days_auto
+    return at - row.closed_at <= timedelta(days=limit)
+
+
+async def seal(engine: Engine, row: Dialog, now: datetime) -> Appended | None:
+    """Ends the episode for good; None if another did it first."""
+
+    def sealing(current: Dialog) -> Entry:
+        if current.open:
+            raise ConflictError("open")
+        return replace(
+            draft(current, f"seal:{row.id}", EntryKind.SYSTEM, now, now), verb=Verb.SEALED
+        )
+
+    try:
+        return await append(engine, row, sealing)
+    except SealedError:
+        return None
+
+
+def dialog_id(identity: IdentityId, n: int) -> DialogId:
+    return DialogId(f"{identity}:{n}")
+
+
+def entry_id(channel: str, external_id: str) -> EntryId:
+    """The key of what a platform calls `external_id` on that channel, also for our own messages."""
+    return EntryId(f"{channel}:{external_id}")
+
+
+async def open_episode(engine: Engine, row: Dialog) -> Dialog:
+    """Puts the empty row of an episode, or takes the one that was first."""
+    try:
+        await engine.write(Insert(row))
+    except TakenError:
+        return await level(engine, DialogId(row.id))
+    return row
+
+
+async def read_log(
+    engine: Engine,
+    id: DialogId,
+    *,
+    after_seq: int | None = None,
+    before_seq: int | None = None,
+    limit: int = 50,
+) -> tuple[list[Entry], bool]:
+    """Entries in order of `seq` and whether there are more that way; the last ones by default."""
+    if after_seq is not None:
+        page = await engine.find(
+            LOG, {"dialog": id}, range=Range("seq", at_least=after_seq + 1), limit=limit
+        )
+        return page.items, page.next is not None
+    below = Range("seq", below=before_seq) if before_seq is not None else None
+    page = await engine.find(LOG, {"dialog": id}, range=below, descending=True, limit=limit)
+    return page.items[::-1], page.next is not None

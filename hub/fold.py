@@ -1,0 +1,172 @@
+"""The row of a dialog is the fold of its log: `fold(row, entry)` is the only maker of rows.
+
+Pure, and total over every entry in order of `seq`, so a row that fell behind its log can be
+folded forward by whoever meets it.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from hub.model import (
+    Author,
+    Awaits,
+    Closer,
+    Cycle,
+    Dialog,
+    Entry,
+    EntryKind,
+    OperatorId,
+    Preview,
+    Verb,
+)
+from hub.statuses import Status, has_chat
+
+PREVIEW_CHARS = 140
+
+
+def fold(row: Dialog, entry: Entry) -> Dialog:
+    """The row after the entry; ValueError unless it is the next one of this dialog."""
+    if entry.dialog != row.id or entry.seq != row.seq + 1:
+        raise ValueError(f"entry {entry.seq} does not follow {row.seq} of {row.id}")
+    row = replace(
+        row,
+        seq=entry.seq,
+        changed_at=max(row.changed_at, entry.stored_at),
+        rules_at=row.rules_at or entry.stored_at,
+    )
+    match entry.kind:
+        case EntryKind.IN:
+            return _received(row, entry)
+        case EntryKind.OUT:
+            return _said(row, entry)
+        case EntryKind.NOTE:
+            return row
+        case EntryKind.SYSTEM:
+            return _happened(row, entry)
+
+
+def _opened(row: Dialog, entry: Entry) -> Dialog:
+    """Opens the dialog unowned: its first cycle, or the next one after a closing."""
+    n = 1 if row.closed_at is None else row.cycle.n + 1
+    cycle = Cycle(n=n, queued_at=entry.stored_at, group=row.group)
+    return replace(
+        row, open=True, owner=None, owner_name="", cycle=cycle, closed_at=None, closed_by=""
+    )
+
+
+def _owned(row: Dialog, entry: Entry) -> Dialog:
+    owner, at = OperatorId(entry.author.id), entry.stored_at
+    cycle = replace(
+        row.cycle,
+        operator=owner,
+        assigned_at=row.cycle.assigned_at or at,
+        taken_at=row.cycle.taken_at or at,
+    )
+    return replace(row, owner=owner, owner_name=entry.author.name, cycle=cycle)
+
+
+def _shown(row: Dialog, entry: Entry) -> Dialog:
+    """What every message does to the row: the place reached, the preview, the last action."""
+    newest = row.last_place is None or entry.place >= row.last_place
+    return replace(
+        row,
+        last_at=max(row.last_at, entry.stored_at),
+        last_place=entry.place if newest else row.last_place,
+        preview=_preview(entry) if newest else row.preview,
+    )
+
+
+def _received(row: Dialog, entry: Entry) -> Dialog:
+    row = _shown(row, entry)
+    if not row.open:
+        row = _opened(row, entry)
+    if entry.author.name and entry.author.name != row.name:
+        row = replace(row, name=entry.author.name)
+    if not entry.question:
+        return row
+    return replace(
+        row,
+        awaits=Awaits.OPERATOR,
+        waiting_since=row.waiting_since or entry.stored_at,
+        unanswered=row.unanswered + 1,
+        snoozed_until=None,
+        chat_status=Status.CHATTING if has_chat(row.type) else row.chat_status,
+    )
+
+
+def _said(row: Dialog, entry: Entry) -> Dialog:
+    row = _shown(row, entry)
+    row = replace(
+        row,
+        out_seq=entry.seq,
+        lane_at=row.lane_at or entry.stored_at,
+    )
+    if entry.author.kind != "operator":
+        return row
+    cycle = row.cycle
+    if cycle.answered_at is None:
+        cycle = replace(cycle, answered_at=entry.stored_at)
+    return replace(
+        row,
+        awaits=Awaits.CUSTOMER,
+        waiting_since=None,
+        unanswered=0,
+        cycle=cycle,
+    )
+
+
+def _happened(row: Dialog, entry: Entry) -> Dialog:
+    at = entry.stored_at
+    match entry.verb:
+        case Verb.TAKEN:
+            row = _owned(row, entry)
+        case Verb.RETURNED:
+            row = replace(row, owner=None, owner_name="")
+        case Verb.CLOSED:
+            row = replace(
+                row,
+                open=False,
+                awaits=Awaits.NOBODY,
+                waiting_since=None,
+                unanswered=0,
+                snoozed_until=None,
+                closed_at=at,
+                closed_by=_closer(entry.author),
+                chat_status=Status.CHAT_CLOSED if row.chat_status is not None else None,
+                cycle=entry.cycle or row.cycle,
+            )
+        case Verb.REOPENED:
+            row = _owned(_opened(row, entry), entry)
+            if row.chat_status is not None:
+                row = replace(row, chat_status=Status.CHATTING)
+        case Verb.SEALED:
+            return replace(row, sealed=True)
+        case Verb.RETRIED:
+            return replace(row, out_seq=entry.seq, lane_at=row.lane_at or at)
+        case None:
+            return row
+    return replace(row, last_at=max(row.last_at, at))
+
+
+def closing(row: Dialog, entry: Entry, result: str) -> Cycle:
+    """The cycle as it ends with this entry; the entry carries it, so reports read the log."""
+    return replace(
+        row.cycle,
+        closed_at=entry.stored_at,
+        closed_by=_closer(entry.author),
+        operator=row.owner or row.cycle.operator,
+        result=result,
+    )
+
+
+def _closer(author: Author) -> Closer:
+    if author.kind == "operator":
+        return "operator"
+    return "bot" if author.kind == "bot" else "auto"
+
+
+def _preview(entry: Entry) -> Preview:
+    attachment = entry.attachments[0].kind if entry.attachments else ""
+    text = " ".join(entry.text[: PREVIEW_CHARS * 4].split())[:PREVIEW_CHARS]
+    return Preview(entry.author.kind, text, attachment)

@@ -1,0 +1,182 @@
+"""What happens to an entry after it was stored: ticks, edits, deletions, reactions.
+
+A mark whose entry is unknown waits in `early`. Both sides look again after writing: the
+mark's side for the entry, the worker for early marks of every new entry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec.structs import replace
+
+from hub.bus import Bus
+from hub.dialogs import entry_id
+from hub.events import (
+    DeliveryReported,
+    EntryChanged,
+    MessageDeleted,
+    MessageEdited,
+    MessageReacted,
+)
+from hub.model import (
+    Channel,
+    ChannelId,
+    Dialog,
+    Early,
+    Entry,
+    EntryKind,
+    OutState,
+    Reaction,
+)
+from hub.store.engine import Engine, Insert, Range, TakenError
+from hub.store.schema import BY_EXTERNAL, EARLY_FOR, EARLY_OLD, LOG
+
+Mark = MessageEdited | MessageDeleted | MessageReacted | DeliveryReported
+
+EARLY_KEPT = timedelta(hours=48)
+REACTIONS_MAX = 20
+UPTO_LOOKS_BACK = 200
+
+RANK = {
+    OutState.QUEUED: 0,
+    OutState.SENDING: 1,
+    OutState.FAILED: 2,
+    OutState.UNKNOWN: 2,
+    OutState.SENT: 3,
+    OutState.DELIVERED: 4,
+    OutState.READ: 5,
+}
+
+
+def advanced(entry: Entry, state: OutState, failure: str, at: datetime) -> Entry | None:
+    """The outgoing entry in that state, or None: a state never falls.
+
+    A platform may still report a failure of what it took, until it said "delivered".
+    """
+    if entry.kind is not EntryKind.OUT or entry.state is None or entry.state is state:
+        return None
+    if state is OutState.FAILED:
+        if RANK[entry.state] > RANK[OutState.SENT]:
+            return None
+    elif RANK[state] <= RANK[entry.state]:
+        return None
+    return replace(entry, state=state, failure=failure, pending=False, changed_at=at)
+
+
+def marked(entry: Entry, mark: Mark, at: datetime) -> Entry | None:
+    """The entry with the mark on it, None if that changes nothing."""
+    match mark:
+        case DeliveryReported():
+            return advanced(entry, mark.state, mark.failure, at)
+        case MessageEdited():
+            if entry.edited_at is not None and mark.at <= entry.edited_at:
+                return None
+            return replace(entry, text=mark.text, edited_at=mark.at, changed_at=at)
+        case MessageDeleted():
+            if entry.deleted_at is not None:
+                return None
+            return replace(entry, deleted_at=mark.at, changed_at=at)
+        case MessageReacted():
+            by = mark.sender.external_id
+            rest = tuple(each for each in entry.reactions if each.by != by)
+            if mark.emoji:
+                rest = (*rest, Reaction(by, mark.emoji))[-REACTIONS_MAX:]
+            return (
+                replace(entry, reactions=rest, changed_at=at) if rest != entry.reactions else None
+            )
+
+
+async def report(engine: Engine, bus: Bus, channel: Channel, mark: Mark, now: datetime) -> None:
+    """Puts the mark on its entry, or keeps it until the entry comes."""
+    about = entry_id(channel.id, mark.external_id)
+    entry = await _known(engine, channel, about)
+    if entry is None:
+        body = msgspec.json.encode(mark)
+        early = Early(
+            id=f"{about}:{hashlib.sha256(body).hexdigest()[:24]}",
+            project=channel.project,
+            channel=ChannelId(channel.id),
+            about=about,
+            event=body,
+            created_at=now,
+        )
+        with suppress(TakenError):
+            await engine.write(Insert(early))
+        entry = await _known(engine, channel, about)
+        if entry is None:
+            return
+    await _put(engine, bus, entry, mark, now)
+
+
+async def settle(engine: Engine, bus: Bus, entry: Entry, now: datetime) -> None:
+    """Puts on an entry the marks that were earlier than it; idempotent."""
+    keys = [entry.id] if entry.kind is EntryKind.IN else []
+    if entry.external_id is not None:
+        keys.append(entry.external_id)
+    for key in keys:
+        page = await engine.find(EARLY_FOR, {"project": entry.project, "about": key}, limit=100)
+        for early in page.items:
+            mark = msgspec.json.decode(early.event, type=Mark)
+            await _put(engine, bus, entry, mark, now)
+            await engine.delete_if(Early, early.id, lambda _: True)
+
+
+async def sweep(engine: Engine, now: datetime) -> int:
+    """Drops early marks whose message did not come within 48 hours."""
+    page = await engine.find(
+        EARLY_OLD, range=Range("created_at", below=now - EARLY_KEPT), limit=500
+    )
+    for early in page.items:
+        await engine.delete_if(Early, early.id, lambda _: True)
+    return len(page.items)
+
+
+async def _known(engine: Engine, channel: Channel, about: str) -> Entry | None:
+    entry = await engine.get(Entry, about)
+    if entry is not None:
+        return entry
+    page = await engine.find(
+        BY_EXTERNAL, {"project": channel.project, "external_id": about}, limit=1
+    )
+    return page.items[0] if page.items else None
+
+
+async def _put(engine: Engine, bus: Bus, entry: Entry, mark: Mark, now: datetime) -> None:
+    reached = [entry]
+    if isinstance(mark, DeliveryReported) and mark.upto:
+        page = await engine.find(
+            LOG,
+            {"dialog": entry.dialog},
+            range=Range("seq", below=entry.seq),
+            descending=True,
+            limit=UPTO_LOOKS_BACK,
+            where=lambda each: each.kind is EntryKind.OUT,
+        )
+        for each in page.items:
+            if each.state is not None and RANK[each.state] >= RANK[mark.state]:
+                break
+            if each.state in (OutState.SENT, OutState.DELIVERED):
+                reached.append(each)
+    for each in reached:
+        await change(engine, bus, each, lambda current: marked(current, mark, now))
+
+
+async def change(
+    engine: Engine, bus: Bus, entry: Entry, how: Callable[[Entry], Entry | None]
+) -> Entry:
+    """Changes an entry after the fact and announces it if that changed anything."""
+    after = await engine.change(Entry, entry.id, how)
+    if after.rev != entry.rev:
+        row = await engine.get(Dialog, entry.dialog)
+        if row is not None:
+            await bus.announce(
+                EntryChanged(
+                    project=row.project, channel=row.channel, identity=row.identity, entry=after
+                )
+            )
+    return after

@@ -1,0 +1,136 @@
+"""What the process tells of itself: log lines and counters. No secret and no message text.
+
+A line carries the channel, dialog and entry that were being worked on, set by `about`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+
+from prometheus_client import Counter, Gauge, Histogram
+
+MESSAGES_ACCEPTED = Counter(
+    "hub_messages_accepted_total", "Messages from outside that became an entry.", ["kind"]
+)
+UPDATES_REPEATED = Counter(
+    "hub_updates_repeated_total", "Updates that the store already had.", ["kind"]
+)
+EVENTS_IGNORED = Counter(
+    "hub_events_ignored_total", "Genuine events that are of no use here.", ["kind", "name"]
+)
+DELIVERIES_FINISHED = Counter(
+    "hub_deliveries_finished_total", "Outgoing messages by how they ended.", ["kind", "state"]
+)
+HOOKS_REFUSED = Counter(
+    "hub_hooks_refused_total", "Requests to a channel's door without its signature.", ["channel"]
+)
+DEAD_LETTERS = Counter(
+    "hub_dead_letters_total", "Bodies kept aside because they could not be digested."
+)
+ROWS_REPAIRED = Counter(
+    "hub_rows_repaired_total", "Rows found behind their log after a crash and folded forward."
+)
+SOCKETS_OPEN = Gauge("hub_sockets_open", "Live connections.", ["side"])
+LOOP_LAG = Histogram(
+    "hub_loop_lag_seconds",
+    "How much later than asked the event loop came back.",
+    buckets=(0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+
+_about: ContextVar[dict[str, str]] = ContextVar("about")
+
+_SECRETS = (
+    (re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)"), "***"),
+    (re.compile(r"\b\d{6,12}:[A-Za-z0-9_-]{30,}"), "***"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}"), r"\1 ***"),
+    (
+        re.compile(
+            r"(?i)((?:access_?token|api_?token|token|password|passwd|secret|signature|apikey"
+            r"|api_?key|cookie|[?&]s)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]{4,}"
+        ),
+        r"\1***",
+    ),
+)
+
+
+@contextmanager
+def about(**ids: str) -> Iterator[None]:
+    """Every line written inside carries these, such as channel, dialog, entry."""
+    token = _about.set(_about.get({}) | ids)
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+def redact(text: str) -> str:
+    """The text without what looks like a secret; a net under those who must not log one."""
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    return text
+
+
+class TextFormatter(logging.Formatter):
+    """One line for people; what came from outside cannot begin a line of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        ids = "".join(f" {key}={value}" for key, value in _about.get({}).items())
+        line = f"{_at(record)} {record.levelname:<7} {record.name}: {record.getMessage()}{ids}"
+        line = _one_line(line)
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return redact(line)
+
+
+class JsonFormatter(logging.Formatter):
+    """One object a line for collectors."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "at": _at(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": redact(record.getMessage()),
+            **_about.get({}),
+        }
+        if record.exc_info:
+            fields["error"] = redact(self.formatException(record.exc_info))
+        return json.dumps(fields, ensure_ascii=False)
+
+
+def set_up(level: str, format: Literal["text", "json"], stream: TextIO | None = None) -> None:
+    """Sends all log lines of the process to the stream, standard error by default."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter() if format == "json" else TextFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    # These tell of every request with its whole address, or of every step.
+    for name in ("aiohttp.access", "asyncio", "pymongo", "urllib3"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+async def watch_loop(every_seconds: float = 1.0) -> None:
+    """Measures the loop's lag until cancelled."""
+    loop = asyncio.get_running_loop()
+    while True:
+        began = loop.time()
+        await asyncio.sleep(every_seconds)
+        LOOP_LAG.observe(max(0.0, loop.time() - began - every_seconds))
+
+
+def _at(record: logging.LogRecord) -> str:
+    at = datetime.fromtimestamp(record.created, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _one_line(text: str) -> str:
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

@@ -1,0 +1,114 @@
+"""Every collection and every index there is; what is not here cannot be looked up.
+
+The project is the first field of every index. Exceptions, each for a reason: `sessions`
+and `operators` belong to people who serve several projects; `lanes`, `rules_due`,
+`timers_due`, `early_old`, `files_unused` and `log_recent` are the worker's to-do lists over
+all projects; `log` and `log_pending` start with the dialog, whose id belongs to one project;
+`locks` belong to processes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.model import (
+    Audit,
+    Channel,
+    Contact,
+    DeadLetter,
+    Dialog,
+    Document,
+    Early,
+    Entry,
+    Fact,
+    File,
+    Group,
+    Identity,
+    Lead,
+    Lock,
+    Membership,
+    Operator,
+    Project,
+    Session,
+    Timer,
+)
+from hub.store.engine import Collection, Index
+
+VERSION = 1
+
+PROJECTS_BY_NAME = Index("by_name", Project, ("name",))
+
+MEMBERS = Index("members", Membership, ("project", "operator"))
+MEMBERSHIPS_OF = Index("of_operator", Membership, ("operator", "project"))
+
+CHANNELS = Index("by_project", Channel, ("project", "created_at"))
+CHANNELS_ALL = Index("all", Channel, ("created_at",))
+
+GROUPS = Index("by_project", Group, ("project", "name"))
+
+OPERATORS_BY_LOGIN = Index("by_login", Operator, ("login",), unique=True)
+
+SESSIONS_OF = Index("of_operator", Session, ("operator", "created_at"))
+SESSIONS_OLD = Index("old", Session, ("expires_at",))
+
+IDENTITIES_OF = Index("of_contact", Identity, ("project", "contact", "created_at"))
+
+EPISODES = Index("episodes", Dialog, ("project", "identity", "n"), unique=True)
+BY_LIFE = Index("by_life", Dialog, ("project", "open", "last_at"))
+BY_OWNER = Index("by_owner", Dialog, ("project", "open", "owner", "last_at"))
+BY_AWAITS = Index(
+    "by_awaits", Dialog, ("project", "open", "awaits", "waiting_since"), present="waiting_since"
+)
+BY_CONTACT = Index("by_contact", Dialog, ("project", "contact", "created_at"))
+BY_CHANGE = Index("by_change", Dialog, ("project", "changed_at"))
+LANES = Index("lanes", Dialog, ("lane_at",), present="lane_at")
+RULES_DUE = Index("rules_due", Dialog, ("rules_at",), present="rules_at")
+
+LOG = Index("log", Entry, ("dialog", "seq"), unique=True)
+LOG_PENDING = Index("log_pending", Entry, ("dialog", "pending", "seq"))
+LOG_RECENT = Index("log_recent", Entry, ("stored_at",))
+BY_EXTERNAL = Index("by_external", Entry, ("project", "external_id"), present="external_id")
+
+LEADS = Index("by_phone", Lead, ("project", "phone", "n"))
+LEADS_DUE = Index("due", Lead, ("project", "live", "due_at"), present="due_at")
+
+TIMERS_DUE = Index("timers_due", Timer, ("due_at",), present="due_at")
+
+DEAD_LETTERS = Index("by_time", DeadLetter, ("project", "created_at"))
+
+EARLY_FOR = Index("early_for", Early, ("project", "about", "created_at"))
+EARLY_OLD = Index("early_old", Early, ("created_at",))
+
+AUDIT = Index("by_time", Audit, ("project", "created_at"))
+
+FILES_UNUSED = Index("files_unused", File, ("unused_since",), present="unused_since")
+
+FACTS = Index("by_time", Fact, ("project", "created_at"))
+
+COLLECTIONS: tuple[Collection[Any], ...] = (
+    Collection("projects", Project, (PROJECTS_BY_NAME,)),
+    Collection("memberships", Membership, (MEMBERS, MEMBERSHIPS_OF)),
+    Collection("channels", Channel, (CHANNELS, CHANNELS_ALL)),
+    Collection("groups", Group, (GROUPS,)),
+    Collection("operators", Operator, (OPERATORS_BY_LOGIN,)),
+    Collection("sessions", Session, (SESSIONS_OF, SESSIONS_OLD)),
+    Collection("contacts", Contact, personal=True),
+    Collection("identities", Identity, (IDENTITIES_OF,), personal=True),
+    Collection(
+        "dialogs",
+        Dialog,
+        (EPISODES, BY_LIFE, BY_OWNER, BY_AWAITS, BY_CONTACT, BY_CHANGE, LANES, RULES_DUE),
+        personal=True,
+    ),
+    Collection("entries", Entry, (LOG, LOG_PENDING, LOG_RECENT, BY_EXTERNAL), personal=True),
+    Collection("leads", Lead, (LEADS, LEADS_DUE), personal=True),
+    Collection("timers", Timer, (TIMERS_DUE,)),
+    Collection("dead_letters", DeadLetter, (DEAD_LETTERS,), personal=True),
+    Collection("early", Early, (EARLY_FOR, EARLY_OLD), personal=True),
+    Collection("audit", Audit, (AUDIT,), personal=True),
+    Collection("files", File, (FILES_UNUSED,), personal=True),
+    Collection("facts", Fact, (FACTS,), personal=True),
+    Collection("locks", Lock),
+)
+
+BY_TYPE: dict[type[Document], Collection[Any]] = {each.of: each for each in COLLECTIONS}

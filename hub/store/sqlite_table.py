@@ -1,0 +1,200 @@
+"""One collection as a SQLite table: its columns, its indexes and every statement about it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from hub.errors import BadValueError
+from hub.model import Document
+from hub.store.engine import Collection, Index, Walk, plain
+
+D = TypeVar("D", bound=Document)
+
+Statement = tuple[str, Sequence[Any]]
+
+
+class Table(Generic[D]):
+    """Bodies are JSON; a column repeats each field that an index needs.
+
+    The columns have no type, so SQLite compares what `plain` made and converts nothing.
+    """
+
+    def __init__(self, kept: Collection[D]) -> None:
+        self.kept = kept
+        self.name = _quoted(kept.name)
+        used = (name for each in kept.indexes for name in (*each.fields, each.present))
+        self.columns = tuple(dict.fromkeys(name for name in used if name))
+        self._encode = msgspec.json.Encoder().encode
+        self._decode = msgspec.json.Decoder(kept.of).decode
+        names = [_quoted(name) for name in ("_id", "rev", "body", *self.columns)]
+        holes = ", ".join("?" * len(names))
+        assigned = ", ".join(f"{name} = ?" for name in names[1:])
+        # Names come from the schema, values are always bound.
+        self._insert = f"INSERT INTO {self.name} ({', '.join(names)}) VALUES ({holes})"  # noqa: S608
+        self._replace = f"UPDATE {self.name} SET {assigned} WHERE _id = ? AND rev = ?"  # noqa: S608
+        self._one = f"SELECT body FROM {self.name} WHERE _id = ?"  # noqa: S608
+        self._many = (
+            f"SELECT _id, body FROM {self.name} "  # noqa: S608
+            "WHERE _id IN (SELECT value FROM json_each(?))"
+        )
+        self._delete = f"DELETE FROM {self.name} WHERE _id = ?"  # noqa: S608
+
+    def make(self, db: sqlite3.Connection) -> list[Callable[[], object]]:
+        """What is still to be done to the file so that it has all that the schema declares."""
+        there: dict[str, str] = dict(
+            db.execute("SELECT name, sql FROM sqlite_master WHERE tbl_name = ?", (self.kept.name,))
+        )
+        steps: list[Callable[[], object]] = []
+
+        def run(sql: str) -> None:
+            steps.append(lambda: db.execute(sql))
+
+        if self.kept.name not in there:
+            columns = "".join(f", {_quoted(name)}" for name in self.columns)
+            run(f"CREATE TABLE {self.name} (_id TEXT PRIMARY KEY NOT NULL, rev, body{columns})")
+        else:
+            rows = db.execute("SELECT name FROM pragma_table_info(?)", (self.kept.name,))
+            known = {name for (name,) in rows}
+            missing = [name for name in self.columns if name not in known]
+            for name in missing:
+                run(f"ALTER TABLE {self.name} ADD COLUMN {_quoted(name)}")
+            if missing:
+                steps.append(lambda: self._fill(db))
+        for index in self.kept.indexes:
+            name, sql = self._index_name(index), self._index_sql(index)
+            if name in there and there[name] != sql:
+                run(f"DROP INDEX {_quoted(name)}")
+            if there.get(name) != sql:
+                run(sql)
+        return steps
+
+    def _fill(self, db: sqlite3.Connection) -> None:
+        assigned = ", ".join(f"{_quoted(name)} = ?" for name in self.columns)
+        update = f"UPDATE {self.name} SET {assigned} WHERE rowid = ?"  # noqa: S608
+        for rowid, body in db.execute(f"SELECT rowid, body FROM {self.name}").fetchall():  # noqa: S608
+            db.execute(update, (*self._indexed(self.read(body)), rowid))
+
+    def _index_name(self, index: Index[D]) -> str:
+        return f"{self.kept.name}_{index.name}"
+
+    def _index_sql(self, index: Index[D]) -> str:
+        fields = index.fields if index.unique else (*index.fields, "_id")
+        columns = ", ".join(_quoted(name) for name in fields)
+        kind = "UNIQUE INDEX" if index.unique else "INDEX"
+        sql = f"CREATE {kind} {_quoted(self._index_name(index))} ON {self.name} ({columns})"
+        return f"{sql} WHERE {_quoted(index.present)} IS NOT NULL" if index.present else sql
+
+    def read(self, body: bytes) -> D:
+        if self.kept.upgrade is None:
+            return self._decode(body)
+        return self.kept.read(msgspec.json.decode(body))
+
+    def one(self, db: sqlite3.Connection, id: str) -> D | None:
+        row = db.execute(self._one, (id,)).fetchone()
+        return self.read(row[0]) if row else None
+
+    def many(self, db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, D]:
+        rows = db.execute(self._many, (self._encode(ids).decode(),)).fetchall()
+        return {id: self.read(body) for id, body in rows}
+
+    def insert(self, doc: D) -> Statement:
+        doc = self._newest(doc, doc.rev)
+        return self._insert, (doc.id, doc.rev, self._body(doc), *self._indexed(doc))
+
+    def replace(self, doc: D) -> Statement:
+        """Puts the document in the place of its own `rev`, as the next one."""
+        return self.change(doc, doc)[1]
+
+    def change(self, before: D, made: D) -> tuple[D, Statement]:
+        """What follows `before` as it will be read, and the statement that puts it there."""
+        if made.id != before.id:
+            raise ValueError(f"a change cannot make {before.id} another document")
+        after = self._newest(made, before.rev + 1)
+        indexed = self._indexed(after)
+        return after, (
+            self._replace,
+            (after.rev, self._body(after), *indexed, before.id, before.rev),
+        )
+
+    def delete(self, id: str) -> Statement:
+        return self._delete, (id,)
+
+    def select(self, walk: Walk[D], limit: int) -> Statement:
+        where, values = self._where(walk)
+        direction = " DESC" if walk.descending else ""
+        order = ", ".join(_quoted(name) + direction for name in _keys(walk))
+        source = self._source(walk)
+        return f"SELECT body FROM {source}{where} ORDER BY {order} LIMIT ?", (*values, limit)  # noqa: S608
+
+    def tally(self, walk: Walk[D], cap: int) -> Statement:
+        where, values = self._where(walk)
+        inner = f"SELECT 1 FROM {self._source(walk)}{where} LIMIT ?"  # noqa: S608
+        return f"SELECT count(*) FROM ({inner})", (*values, cap)  # noqa: S608
+
+    def taken(self, error: sqlite3.IntegrityError) -> str:
+        """The index that a "UNIQUE constraint failed: entries.dialog, entries.seq" speaks of."""
+        told = str(error).partition(": ")[2].split(", ")
+        fields = tuple(each.rpartition(".")[2] for each in told)
+        names = (each.name for each in self.kept.indexes if each.unique and each.fields == fields)
+        return next(names, "_id")
+
+    def _source(self, walk: Walk[D]) -> str:
+        return f"{self.name} INDEXED BY {_quoted(self._index_name(walk.index))}"
+
+    def _where(self, walk: Walk[D]) -> tuple[str, list[Any]]:
+        terms: list[str] = []
+        values: list[Any] = []
+        for name, value in walk.equal.items():
+            terms.append(f"{_quoted(name)} IS NULL" if value is None else f"{_quoted(name)} = ?")
+            if value is not None:
+                values.append(plain(value))
+        if walk.index.present:
+            terms.append(f"{_quoted(walk.index.present)} IS NOT NULL")
+        if walk.range is not None:
+            column = _quoted(walk.range.field)
+            # A plus keeps SQLite from starting at the range's own end when a cursor is nearer.
+            low = high = column
+            if walk.after is not None:
+                low, high = (column, f"+{column}") if walk.descending else (f"+{column}", column)
+            for term, limit in (
+                (f"{low} >= ?", walk.range.at_least),
+                (f"{high} < ?", walk.range.below),
+                (f"{high} <= ?", walk.range.at_most),
+            ):
+                if limit is not None:
+                    terms.append(term)
+                    values.append(plain(limit))
+        if walk.after is not None:
+            keys = _keys(walk)
+            columns = ", ".join(_quoted(name) for name in keys)
+            holes = ", ".join("?" * len(keys))
+            terms.append(f"({columns}) {'<' if walk.descending else '>'} ({holes})")
+            values += walk.after[: len(keys)] if walk.order else walk.after
+        return (f" WHERE {' AND '.join(terms)}" if terms else ""), values
+
+    def _newest(self, doc: D, rev: int) -> D:
+        if doc.rev == rev and doc.v == self.kept.version:
+            return doc
+        return msgspec.structs.replace(doc, rev=rev, v=self.kept.version)
+
+    def _body(self, doc: D) -> bytes:
+        try:
+            return self._encode(doc)
+        except UnicodeEncodeError:
+            raise BadValueError("half a character cannot be stored") from None
+
+    def _indexed(self, doc: D) -> tuple[Any, ...]:
+        return tuple(plain(getattr(doc, name)) for name in self.columns)
+
+
+def _keys(walk: Walk[Any]) -> tuple[str, ...]:
+    """What orders the walk; a unique index needs no `_id` to break ties."""
+    return walk.order if walk.index.unique and walk.order else (*walk.order, "_id")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'

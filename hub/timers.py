@@ -1,0 +1,77 @@
+"""Durable promises to look again: set once by a derived id, claimed, settled.
+
+A timer is never moved by what it watches; who fires it looks at the thing and, when it is
+too early, sets the timer's own next time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from hub.model import ProjectId, Timer
+from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
+from hub.store.schema import TIMERS_DUE
+
+CLAIM = timedelta(minutes=1)
+
+
+class _GoneError(Exception):
+    """Another worker has it."""
+
+
+async def promise(
+    engine: Engine, project: ProjectId, verb: str, target: str, due_at: datetime, now: datetime
+) -> bool:
+    """Sets the timer of that verb and target unless it is already set."""
+    timer = Timer(
+        id=f"{verb}:{target}",
+        project=project,
+        verb=verb,
+        target=target,
+        due_at=due_at,
+        created_at=now,
+    )
+    try:
+        await engine.write(Insert(timer))
+    except TakenError:
+        return False
+    return True
+
+
+async def claim(engine: Engine, by: str, now: datetime, limit: int = 100) -> list[Timer]:
+    """Due timers that are now this worker's for a minute, the longest due first."""
+    page = await engine.find(TIMERS_DUE, range=Range("due_at", at_most=now), limit=limit)
+
+    def claimed(timer: Timer) -> Timer:
+        if timer.due_at is None or timer.due_at > now:
+            raise _GoneError
+        return replace(timer, due_at=now + CLAIM, claimed_by=by)
+
+    mine = []
+    for due in page.items:
+        try:
+            mine.append(await engine.change(Timer, due.id, claimed))
+        except (_GoneError, AbsentError):
+            continue
+    return mine
+
+
+async def settle(engine: Engine, timer: Timer, again: datetime | None = None) -> None:
+    """Ends a claimed timer for good, or sets its own next time; nothing if it was lost."""
+    if again is None:
+        await engine.delete_if(
+            Timer, timer.id, lambda current: current.claimed_by == timer.claimed_by
+        )
+        return
+
+    def later(current: Timer) -> Timer | None:
+        if current.claimed_by != timer.claimed_by:
+            return None
+        return replace(current, due_at=again, claimed_by="")
+
+    try:
+        await engine.change(Timer, timer.id, later)
+    except AbsentError:
+        return

@@ -1,0 +1,97 @@
+"""Where the tests keep their documents: `--store=sqlite` (a file) or `--store=mongo`."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import pytest
+
+if TYPE_CHECKING:
+    from hub.store.engine import Engine
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--store",
+        choices=("sqlite", "mongo"),
+        default="sqlite",
+        help="the engine under the tests that use one (HUB_TEST_MONGO names another server)",
+    )
+
+
+@pytest.fixture(scope="session")
+def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a MongoDB server without a database: the tests' own, or HUB_TEST_MONGO."""
+    given = os.environ.get("HUB_TEST_MONGO")
+    if given:
+        yield given
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("secantus")
+    program = Path(sys.executable).with_name("secantusd-py")
+    with (folder / "log").open("wb") as told:
+        server = subprocess.Popen(
+            [program, "--standalone", "--sync-on-commit", "--port", str(port)]
+            + ["--storage-path", folder / "data", "--log-level", "WARNING", "--cache-size", "64M"],
+            stderr=told,
+            cwd=folder,
+        )
+    try:
+        yield f"mongodb://127.0.0.1:{port}/"
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture
+def new_database(mongo_server: str) -> Iterator[Callable[[], str]]:
+    """Makes addresses of databases that nobody used before and that are gone after the test."""
+    from pymongo import MongoClient
+
+    made = []
+
+    def make() -> str:
+        parts = urlsplit(mongo_server)
+        made.append(f"test_{uuid4().hex[:12]}")
+        return urlunsplit(parts._replace(path=f"/{made[-1]}"))
+
+    yield make
+    with MongoClient(mongo_server) as client:
+        for name in made:
+            client.drop_database(name)
+
+
+@pytest.fixture
+def engine_url(request: pytest.FixtureRequest) -> str:
+    """What `[database] url` holds in this run: empty for the embedded store."""
+    if request.config.getoption("--store") == "sqlite":
+        return ""
+    new_database: Callable[[], str] = request.getfixturevalue("new_database")
+    return new_database()
+
+
+@pytest.fixture
+async def engine(engine_url: str, tmp_path: Path) -> AsyncIterator[Engine]:
+    """An open, empty store with everything that the schema declares."""
+    made: Engine
+    if engine_url:
+        from hub.store.mongo import MongoEngine
+
+        made = MongoEngine(engine_url)
+    else:
+        from hub.store.sqlite import SqliteEngine
+
+        made = SqliteEngine(tmp_path / "hub.db")
+    await made.open()
+    yield made
+    await made.close()

@@ -1,0 +1,1 @@
+"""The doors for people and platforms: pages, API, live sockets, widget, hooks."""

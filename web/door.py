@@ -1,0 +1,99 @@
+"""What is known of a request before it is looked into: its address, its scheme, its origin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from hub.config import Server
+from hub.errors import ForbiddenError
+
+Address = IPv4Address | IPv6Address
+
+SESSION_COOKIE = "otklik"
+
+
+class OriginError(ForbiddenError):
+    """The request comes from another site's page."""
+
+    code = "origin"
+
+
+class Door:
+    """Believes a forwarded header only where a trusted proxy wrote it."""
+
+    def __init__(self, server: Server) -> None:
+        self._trusted = [ip_network(each) for each in server.trusted_proxies]
+        self._public = server.public_url
+
+    def address(self, request: web.Request) -> str:
+        """The right-most hop that is not a trusted proxy; whatever stands left of it is hearsay."""
+        address = _address(request.remote or "")
+        hops: Sequence[str] = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
+        for hop in reversed(hops):
+            if address is None or not self._is_trusted(address):
+                break
+            before = _address(hop.strip())
+            if before is None:
+                break
+            address = before
+        return str(address) if address else "unknown"
+
+    def https(self, request: web.Request) -> bool:
+        if self._public:
+            return self._public.startswith("https://")
+        peer = _address(request.remote or "")
+        if peer is not None and self._is_trusted(peer):
+            return request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+        return request.secure
+
+    def cookie(self, request: web.Request) -> str:
+        return f"__Host-{SESSION_COOKIE}" if self.https(request) else SESSION_COOKIE
+
+    def is_ours(self, request: web.Request, origin: str) -> bool:
+        """Whether a page of that origin is one of the hub's own."""
+        if self._public and origin == self._public:
+            return True
+        scheme = "https" if self.https(request) else "http"
+        return origin == f"{scheme}://{request.host}"
+
+    def check_origin(self, request: web.Request, *, required: bool = False) -> None:
+        """Raises OriginError for another site's page.
+
+        A browser always tells the origin of such requests; who tells none is no browser,
+        and is let through unless the origin is `required`.
+        """
+        origin = request.headers.get("Origin")
+        if origin is not None:
+            if not self.is_ours(request, origin):
+                raise OriginError
+        elif required:
+            raise OriginError
+        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+            raise OriginError
+
+    def is_near(self, request: web.Request) -> bool:
+        """Whether it comes from this machine or a trusted network, not through a proxy."""
+        peer = _address(request.remote or "")
+        if peer is None or "X-Forwarded-For" in request.headers:
+            return False
+        return peer.is_loopback or self._is_trusted(peer)
+
+    def _is_trusted(self, address: Address) -> bool:
+        return any(address in network for network in self._trusted)
+
+
+def host_of(origin: str) -> str:
+    return urlsplit(origin).netloc
+
+
+def _address(text: str) -> Address | None:
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return mapped if isinstance(mapped, IPv4Address) else address

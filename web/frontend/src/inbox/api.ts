@@ -1,0 +1,127 @@
+import { signal } from "@preact/signals";
+import type { Attachment, Channel, Contact, Counts, Dialog, Entry, Me, Page, Presence, Problem, View } from "./wire";
+
+/** An answer that is not a success; status 0 means that no answer came. */
+export class Refused extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.code);
+  }
+
+  get passing(): boolean {
+    return this.problem.status === 0 || this.problem.status === 429 || this.problem.status >= 500;
+  }
+}
+
+export const csrf = signal("");
+
+let onSignedOut = (): void => {};
+
+/** Says whom to tell that the session is over. */
+export function whenSignedOut(tell: () => void): void {
+  onSignedOut = tell;
+}
+
+const ROOT = "/api/v1";
+
+async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (method !== "GET") headers["X-CSRF-Token"] = csrf.value;
+  let answer: Response;
+  try {
+    answer = await fetch(ROOT + path, {
+      method,
+      headers,
+      credentials: "same-origin",
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(20_000),
+    });
+  } catch {
+    throw new Refused({ status: 0, code: "offline" });
+  }
+  if (answer.ok) {
+    try {
+      return (answer.status === 204 ? undefined : await answer.json()) as T;
+    } catch {
+      throw new Refused({ status: 0, code: "offline" });
+    }
+  }
+  throw refusal(answer.status, await answer.text().catch(() => ""), path);
+}
+
+function refusal(status: number, body: string, path: string): Refused {
+  let problem: Problem = { status, code: status >= 500 ? "unavailable" : "refused" };
+  try {
+    problem = { ...problem, ...(JSON.parse(body) as Partial<Problem>), status };
+  } catch {
+    // A proxy's page instead of ours: the status alone must do.
+  }
+  if (status === 401 && path !== "/session") onSignedOut();
+  return new Refused(problem);
+}
+
+const get = <T>(path: string): Promise<T> => call<T>("GET", path);
+const post = <T>(path: string, body: unknown = {}): Promise<T> => call<T>("POST", path, body);
+const of = encodeURIComponent;
+
+export type Step = "take" | "return" | "close" | "reopen";
+
+export const api = {
+  signIn: (login: string, password: string) => post<Me>("/session", { login, password }),
+  signOut: () => call<void>("DELETE", "/session"),
+  me: () => get<Me>("/me"),
+  change: (values: { name?: string; lang?: string }) => call<Me>("PATCH", "/me", values),
+  setPassword: (fresh: string, current: string) =>
+    post<void>("/me/password", current ? { current, new: fresh } : { new: fresh }),
+  setPresence: (presence: Presence) => call<void>("PUT", "/me/presence", { presence }),
+  channels: (project: string) =>
+    get<{ items: Channel[] }>(`/projects/${of(project)}/channels`).then((answer) => answer.items),
+  counts: (project: string) => get<Counts>(`/projects/${of(project)}/counts`),
+  dialogs: (project: string, view: View, after: string | null, limit = 50) => {
+    const query = new URLSearchParams({ view, limit: String(limit) });
+    if (after) query.set("after", after);
+    return get<Page>(`/projects/${of(project)}/dialogs?${query}`);
+  },
+  dialog: (id: string) =>
+    get<{ dialog: Dialog; contact: Contact | null; others: Dialog[] }>(`/dialogs/${of(id)}`),
+  log: (id: string, where: { after_seq?: number; before_seq?: number; limit?: number } = {}) => {
+    const query = new URLSearchParams(
+      Object.entries(where).map(([name, value]) => [name, String(value)]),
+    );
+    return get<{ items: Entry[]; more: boolean }>(`/dialogs/${of(id)}/log?${query}`);
+  },
+  say: (id: string, key: string, text: string, attachments: string[]) =>
+    post<Entry>(`/dialogs/${of(id)}/messages`, { key, text, attachments }),
+  note: (id: string, key: string, text: string) =>
+    post<Entry>(`/dialogs/${of(id)}/notes`, { key, text }),
+  retry: (id: string, entry: string) =>
+    post<Entry>(`/dialogs/${of(id)}/messages/${of(entry)}/retry`),
+  step: (id: string, step: Step) => post<Dialog>(`/dialogs/${of(id)}/${step}`),
+};
+
+/** Sends one file, telling the share done; `stop` gives up. */
+export function upload(
+  project: string,
+  file: File,
+  progress: (share: number) => void,
+): { done: Promise<Attachment>; stop: () => void } {
+  const path = `/projects/${of(project)}/files?name=${of(file.name || "file")}`;
+  const request = new XMLHttpRequest();
+  const done = new Promise<Attachment>((resolve, reject) => {
+    request.open("POST", ROOT + path);
+    request.setRequestHeader("X-CSRF-Token", csrf.value);
+    request.upload.onprogress = (event) => {
+      if (event.lengthComputable) progress(event.loaded / event.total);
+    };
+    request.onload = () => {
+      if (request.status === 200 || request.status === 201)
+        resolve(JSON.parse(request.responseText) as Attachment);
+      else reject(refusal(request.status, request.responseText, path));
+    };
+    request.onerror = request.ontimeout = () =>
+      reject(new Refused({ status: 0, code: "offline" }));
+    request.onabort = () => reject(new Refused({ status: 0, code: "stopped" }));
+    request.send(file);
+  });
+  return { done, stop: () => request.abort() };
+}

@@ -1,0 +1,299 @@
+import type { JSX } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { type Step, api } from "./api";
+import { Composer } from "./composer";
+import { attach } from "./drafts";
+import { Line } from "./line";
+import { Avatar, Empty, Icon, IconButton } from "./parts";
+import { type Unsent, unsent } from "./outbox";
+import { back, open } from "./route";
+import { first, t } from "./settings";
+import {
+  channels,
+  learn,
+  lines,
+  loadOlder,
+  me,
+  opened,
+  openThread,
+  tell,
+  thread,
+  typing,
+} from "./store";
+import { day, sameDay } from "./times";
+import type { Dialog, Entry } from "./wire";
+
+const GROUP = 3 * 60_000;
+/** How near the end still counts as reading the newest. */
+const NEAR = 80;
+
+export function Thread({ onCard }: { onCard: () => void }): JSX.Element {
+  const now = thread.value;
+  const dialog = opened.value;
+  if (!now) {
+    return (
+      <section class="thread none" aria-label={t("inbox.thread")}>
+        <Empty title={t("inbox.choose")}>
+          <p class="quiet">{t("inbox.choose_keys")}</p>
+        </Empty>
+      </section>
+    );
+  }
+  return (
+    <section
+      class="thread"
+      aria-label={t("inbox.thread")}
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={(event) => {
+        event.preventDefault();
+        if (dialog?.open) attach(dialog, [...(event.dataTransfer?.files ?? [])]);
+      }}
+    >
+      {dialog ? <Head dialog={dialog} onCard={onCard} /> : null}
+      {now.state === "failed" ? (
+        <Empty title={t("inbox.thread_failed")}>
+          <button type="button" class="button" onClick={() => void openThread(now.id)}>
+            {t("inbox.try_again")}
+          </button>
+        </Empty>
+      ) : (
+        <Log key={now.id} id={now.id} />
+      )}
+      {dialog ? dialog.open ? <Composer key={now.id} dialog={dialog} /> : <Closed dialog={dialog} /> : null}
+    </section>
+  );
+}
+
+function Head({ dialog, onCard }: { dialog: Dialog; onCard: () => void }): JSX.Element {
+  const name = dialog.name || t("inbox.guest");
+  const channel = channels.value.find((one) => one.id === dialog.channel);
+  const mine = dialog.owner === me.value?.operator.id;
+  return (
+    <header class="thread-head">
+      <IconButton icon="back" label={t("inbox.back")} class="only-narrow" onClick={back} />
+      <Avatar name={name} kind={dialog.kind} />
+      <div class="thread-who">
+        <h2>{name}</h2>
+        <p class="quiet">
+          <span>{channel?.name || first(`kind.${dialog.kind}`, dialog.kind)}</span>
+          <span class="chip">{first(`status.${dialog.status}`, dialog.status)}</span>
+          {dialog.open ? (
+            <span data-testid="owner">
+              {dialog.owner === null
+                ? t("inbox.owner.none")
+                : mine
+                  ? t("inbox.owner.me")
+                  : t("inbox.owner.other", { name: dialog.owner_name })}
+            </span>
+          ) : null}
+        </p>
+      </div>
+      <div class="thread-steps">
+        {dialog.open && dialog.owner === null ? (
+          <StepButton dialog={dialog} step="take" strong />
+        ) : null}
+        {dialog.open && mine ? <StepButton dialog={dialog} step="return" /> : null}
+        {dialog.open ? <StepButton dialog={dialog} step="close" /> : null}
+        {!dialog.open && !dialog.sealed ? <StepButton dialog={dialog} step="reopen" /> : null}
+      </div>
+      <IconButton icon="info" label={t("inbox.card")} class="card-toggle" onClick={onCard} />
+    </header>
+  );
+}
+
+/** Takes one step with the dialog and shows how it then stands; a refusal says who was first. */
+export async function take(dialog: Dialog, step: Step): Promise<void> {
+  try {
+    learn([await api.step(dialog.id, step)]);
+  } catch (error) {
+    tell(error);
+    void openThread(dialog.id);
+  }
+}
+
+function StepButton(props: { dialog: Dialog; step: Step; strong?: boolean }): JSX.Element {
+  const [busy, setBusy] = useState(false);
+  return (
+    <button
+      type="button"
+      class={`button ${props.strong ? "strong" : ""}`}
+      disabled={busy}
+      onClick={async () => {
+        setBusy(true);
+        await take(props.dialog, props.step);
+        setBusy(false);
+      }}
+    >
+      {t(`inbox.step.${props.step}`)}
+    </button>
+  );
+}
+
+function Closed({ dialog }: { dialog: Dialog }): JSX.Element {
+  const newer = thread.value?.others.find((other) => other.identity === dialog.identity && other.n > dialog.n);
+  return (
+    <footer class="closed">
+      <p>{t(dialog.sealed ? "inbox.sealed" : "inbox.closed")}</p>
+      {dialog.sealed ? (
+        newer ? (
+          <button type="button" class="button" onClick={() => open(newer.id)}>
+            {t("inbox.open_newer")}
+          </button>
+        ) : null
+      ) : (
+        <StepButton dialog={dialog} step="reopen" />
+      )}
+    </footer>
+  );
+}
+
+function Log({ id }: { id: string }): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const following = useRef(true);
+  const height = useRef(0);
+  const oldest = useRef("");
+  const [below, setBelow] = useState(0);
+  const entries = lines.value;
+  const waiting = unsent.value.filter((item) => item.dialog === id && !arrived(item, entries));
+  const shown = `${entries.length}.${waiting.length}`;
+  const newest = entries.at(-1)?.id;
+  const seen = useRef(newest);
+
+  useLayoutEffect(() => {
+    const area = box.current;
+    if (!area) return;
+    const head = entries[0]?.id ?? "";
+    if (following.current) {
+      area.scrollTop = area.scrollHeight;
+      setBelow(0);
+    } else if (head !== oldest.current && oldest.current) {
+      // Older lines came in above: what was being read stays where it was.
+      area.scrollTop += area.scrollHeight - height.current;
+    } else if (seen.current !== newest) {
+      setBelow((n) => n + 1);
+    }
+    oldest.current = head;
+    seen.current = newest;
+    height.current = area.scrollHeight;
+  }, [shown, newest]);
+
+  useEffect(() => {
+    // What the operator just wrote is always followed.
+    if (waiting.length) toEnd();
+  }, [waiting.length]);
+
+  useEffect(() => {
+    const area = box.current;
+    const inner = area?.firstElementChild;
+    if (!area || !inner) return;
+    const grown = new ResizeObserver(() => {
+      if (following.current) area.scrollTop = area.scrollHeight;
+    });
+    grown.observe(inner);
+    grown.observe(area);
+    return () => grown.disconnect();
+  }, []);
+
+  function toEnd(): void {
+    following.current = true;
+    setBelow(0);
+    box.current?.scrollTo({ top: box.current.scrollHeight });
+  }
+
+  const typist = typing.value.get(id);
+  return (
+    <div class="log-frame">
+      <div
+        ref={box}
+        class="log"
+        tabIndex={0}
+        role="log"
+        aria-live="polite"
+        aria-label={t("inbox.messages")}
+        aria-busy={thread.value?.state === "loading"}
+        onScroll={(event) => {
+          const area = event.currentTarget;
+          following.current = area.scrollHeight - area.scrollTop - area.clientHeight < NEAR;
+          if (following.current) setBelow(0);
+          if (area.scrollTop < 200) void loadOlder();
+        }}
+      >
+        <div class="log-inner">
+          {thread.value?.more ? (
+            <button type="button" class="more" onClick={() => void loadOlder()}>
+              {t("inbox.older")}
+            </button>
+          ) : null}
+          {entries.map((entry, i) => {
+            const before = entries[i - 1];
+            return (
+              <Line
+                key={entry.id}
+                entry={entry}
+                divider={!before || !sameDay(before.at, entry.at) ? day(entry.at) : ""}
+                first={!before || !together(before, entry)}
+              />
+            );
+          })}
+          {waiting.map((item) => (
+            <Line key={item.key} entry={drawn(item)} unsent={item} divider="" first />
+          ))}
+          {typist === undefined ? null : (
+            <p class="typing">
+              {typist ? t("inbox.typing_operator", { name: typist }) : t("inbox.typing")}
+            </p>
+          )}
+        </div>
+      </div>
+      {below > 0 ? (
+        <button type="button" class="pill" onClick={toEnd}>
+          <Icon name="down" />
+          {t("inbox.new_below", { n: below })}
+        </button>
+      ) : null}
+    </div>
+  );
+}
+
+function together(a: Entry, b: Entry): boolean {
+  return (
+    a.kind === b.kind &&
+    a.kind !== "system" &&
+    a.author.id === b.author.id &&
+    a.author.kind === b.author.kind &&
+    sameDay(a.at, b.at) &&
+    Date.parse(b.at) - Date.parse(a.at) < GROUP
+  );
+}
+
+/** The socket may bring the entry before the request's own answer does. */
+function arrived(item: Unsent, entries: Entry[]): boolean {
+  return entries.some((entry) => entry.id === item.key || entry.id.endsWith(`:${item.key}`));
+}
+
+function drawn(item: Unsent): Entry {
+  const at = new Date(item.at).toISOString();
+  return {
+    id: item.key,
+    dialog: item.dialog,
+    rev: -1,
+    seq: Number.MAX_SAFE_INTEGER,
+    kind: item.mode === "note" ? "note" : "out",
+    author: { kind: "operator", id: me.value?.operator.id ?? "", name: me.value?.operator.name ?? "" },
+    at,
+    order: 0,
+    late: false,
+    stored_at: at,
+    changed_at: at,
+    text: item.text,
+    attachments: item.attachments,
+    reply_to: "",
+    state: item.refused ? "failed" : "queued",
+    failure: item.refused,
+    edited_at: null,
+    deleted_at: null,
+    reactions: [],
+    verb: null,
+    data: {},
+  };
+}

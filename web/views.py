@@ -1,0 +1,430 @@
+"""What leaves through the API: views of rows, never the rows themselves.
+
+Operators and visitors get different views of one entry; a visitor's has no ids of people
+and none of the operators' own lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from hub.channel import Capabilities
+from hub.events import (
+    DialogChanged,
+    EntryChanged,
+    HubEvent,
+    OperatorTyping,
+    PresenceChanged,
+    VisitorTyping,
+)
+from hub.files import Files
+from hub.model import (
+    Attachment,
+    Author,
+    Awaits,
+    Channel,
+    Contact,
+    Dialog,
+    Entry,
+    EntryKind,
+    EntryPoint,
+    File,
+    FileId,
+    OutState,
+    Preview,
+    Project,
+    Reaction,
+    Role,
+    Verb,
+    Visit,
+)
+from hub.statuses import Lang, Status, shown
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is shown."""
+
+
+class FileView(View, frozen=True, kw_only=True):
+    id: str
+    name: str
+    mime: str
+    size_bytes: int
+    kind: Literal["image", "audio", "video", "file"]
+    width: int
+    height: int
+    url: str
+
+
+class DialogView(View, frozen=True, kw_only=True):
+    id: str
+    rev: int
+    project: str
+    channel: str
+    kind: str
+    type: str
+    name: str
+    contact: str
+    identity: str
+    n: int
+    open: bool
+    sealed: bool
+    owner: str | None
+    owner_name: str
+    awaits: Awaits
+    waiting_since: datetime | None
+    unanswered: int
+    chat_status: Status | None
+    call_status: Status | None
+    status: Status
+    created_at: datetime
+    last_at: datetime
+    changed_at: datetime
+    closed_at: datetime | None
+    closed_by: str
+    preview: Preview | None
+    seq: int
+    entry_point: EntryPoint
+    direction: str
+    creation: str
+    visit: Visit
+
+
+class EntryView(View, frozen=True, kw_only=True):
+    id: str
+    dialog: str
+    rev: int
+    seq: int
+    kind: EntryKind
+    author: Author
+    at: datetime
+    order: int
+    late: bool
+    stored_at: datetime
+    changed_at: datetime
+    text: str
+    attachments: list[FileView]
+    reply_to: str
+    state: OutState | None
+    failure: str
+    edited_at: datetime | None
+    deleted_at: datetime | None
+    reactions: tuple[Reaction, ...]
+    verb: Verb | None
+    data: dict[str, str]
+
+
+class ContactView(View, frozen=True, kw_only=True):
+    id: str
+    name: str
+    phones: tuple[str, ...]
+    emails: tuple[str, ...]
+
+
+class DialogCard(View, frozen=True, kw_only=True):
+    dialog: DialogView
+    contact: ContactView
+    others: list[DialogView]
+
+
+class DialogList(View, frozen=True, kw_only=True):
+    items: list[DialogView]
+    next: str | None
+    looked_back_to: datetime | None
+
+
+class LogView(View, frozen=True, kw_only=True):
+    items: list[EntryView]
+    more: bool
+
+
+class CountView(View, frozen=True, kw_only=True):
+    n: int
+    more: bool
+
+
+class CountsView(View, frozen=True, kw_only=True):
+    queue: CountView
+    mine: CountView
+    all: CountView
+    waiting: CountView
+
+
+class CapabilitiesView(View, frozen=True, kw_only=True):
+    text_max_chars: int
+    attachments_max: int
+    attachment_max_bytes: int
+    delivered: bool
+    read: bool
+    typing: bool
+    edits: bool
+    deletes: bool
+
+
+class ChannelView(View, frozen=True, kw_only=True):
+    id: str
+    kind: str
+    name: str
+    enabled: bool
+    capabilities: CapabilitiesView
+
+
+class ChannelList(View, frozen=True, kw_only=True):
+    items: list[ChannelView]
+
+
+class OperatorView(View, frozen=True, kw_only=True):
+    id: str
+    name: str
+    role: Role
+    presence: str
+
+
+class OperatorList(View, frozen=True, kw_only=True):
+    items: list[OperatorView]
+
+
+class ProjectView(View, frozen=True, kw_only=True):
+    id: str
+    name: str
+    lang: Lang
+    zone: str
+    demo: bool
+
+
+class MembershipView(View, frozen=True, kw_only=True):
+    project: ProjectView
+    role: Role
+
+
+class MyselfView(View, frozen=True, kw_only=True):
+    id: str
+    login: str
+    name: str
+    lang: Lang
+
+
+class MeView(View, frozen=True, kw_only=True):
+    operator: MyselfView
+    csrf: str
+    must_set_password: bool
+    memberships: list[MembershipView]
+    version: str
+
+
+class VisitorEntry(View, frozen=True, kw_only=True):
+    """`key` is the client's own, so that a widget knows its line when it comes back."""
+
+    id: str
+    dialog: str
+    seq: int
+    order: int
+    at: datetime
+    mine: bool
+    key: str
+    author_name: str
+    text: str
+    attachments: list[FileView]
+    state: OutState | None
+    deleted_at: datetime | None
+
+
+class Shown(View, frozen=True, kw_only=True, tag_field="event"):
+    project: str
+
+
+class ShownDialog(Shown, frozen=True, kw_only=True, tag="dialog.changed"):
+    dialog: DialogView
+    entries: list[EntryView]
+
+
+class ShownEntry(Shown, frozen=True, kw_only=True, tag="entry.changed"):
+    entry: EntryView
+
+
+class ShownOperatorTyping(Shown, frozen=True, kw_only=True, tag="operator.typing"):
+    dialog: str
+    operator: str
+    name: str
+
+
+class ShownVisitorTyping(Shown, frozen=True, kw_only=True, tag="visitor.typing"):
+    dialog: str
+
+
+class ShownPresence(Shown, frozen=True, kw_only=True, tag="presence.changed"):
+    operator: str
+    presence: str
+
+
+AnyShown = ShownDialog | ShownEntry | ShownOperatorTyping | ShownVisitorTyping | ShownPresence
+
+
+class Views:
+    """Makes views; links to files in them open for an hour or two."""
+
+    def __init__(self, files: Files, now: Callable[[], datetime]) -> None:
+        self._files = files
+        self._now = now
+
+    def file(self, file: Attachment | File) -> FileView:
+        return FileView(
+            id=file.id,
+            name=file.name,
+            mime=file.mime,
+            size_bytes=file.size_bytes,
+            kind=file.kind,
+            width=file.width,
+            height=file.height,
+            url=self._files.link(FileId(file.id), file.name, self._now()),
+        )
+
+    def dialog(self, row: Dialog) -> DialogView:
+        return DialogView(
+            id=row.id,
+            rev=row.rev,
+            project=row.project,
+            channel=row.channel,
+            kind=row.kind,
+            type=row.type,
+            name=row.name,
+            contact=row.contact,
+            identity=row.identity,
+            n=row.n,
+            open=row.open,
+            sealed=row.sealed,
+            owner=row.owner,
+            owner_name=row.owner_name,
+            awaits=row.awaits,
+            waiting_since=row.waiting_since,
+            unanswered=row.unanswered,
+            chat_status=row.chat_status,
+            call_status=row.call_status,
+            status=shown(row.chat_status, row.call_status),
+            created_at=row.created_at,
+            last_at=row.last_at,
+            changed_at=row.changed_at,
+            closed_at=row.closed_at,
+            closed_by=row.closed_by,
+            preview=row.preview,
+            seq=row.seq,
+            entry_point=row.entry_point,
+            direction=row.direction,
+            creation=row.creation,
+            visit=row.visit,
+        )
+
+    def entry(self, entry: Entry) -> EntryView:
+        return EntryView(
+            id=entry.id,
+            dialog=entry.dialog,
+            rev=entry.rev,
+            seq=entry.seq,
+            kind=entry.kind,
+            author=entry.author,
+            at=entry.at,
+            order=entry.order,
+            late=entry.late,
+            stored_at=entry.stored_at,
+            changed_at=entry.changed_at,
+            text=entry.text,
+            attachments=[self.file(each) for each in entry.attachments],
+            reply_to=entry.reply_to,
+            state=entry.state,
+            failure=entry.failure,
+            edited_at=entry.edited_at,
+            deleted_at=entry.deleted_at,
+            reactions=entry.reactions,
+            verb=entry.verb,
+            data=entry.data,
+        )
+
+    def event(self, event: HubEvent) -> AnyShown:
+        match event:
+            case DialogChanged():
+                return ShownDialog(
+                    project=event.project,
+                    dialog=self.dialog(event.dialog),
+                    entries=[self.entry(each) for each in event.entries],
+                )
+            case EntryChanged():
+                return ShownEntry(project=event.project, entry=self.entry(event.entry))
+            case OperatorTyping():
+                return ShownOperatorTyping(
+                    project=event.project,
+                    dialog=event.dialog,
+                    operator=event.operator,
+                    name=event.name,
+                )
+            case VisitorTyping():
+                return ShownVisitorTyping(project=event.project, dialog=event.dialog)
+            case PresenceChanged():
+                return ShownPresence(
+                    project=event.project, operator=event.operator, presence=event.presence
+                )
+
+    def visitor_entry(self, entry: Entry) -> VisitorEntry:
+        mine = entry.kind is EntryKind.IN
+        deleted = entry.deleted_at is not None
+        return VisitorEntry(
+            id=entry.id,
+            dialog=entry.dialog,
+            seq=entry.seq,
+            order=entry.order,
+            at=entry.at,
+            mine=mine,
+            key=entry.id.rpartition(":")[2] if mine else "",
+            author_name="" if mine else entry.author.name,
+            text="" if deleted else entry.text,
+            attachments=[] if deleted else [self.file(each) for each in entry.attachments],
+            state=entry.state,
+            deleted_at=entry.deleted_at,
+        )
+
+
+def for_visitor(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries that a visitor may see: what the two said to each other."""
+    return [each for each in entries if each.kind in (EntryKind.IN, EntryKind.OUT)]
+
+
+def contact(document: Contact) -> ContactView:
+    return ContactView(
+        id=document.id, name=document.name, phones=document.phones, emails=document.emails
+    )
+
+
+def project(document: Project) -> ProjectView:
+    return ProjectView(
+        id=document.id,
+        name=document.name,
+        lang=document.lang,
+        zone=document.schedule.zone,
+        demo=document.demo,
+    )
+
+
+def channel(document: Channel, can: Capabilities) -> ChannelView:
+    return ChannelView(
+        id=document.id,
+        kind=document.kind,
+        name=document.name,
+        enabled=document.enabled,
+        capabilities=CapabilitiesView(
+            text_max_chars=can.text_max_chars,
+            attachments_max=can.attachments_max,
+            attachment_max_bytes=can.attachment_max_bytes,
+            delivered=can.delivered,
+            read=can.read,
+            typing=can.typing,
+            edits=can.edits,
+            deletes=can.deletes,
+        ),
+    )
+
+
+def count(counted: tuple[int, bool]) -> CountView:
+    return CountView(n=counted[0], more=counted[1])
