@@ -11,18 +11,13 @@ site: solid
 
 from __future__ import annotations
 
-import inspect
 import pkgutil
 import re
 from importlib import import_module
 from typing import Any
 
-import msgspec
-
 from hub.channel import ChannelKind
 from hub.errors import ConfigError
-from hub.keys import Keys
-from hub.model import Channel, ChannelId
 
 
 def kinds() -> list[str]:
@@ -45,18 +40,3 @@ def load(kind: str) -> type[ChannelKind[Any]]:
         ):
             return each
     raise ConfigError(f"bots/{kind}.py defines no channel of that kind", field="kind")
-
-
-def build(document: Channel, keys: Keys) -> ChannelKind[Any]:
-    """The live channel of a document, not yet opened; ConfigError names a setting that is wrong.
-
-    A kind that has to sign takes `keys` beside its id and settings.
-    """
-    kind = load(document.kind)
-    try:
-        settings = msgspec.convert(document.settings, kind.settings_type)
-    except msgspec.ValidationError as error:
-        # msgspec's words name the path and the type that was wanted, never the value.
-        raise ConfigError(f"channel {document.id}: {error}", field="settings") from None
-    more = {"keys": keys} if "keys" in inspect.signature(kind.__init__).parameters else {}
-    return kind(ChannelId(document.id), settings, **more)

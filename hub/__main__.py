@@ -296,7 +296,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         settings = config.load(args.config)
-        observe.configure(settings.log.level, settings.log.format)
+        observe.set_up(settings.log.level, settings.log.format)
         match args.verb:
             case "run":
                 asyncio.run(serve(settings))

@@ -50,12 +50,12 @@ _about: ContextVar[dict[str, str]] = ContextVar("about")
 
 _SECRETS = (
     (re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)"), "***"),
-    (re.compile(r"\b\d{6,12}:[A-Za-z0-9_-]{30,}"), "***"),
+    (re.compile(r"\d{6,12}:[A-Za-z0-9_-]{30,}"), "***"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}"), r"\1 ***"),
     (
         re.compile(
-            r"(?i)((?:access_?token|api_?token|token|password|passwd|secret|signature|apikey"
-            r"|api_?key|cookie|[?&]s)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]{4,}"
+            r"(?i)((?:access_?token|api_?token|token|password|passwd|secret|signature"
+            r"|api[-_]?key|cookie|[?&]s)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;}]{4,}"
         ),
         r"\1***",
     ),

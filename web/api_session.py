@@ -89,7 +89,7 @@ def _with_cookie(ask: Ask[Nothing, SignIn] | Ask[Nothing, NewPassword], answer: 
 
 
 async def sign_in(ask: Ask[Nothing, SignIn]) -> Answer:
-    id, who = await ask.state.accounts.sign_in(
+    id, who = await ask.hub.accounts.sign_in(
         ask.body.login,
         ask.body.password,
         address=ask.address,
@@ -100,7 +100,7 @@ async def sign_in(ask: Ask[Nothing, SignIn]) -> Answer:
 
 
 async def sign_out(ask: Ask[Nothing, Nothing]) -> Answer:
-    await ask.state.accounts.sign_out(ask.who, address=ask.address)
+    await ask.hub.accounts.sign_out(ask.who, address=ask.address)
     live(ask.request.app).recheck(ask.who.id)
     answer = web.Response(status=204)
     answer.del_cookie(
@@ -118,12 +118,12 @@ async def me(ask: Ask[Nothing, Nothing]) -> views.MeView:
 
 
 async def change_me(ask: Ask[Nothing, MyChange]) -> views.MeView:
-    who = await ask.state.accounts.rename(ask.who, ask.body.name, ask.body.lang)
+    who = await ask.hub.accounts.rename(ask.who, ask.body.name, ask.body.lang)
     return me_view(ask.state, who)
 
 
 async def set_password(ask: Ask[Nothing, NewPassword]) -> Answer:
-    id, who = await ask.state.accounts.change_password(
+    id, who = await ask.hub.accounts.change_password(
         ask.who, ask.body.current, ask.body.new, address=ask.address
     )
     live(ask.request.app).recheck(ask.who.id)

@@ -124,7 +124,7 @@ def csrf_token(state: State, who: Who) -> str:
 
 
 async def signed_in(state: State, request: web.Request) -> Who | None:
-    return await state.accounts.whoami(request.cookies.get(state.door.cookie(request), ""))
+    return await state.hub.accounts.whoami(request.cookies.get(state.door.cookie(request), ""))
 
 
 def _handler(route: AnyRoute) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

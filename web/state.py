@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from hub.accounts import Accounts
 from hub.hub import Hub
 from web.door import Door
 from web.sockets import Fan, Sockets
@@ -17,7 +16,6 @@ from web.views import Views
 @dataclass(frozen=True)
 class State:
     hub: Hub
-    accounts: Accounts
     door: Door
     views: Views
     fan: Fan

@@ -36,23 +36,23 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-READERS = 3
+READERS = 2
 BATCH_MAX = 256
-READ_BATCH_MAX = 16
+READ_BATCH_MAX = 64
 WAL_MAX_BYTES = 64 * 1024 * 1024
 BUSY_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Job:
-    """Work for one of the threads; `writes` more than once needs a savepoint of its own."""
+    """Work for one of the threads; what `writes` more than once can be refused half-way."""
 
     work: Callable[[sqlite3.Connection], Any]
     future: asyncio.Future[Any]
     writes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Answer:
     future: asyncio.Future[Any]
     value: Any
@@ -60,6 +60,10 @@ class _Answer:
 
 
 Jobs = SimpleQueue[_Job | None]
+
+
+class _HalfWayError(Exception):
+    """A job was refused after it had written: its transaction must be begun again."""
 
 
 class SqliteEngine(Engine):
@@ -234,9 +238,7 @@ class SqliteEngine(Engine):
                 break
             try:
                 writer = writer or self._connect()
-                writer.execute("BEGIN IMMEDIATE")
-                answers = [_attempt(writer, job) for job in batch]
-                writer.execute("COMMIT")
+                answers = _carry_out(writer, batch)
             except sqlite3.Error as error:
                 log.warning("the store cannot write: %s", error)
                 answers = [_refusal(job, error) for job in batch]
@@ -390,9 +392,24 @@ def _take(jobs: Jobs, most: int) -> tuple[list[_Job], bool]:
     return batch, False
 
 
-def _attempt(db: sqlite3.Connection, job: _Job) -> _Answer:
+def _carry_out(db: sqlite3.Connection, batch: list[_Job]) -> list[_Answer]:
+    """All jobs in one transaction, durable when it returns; a refused job leaves nothing."""
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        answers = [_attempt(db, job) for job in batch]
+    except _HalfWayError:
+        # Savepoints cost two statements a job and are hardly ever needed: only now.
+        db.execute("ROLLBACK")
+        db.execute("BEGIN IMMEDIATE")
+        answers = [_attempt(db, job, savepoint=job.writes > 1) for job in batch]
+    db.execute("COMMIT")
+    return answers
+
+
+def _attempt(db: sqlite3.Connection, job: _Job, *, savepoint: bool = False) -> _Answer:
     """Carries out one job; raises only what ends the transaction it shares with others."""
-    if job.writes > 1:
+    before = db.total_changes
+    if savepoint:
         db.execute("SAVEPOINT job")
     value: Any = None
     error: Exception | None = None
@@ -404,10 +421,12 @@ def _attempt(db: sqlite3.Connection, job: _Job) -> _Answer:
         raise
     except Exception as refusal:
         error = refusal
-    if job.writes > 1:
+    if savepoint:
         if error is not None:
             db.execute("ROLLBACK TO job")
         db.execute("RELEASE job")
+    elif error is not None and db.total_changes != before:
+        raise _HalfWayError
     return _Answer(job.future, value, error)
 
 

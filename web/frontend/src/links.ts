@@ -42,3 +42,8 @@ export function safe(address: string, origin: string = location.origin): string 
     return undefined;
   }
 }
+
+/** Where a stored file is, for a link that must lead somewhere. */
+export function fileAddress(address: string, origin: string = location.origin): string {
+  return safe(address, origin) ?? "about:blank";
+}

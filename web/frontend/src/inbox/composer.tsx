@@ -4,7 +4,7 @@ import { attach, detach, discard, draft, type Mode, type Upload, write } from ".
 import * as live from "./live";
 import * as outbox from "./outbox";
 import { IconButton } from "./parts";
-import { first, t } from "./settings";
+import { refusal, t } from "./settings";
 import { channels, me } from "./store";
 import type { Dialog } from "./wire";
 
@@ -159,7 +159,7 @@ function Chip({ dialog, one }: { dialog: string; one: Upload }): JSX.Element {
     <li class={one.failed ? "chip-file failed" : "chip-file"}>
       <span class="file-name">{one.name}</span>
       {one.failed ? (
-        <span>{first(`error.${one.failed}`, "error.refused")}</span>
+        <span>{refusal(one.failed)}</span>
       ) : one.file ? null : (
         <progress max={1} value={one.share} aria-label={t("inbox.uploading", { name: one.name })} />
       )}

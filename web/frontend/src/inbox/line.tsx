@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { pieces, safe } from "../links";
+import { fileAddress, pieces } from "../links";
 import { api } from "./api";
 import { Icon } from "./parts";
 import { type Unsent, drop, retry } from "./outbox";
@@ -183,7 +183,7 @@ export function Text({ text }: { text: string }): JSX.Element {
 }
 
 function Picture({ file }: { file: Attachment }): JSX.Element {
-  const address = safe(file.url);
+  const address = fileAddress(file.url);
   // The place is kept before the picture is there, so that the text does not jump.
   const wide = Math.min(320, file.width || 240);
   const high = file.width ? Math.min(320, Math.round((wide * file.height) / file.width)) : 180;
@@ -202,7 +202,7 @@ function Picture({ file }: { file: Attachment }): JSX.Element {
 
 function FileCard({ file }: { file: Attachment }): JSX.Element {
   return (
-    <a class="file" href={safe(file.url)} target="_blank" rel="noopener noreferrer nofollow">
+    <a class="file" href={fileAddress(file.url)} target="_blank" rel="noopener noreferrer nofollow">
       <Icon name="file" />
       <span class="file-name">{file.name}</span>
       <span class="quiet">{size(file.size_bytes)}</span>

@@ -11,7 +11,7 @@ import { light } from "./live";
 import { IconButton } from "./parts";
 import { Rail } from "./rail";
 import { back, follow } from "./route";
-import { first, t } from "./settings";
+import { refusal, t } from "./settings";
 import { FirstPassword, SignIn, Unreachable } from "./signin";
 import { counts, notice, opened, phase, startUp, thread } from "./store";
 import { Thread, take } from "./thread";
@@ -73,7 +73,7 @@ function Notice(): JSX.Element {
           <span>
             {now.code === "taken" && who
               ? t("inbox.taken_by", { name: who })
-              : first(`error.${now.code}`, "error.refused")}
+              : refusal(now.code)}
           </span>
           <IconButton
             icon="close"

@@ -30,6 +30,12 @@ export function first(...keys: string[]): string {
   return key !== undefined && knows(texts, key) ? t(key) : (keys.at(-1) ?? "");
 }
 
+/** The refusal in words, to stand alone. */
+export function refusal(code: string): string {
+  const words = first(`error.${code}`, "error.refused");
+  return words.slice(0, 1).toUpperCase() + words.slice(1);
+}
+
 effect(() => {
   document.documentElement.lang = lang.value;
 });

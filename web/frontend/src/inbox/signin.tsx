@@ -1,12 +1,12 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Refused, api, csrf } from "./api";
-import { first, lang, t } from "./settings";
+import { lang, refusal, t } from "./settings";
 import { begin, enter, me, startUp } from "./store";
 
 function reason(error: unknown): string {
   if (!(error instanceof Refused)) throw error;
-  return first(`error.${error.problem.code}`, "error.refused");
+  return refusal(error.problem.code);
 }
 
 export function SignIn(): JSX.Element {

@@ -1,0 +1,133 @@
+"""The whole program as another process: started, killed, started again on the same folder."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 30
+
+
+class Program:
+    """`hub run` in a folder of its own; `dies_at` kills it at that numbered point of a write."""
+
+    def __init__(self, folder: Path, *, database: str = "") -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.folder = folder
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: Process | None = None
+        self._errors: asyncio.Task[None] | None = None
+        self.said: list[str] = []
+        key = f'key_file = "{folder / "hub.key"}"\n' if database else ""
+        if database:
+            (folder / "hub.key").write_text("A" * 43 + "\n")
+        (folder / "config.toml").write_text(
+            f"""
+[server]
+port = {self.port}
+[database]
+url = "{database}"
+[security]
+{key}
+[log]
+format = "json"
+[projects.main]
+name = "Test"
+[channels.site]
+settings = {{ origins = ["*"], visitor_per_minute = 100000, address_per_minute = 100000 }}
+"""
+        )
+
+    async def start(self, *, dies_at: str = "") -> None:
+        """Returns once it serves."""
+        script = ["-m", "hub"] if not dies_at else [str(Path(__file__).with_name("dying_hub.py"))]
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *script,
+            "--config",
+            str(self.folder / "config.toml"),
+            "run",
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "HUB_DIES_AT": dies_at},
+            stderr=PIPE,
+        )
+        serving = asyncio.Event()
+        self._errors = asyncio.create_task(self._listen(self._process, serving))
+        await asyncio.wait_for(serving.wait(), START_SECONDS)
+        if self._process.returncode is not None or not self._serves():
+            raise RuntimeError("the hub did not start:\n" + "\n".join(self.said[-20:]))
+
+    def _serves(self) -> bool:
+        return any('"serving"' in line for line in self.said)
+
+    async def _listen(self, process: Process, serving: asyncio.Event) -> None:
+        assert process.stderr is not None
+        self.said.clear()
+        async for line in process.stderr:
+            self.said.append(line.decode(errors="replace").rstrip())
+            if self._serves():
+                serving.set()
+        serving.set()
+
+    def kill(self) -> None:
+        """kill -9, at whatever line it is."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    async def ended(self) -> int:
+        assert self._process is not None
+        assert self._errors is not None
+        code = await self._process.wait()
+        await self._errors
+        return code
+
+    async def stop(self) -> int:
+        """SIGTERM, as a supervisor stops it; the exit code after draining."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self.ended(), START_SECONDS)
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def command(self, *words: str, given: str = "") -> str:
+        """Another `hub` command beside the one that serves; what it printed."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "hub",
+            "--config",
+            str(self.folder / "config.toml"),
+            *words,
+            cwd=ROOT,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+        )
+        out, err = await process.communicate(given.encode())
+        if process.returncode != 0:
+            raise RuntimeError(err.decode())
+        return out.decode()
+
+    def errors(self) -> list[str]:
+        """What it logged as an error, tracebacks among them."""
+        found = []
+        for line in self.said:
+            try:
+                level = json.loads(line).get("level", "")
+            except ValueError:
+                level = "error"
+            if level in ("error", "critical"):
+                found.append(line)
+        return found
