@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated, ClassVar, Protocol
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -19,17 +19,12 @@ from msgspec import Meta
 from hub.channel import Capabilities, ChannelKind, Draft, Hook, Receipt
 from hub.errors import PayloadError, SignatureError
 from hub.events import ChannelEvent, DeliveryReported, MessageReceived, Sender, TypingNoticed
-from hub.model import Attachment, ChannelId, Identity, OutState, Visit
+from hub.model import Attachment, Identity, OutState, Visit
 from hub.statuses import RequestType
 from hub.store.engine import milliseconds, moment
 
 LATEST = timedelta(hours=48)
 _ORIGIN = re.compile(r"https?://[^\s/?#@]+")
-
-
-class Keys(Protocol):
-    def sign(self, purpose: str, text: str) -> str: ...
-    def verify(self, purpose: str, text: str, signature: str) -> bool: ...
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -94,19 +89,15 @@ class Site(ChannelKind[Settings]):
         typing=True,
     )
 
-    def __init__(self, id: ChannelId, settings: Settings, keys: Keys) -> None:
-        super().__init__(id, settings)
-        self._keys = keys
-
     def mint(self) -> str:
         """The key of a visitor who was never here."""
         visitor = secrets.token_urlsafe(12)
-        return f"{visitor}.{self._keys.sign('visitor', f'{self.id}:{visitor}')}"
+        return f"{visitor}.{self.keys.sign('visitor', f'{self.id}:{visitor}')}"
 
     def visitor(self, key: str) -> str | None:
         """The visitor's id, if this channel made the key."""
         visitor, _, signature = key.partition(".")
-        known = self._keys.verify("visitor", f"{self.id}:{visitor}", signature)
+        known = self.keys.verify("visitor", f"{self.id}:{visitor}", signature)
         return visitor if visitor and known else None
 
     def allows(self, origin: str, host: str) -> bool:

@@ -52,9 +52,9 @@ class Subscription(Generic[T]):
         self.overflowed = False
 
     def put(self, item: T) -> None:
-        if len(self._items) >= self._size:
-            self.overflowed = True
-        else:
+        # After the first that did not fit nothing may follow, or a hole would go unseen.
+        self.overflowed = self.overflowed or len(self._items) >= self._size
+        if not self.overflowed:
             self._items.append(item)
         self._ready.set()
 

@@ -131,7 +131,7 @@ def settings(raw: dict[str, Any], folder: Path) -> Settings:
     try:
         read = msgspec.convert(raw, Settings, dec_hook=_decoded)
     except msgspec.ValidationError as error:
-        raise _named(str(error)) from None
+        raise _named(raw, str(error)) from None
     server = msgspec.structs.replace(read.server, public_url=_public_url(read.server.public_url))
     for number, network in enumerate(server.trusted_proxies):
         try:
@@ -207,10 +207,10 @@ def _bad(key: str, reason: str) -> ConfigError:
     return ConfigError(f"{key}: {reason}", field=key)
 
 
-def _named(text: str) -> ConfigError:
+def _named(raw: dict[str, Any], text: str) -> ConfigError:
     """msgspec's complaint with the path in the file's own words and without the value."""
     reason, _, at = text.partition(" - at `$")
-    path = at.rstrip("`").lstrip(".")
+    path = _exact(raw, at.rstrip("`").lstrip("."))
     unknown = re.fullmatch(r"Object contains unknown field `(.*)`", reason, re.DOTALL)
     if unknown:
         key = f"{path}.{unknown[1]}" if path else unknown[1]
@@ -218,10 +218,22 @@ def _named(text: str) -> ConfigError:
         return _bad(key, "unknown key" + (f"; did you mean {near[0]}?" if near else ""))
     if reason.startswith("Invalid enum value"):
         section, _, name = path.rpartition(".")
-        kind = ProjectCode if section.startswith("projects") else get_type_hints(Settings)[section]
+        kind = TABLES.get(section.partition(".")[0]) or get_type_hints(Settings)[section]
         allowed = get_args(get_type_hints(kind)[name])
         return _bad(path, f"must be one of {', '.join(allowed)}")
     return _bad(path, reason[:1].lower() + reason[1:])
+
+
+def _exact(raw: dict[str, Any], path: str) -> str:
+    """The path with the name of the table of code that msgspec leaves as dots."""
+    section, dots, rest = path.partition("[...]")
+    if dots and section in TABLES:
+        for id, table in raw[section].items():
+            try:
+                msgspec.convert(table, TABLES[section])
+            except msgspec.ValidationError:
+                return f"{section}.{id}{rest}"
+    return path
 
 
 def _secret(key: str, value: Secret, folder: Path) -> Secret:
@@ -281,3 +293,4 @@ def _keys() -> list[str]:
 
 
 KEYS = _keys()
+TABLES: dict[str, type[Section]] = {"projects": ProjectCode, "channels": ChannelCode}

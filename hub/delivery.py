@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from hub import marks, observe
 from hub.bus import Bus
-from hub.channel import Draft, Receipt
+from hub.channel import Capabilities, Draft, Receipt
 from hub.channels import Channels
 from hub.dialogs import entry_id
 from hub.errors import (
@@ -58,6 +58,7 @@ class Policy:
 POLICIES: dict[type[DeliveryError], Policy] = {
     ThrottledError: Policy(holds=True, counted=False, wait=timedelta(seconds=5)),
     TransientError: Policy(holds=True, counted=True, wait=timedelta(seconds=10)),
+    DeliveryError: Policy(holds=True, counted=True, wait=timedelta(seconds=10)),
     CredentialsError: Policy(holds=True, counted=False, wait=timedelta(minutes=1)),
     RejectedError: Policy(holds=False, counted=True, wait=timedelta(0)),
     UnreachableError: Policy(holds=False, counted=True, wait=timedelta(0)),
@@ -137,7 +138,6 @@ class Delivery:
         token = secrets.token_hex(8)
         try:
             row = await self._claim(id, token)
-            again = row.lane_at
             while True:
                 seen, again = await self._empty(row, token)
                 row = await self._release(row, token, seen, again)
@@ -204,6 +204,9 @@ class Delivery:
         target = EntryId(order.data.get("entry", ""))
 
         def queued(entry: Entry) -> Entry | None:
+            # An order that was carried out before the crash is not carried out again.
+            if entry.data.get("order") == order.id:
+                return None
             if entry.state not in (OutState.FAILED, OutState.UNKNOWN):
                 return None
             return replace(
@@ -212,6 +215,8 @@ class Delivery:
                 pending=True,
                 failure="",
                 tries=0,
+                attempt_at=None,
+                data=entry.data | {"order": order.id},
                 changed_at=self._now(),
             )
 
@@ -227,27 +232,33 @@ class Delivery:
             channel = self._channels.get(row.channel)
         except NotFoundError:
             return now + POLICIES[CredentialsError].wait
-        if entry.state is OutState.SENDING:
-            sent_at = entry.attempt_at or entry.stored_at
-            if now - sent_at >= channel.capabilities.idempotent_for:
-                await self._settle(row, entry, OutState.UNKNOWN, "interrupted")
-                return None
+        # `attempt_at` stands as long as it may have gone out since then.
+        if (
+            entry.attempt_at is not None
+            and now - entry.attempt_at >= channel.capabilities.idempotent_for
+        ):
+            await self._settle(row, entry, OutState.UNKNOWN, entry.failure or "interrupted")
+            return None
         identity = await self._engine.get(Identity, row.identity)
         if identity is None:
             await self._settle(row, entry, OutState.FAILED, "unreachable")
             return None
-        attempt = secrets.token_hex(8)
-        entry = await self._engine.change(
-            Entry,
-            entry.id,
-            lambda current: replace(
+        attempt, doubt_since = secrets.token_hex(8), entry.attempt_at
+
+        def sending(current: Entry) -> Entry | None:
+            if not current.pending or current.attempt != entry.attempt:
+                return None
+            return replace(
                 current,
                 state=OutState.SENDING,
                 attempt=attempt,
-                attempt_at=now,
+                attempt_at=doubt_since or now,
                 changed_at=now,
-            ),
-        )
+            )
+
+        entry = await self._engine.change(Entry, entry.id, sending)
+        if entry.attempt != attempt:
+            return None
         draft = Draft(
             key=entry.id,
             text=entry.text,
@@ -257,66 +268,79 @@ class Delivery:
         try:
             async with asyncio.timeout(SEND_TIMEOUT.total_seconds()):
                 receipt = await channel.send(identity, draft)
-        except DeliveryError as error:
-            return await self._refused(row, entry, error)
+        except DeliveryError as refusal:
+            error = refusal
         except TimeoutError:
-            return await self._refused(row, entry, TransientError("timeout", maybe_sent=True))
+            error = TransientError("timeout", maybe_sent=True)
         except Exception:
             log.exception("delivery.broken", extra={"entry": entry.id, "channel": row.channel})
-            return await self._refused(row, entry, TransientError("internal", maybe_sent=True))
-        await self._sent(row, entry, receipt)
-        return None
+            error = TransientError("internal", maybe_sent=True)
+        else:
+            await self._sent(row, entry, receipt)
+            return None
+        return await self._refused(row, entry, error, doubt_since, channel.capabilities)
 
     async def _sent(self, row: Dialog, entry: Entry, receipt: Receipt) -> None:
         external = entry_id(row.channel, receipt.external_id)
-        entry = await self._engine.change(
-            Entry, entry.id, lambda current: replace(current, external_id=external)
-        )
-        entry = await self._settle(row, entry, OutState.SENT, "")
+
+        def sent(current: Entry) -> Entry:
+            # Also when the lane was lost meanwhile: a late result moves "unknown" on.
+            known = replace(current, external_id=external)
+            return marks.advanced(known, OutState.SENT, "", self._now()) or known
+
+        entry = await marks.change(self._engine, self._bus, entry, sent)
+        observe.DELIVERIES_FINISHED.labels(kind=row.kind, state=OutState.SENT.value).inc()
         await marks.settle(self._engine, self._bus, entry, self._now())
 
-    async def _refused(self, row: Dialog, entry: Entry, error: DeliveryError) -> datetime | None:
-        policy, channel = POLICIES[type(error)], self._channels.get(row.channel)
+    async def _refused(
+        self,
+        row: Dialog,
+        entry: Entry,
+        error: DeliveryError,
+        doubt_since: datetime | None,
+        can: Capabilities,
+    ) -> datetime | None:
+        """What follows from an attempt that did not succeed; see `_send` for the answer."""
+        policy = next(POLICIES[each] for each in type(error).__mro__ if each in POLICIES)
         if isinstance(error, UnreachableError):
             await self._engine.change(
                 Identity, row.identity, lambda identity: replace(identity, reachable=False)
             )
-        if not policy.holds:
-            await self._settle(row, entry, OutState.FAILED, error.code)
-            return None
-        doubtful = isinstance(error, TransientError) and error.maybe_sent
-        if doubtful and not channel.capabilities.idempotent_for:
-            await self._settle(row, entry, OutState.UNKNOWN, error.code)
-            return None
+        if isinstance(error, TransientError) and error.maybe_sent:
+            doubt_since = entry.attempt_at
         tries = entry.tries + (1 if policy.counted else 0)
-        if tries >= TRIES_MAX:
-            await self._settle(row, entry, OutState.FAILED, error.code)
+        ends = not policy.holds or tries >= TRIES_MAX
+        if ends or (doubt_since is not None and not can.idempotent_for):
+            state = OutState.FAILED if doubt_since is None else OutState.UNKNOWN
+            await self._settle(row, entry, state, error.code)
             return None
-        await marks.change(
-            self._engine,
-            self._bus,
-            entry,
-            lambda current: replace(
+
+        def held(current: Entry) -> Entry | None:
+            if current.attempt != entry.attempt or not current.pending:
+                return None
+            return replace(
                 current,
                 state=OutState.QUEUED,
                 tries=tries,
                 failure=error.code,
+                attempt_at=doubt_since,
                 changed_at=self._now(),
-            ),
-        )
-        wait = error.retry_after if isinstance(error, ThrottledError) else policy.wait
-        return self._now() + min(wait * (1 << max(tries - 1, 0)), WAIT_MAX)
+            )
 
-    async def _settle(self, row: Dialog, entry: Entry, state: OutState, failure: str) -> Entry:
+        await marks.change(self._engine, self._bus, entry, held)
+        if isinstance(error, ThrottledError):
+            return self._now() + min(error.retry_after, WAIT_MAX)
+        return self._now() + min(policy.wait * (1 << max(tries - 1, 0)), WAIT_MAX)
+
+    async def _settle(self, row: Dialog, entry: Entry, state: OutState, failure: str) -> None:
         """Ends the attempt in that state, unless the platform has told more meanwhile."""
 
-        def settled(current: Entry) -> Entry:
+        def settled(current: Entry) -> Entry | None:
             if current.attempt != entry.attempt or not current.pending:
-                return replace(current, pending=False)
+                return None
             return replace(
                 current, state=state, failure=failure, pending=False, changed_at=self._now()
             )
 
-        after = await marks.change(self._engine, self._bus, entry, settled)
+        await marks.change(self._engine, self._bus, entry, settled)
         observe.DELIVERIES_FINISHED.labels(kind=row.kind, state=state.value).inc()
-        return after

@@ -93,14 +93,14 @@ class Desk:
         still have a `next`.
         """
         index, equal, descending = _walk(who, project, view, sort)
-        allowed = who.memberships[project].channels
+        allowed = who.channels(project)
 
         def passes(row: Dialog) -> bool:
             return (
                 row.seq > 0
                 and (not channel or row.channel == channel)
                 and (not awaits or row.awaits == awaits)
-                and (not allowed or row.channel in allowed)
+                and (allowed is None or row.channel in allowed)
                 and (view != "queue" or row.owner is None)
                 and (view != "mine" or row.owner == who.operator.id)
             )
@@ -120,10 +120,21 @@ class Desk:
                 {"project": project, "open": True, "awaits": Awaits.OPERATOR},
             ),
         }
+        allowed = who.channels(project)
         counts = {}
         for name, (index, equal) in walks.items():
-            n = await self._engine.count(index, equal, cap=COUNT_CAP)
-            counts[name] = (n, n >= COUNT_CAP)
+            if allowed is None:
+                n = await self._engine.count(index, equal, cap=COUNT_CAP)
+                counts[name] = (n, n >= COUNT_CAP)
+            else:
+                page = await self._engine.find(
+                    index,
+                    equal,
+                    limit=COUNT_CAP,
+                    where=lambda row: row.channel in allowed,
+                    budget=COUNT_CAP,
+                )
+                counts[name] = (len(page.items), page.next is not None)
         return counts
 
     async def dialog(self, id: str) -> Dialog:
@@ -178,6 +189,9 @@ class Desk:
         own = _key(row, who, key)
         known = await self._known(row, own)
         if known is not None:
+            # What cut the first try short may have left the row without its lane.
+            await level(self._engine, DialogId(row.id))
+            await self._bus.wake(delivery.WAKE)
             return known, False
         limits = self._channels.get(row.channel).capabilities
         if len(text) > limits.text_max_chars:
@@ -187,8 +201,8 @@ class Desk:
         if not text.strip() and not attachments:
             raise BadValueError("says nothing", field="text")
         named = await self._attachments(row.project, who, attachments)
-        if row.owner is None:
-            await self.take(who, id)
+        if row.owner != who.operator.id:
+            row = await self.take(who, id)
 
         def make(current: Dialog) -> Entry:
             _open(current)

@@ -68,35 +68,39 @@ async def latest(engine: Engine, project: ProjectId, identity: IdentityId) -> Di
     return page.items[0] if page.items else None
 
 
-async def append(engine: Engine, row: Dialog, make: Maker, *, reread: bool = False) -> Appended:
+async def append(engine: Engine, row: Dialog, make: Maker) -> Appended:
     """Appends what `make` draws for the row as it truly stands.
 
-    `make` may run several times and may raise to refuse; it sees only rows that are level
-    with their log, or its entry is refused by the store. Raises SealedError when the
-    episode was sealed meanwhile.
+    `make` may run several times and may raise to refuse. The store refuses an entry drawn
+    for a row behind its log, and a refusal drawn for one is drawn again for the level row.
+    Raises SealedError when the episode was sealed meanwhile.
     """
-    current: Dialog = row
-    if reread:
-        current = await level(engine, DialogId(row.id))
+    current, is_level = row, False
     for _ in range(TRIES):
         if current.sealed:
             raise SealedError
-        entry = make(current)
+        try:
+            entry = make(current)
+        except Exception:
+            if is_level:
+                raise
+            current, is_level = await level(engine, DialogId(row.id)), True
+            continue
         after = fold(current, entry)
         try:
             await engine.write(Insert(entry), Replace(after))
         except TakenError as taken:
             if taken.index == "_id":
                 return await _repeated(engine, entry)
-            current = await level(engine, DialogId(row.id))
+            current, is_level = await level(engine, DialogId(row.id)), True
         except MovedError:
             # Another write reached the row between our read and our write. Where the entry
             # is already in (mongo), its place in the log is ours and the row only has to be
             # brought level; where nothing was written (sqlite) we start again.
-            if await engine.get(Entry, entry.id) is not None:
-                current = await level(engine, DialogId(row.id))
-                return Appended(entry, current, fresh=True)
-            current = await level(engine, DialogId(row.id))
+            known = await engine.get(Entry, entry.id)
+            current, is_level = await level(engine, DialogId(row.id)), True
+            if known is not None:
+                return Appended(known, current, fresh=True)
         else:
             return Appended(entry, replace(after, rev=current.rev + 1), fresh=True)
     raise UnavailableError(f"{row.id} is too busy")

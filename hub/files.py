@@ -14,6 +14,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
@@ -195,20 +196,24 @@ class Files:
             if after is None:
                 break
         for project, id in await _on_disk(_marks_before, self._dir, before):
-            path, mark = self._places(ProjectId(project), FileId(id))
-            if await self._engine.get(File, id) is None:
-                removed += await _on_disk(_drop, path)
-            await _on_disk(_drop, mark)
+            removed += await self._settle(ProjectId(project), FileId(id), before)
         return removed
 
     async def _remove(self, file: File, before: datetime) -> bool:
-        path, mark = self._places(file.project, file.id)
-        await _on_disk(_mark_old, mark)
+        await _on_disk(_mark_old, self._places(file.project, file.id)[1])
         deleted = await self._engine.delete_if(File, file.id, lambda now: _is_due(now, before))
-        if deleted:
-            await _on_disk(_drop, path)
-        await _on_disk(_drop, mark)
+        await self._settle(file.project, FileId(file.id), before)
         return deleted
+
+    async def _settle(self, project: ProjectId, id: FileId, before: datetime) -> bool:
+        """Makes the disk agree with the store; whether there were bytes without a document."""
+        path, mark = self._places(project, id)
+        file = await self._engine.get(File, id)
+        if file is not None and _is_due(file, before):
+            return False  # Another sweep is about to delete it and needs the mark.
+        orphaned = file is None and await _on_disk(_drop, path)
+        await _on_disk(_drop, mark)
+        return orphaned
 
     async def _pour(self, chunks: AsyncIterator[bytes], path: Path) -> tuple[int, str]:
         digest = hashlib.sha256()
@@ -297,8 +302,11 @@ def _finish(path: Path, mark: Path, now: datetime) -> Sniffed:
 def _mark_old(mark: Path) -> None:
     """Makes a mark that the next sweep acts on at once."""
     _make(mark.parent)
-    mark.touch(mode=0o600)
-    os.utime(mark, (0, 0))
+    handle = os.open(mark, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.utime(handle, (0, 0))
+    finally:
+        os.close(handle)
 
 
 def _drop(*paths: Path) -> bool:
@@ -314,11 +322,12 @@ def _drop(*paths: Path) -> bool:
 
 
 def _marks_before(dir: Path, before: datetime) -> list[tuple[str, str]]:
-    return [
-        (mark.parent.parent.name, mark.name)
-        for mark in dir.glob("*/marks/*")
-        if _ID.fullmatch(mark.name) and mark.stat().st_mtime < before.timestamp()
-    ]
+    found = []
+    for mark in dir.glob("*/marks/*"):
+        with suppress(FileNotFoundError):
+            if _ID.fullmatch(mark.name) and mark.stat().st_mtime < before.timestamp():
+                found.append((mark.parent.parent.name, mark.name))
+    return found
 
 
 def _make(folder: Path) -> None:

@@ -49,9 +49,16 @@ def fold(row: Dialog, entry: Entry) -> Dialog:
 def _opened(row: Dialog, entry: Entry) -> Dialog:
     """Opens the dialog unowned: its first cycle, or the next one after a closing."""
     n = 1 if row.closed_at is None else row.cycle.n + 1
-    cycle = Cycle(n=n, queued_at=entry.stored_at, group=row.group)
     return replace(
-        row, open=True, owner=None, owner_name="", cycle=cycle, closed_at=None, closed_by=""
+        row,
+        open=True,
+        owner=None,
+        owner_name="",
+        cycle=Cycle(n=n, queued_at=entry.stored_at, group=row.group),
+        closed_at=None,
+        closed_by="",
+        # What is open again is no closed chat, though only a question begins a chat.
+        chat_status=(Status.CHATTING if row.chat_status is Status.CHAT_CLOSED else row.chat_status),
     )
 
 

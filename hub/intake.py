@@ -160,7 +160,7 @@ class Intake:
                     continue
                 row = await dialogs.open_episode(
                     self._engine,
-                    _episode(kind, channel, row.contact, row.n + 1, event, now),
+                    _episode(kind, channel, row.contact, row.n + 1, event, now, row.name),
                 )
             try:
                 appended = await dialogs.append(self._engine, row, make)
@@ -285,6 +285,7 @@ def _episode(
     n: int,
     event: MessageReceived,
     now: datetime,
+    name: str = "",
 ) -> Dialog:
     identity = identity_id(channel, event)
     return Dialog(
@@ -296,7 +297,7 @@ def _episode(
         identity=identity,
         contact=contact,
         n=n,
-        name=event.sender.name,
+        name=event.sender.name or name,
         entry_point=EntryPoint(kind=channel.kind, value=channel.id, comment=channel.name),
         visit=event.visit or Visit(),
         created_at=now,

@@ -48,6 +48,8 @@ LOOP_LAG = Histogram(
 
 _about: ContextVar[dict[str, str]] = ContextVar("about")
 
+_RECORD_FIELDS = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+
 _SECRETS = (
     (re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)"), "***"),
     (re.compile(r"\d{6,12}:[A-Za-z0-9_-]{30,}"), "***"),
@@ -83,8 +85,8 @@ class TextFormatter(logging.Formatter):
     """One line for people; what came from outside cannot begin a line of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
-        ids = "".join(f" {key}={value}" for key, value in _about.get({}).items())
-        line = f"{_at(record)} {record.levelname:<7} {record.name}: {record.getMessage()}{ids}"
+        facts = "".join(f" {key}={value}" for key, value in _facts(record).items())
+        line = f"{_at(record)} {record.levelname:<7} {record.name}: {record.getMessage()}{facts}"
         line = _one_line(line)
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
@@ -95,12 +97,11 @@ class JsonFormatter(logging.Formatter):
     """One object a line for collectors."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = {
+        fields = {key: redact(str(value)) for key, value in _facts(record).items()} | {
             "at": _at(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": redact(record.getMessage()),
-            **_about.get({}),
         }
         if record.exc_info:
             fields["error"] = redact(self.formatException(record.exc_info))
@@ -125,6 +126,12 @@ async def watch_loop(every_seconds: float = 1.0) -> None:
         began = loop.time()
         await asyncio.sleep(every_seconds)
         LOOP_LAG.observe(max(0.0, loop.time() - began - every_seconds))
+
+
+def _facts(record: logging.LogRecord) -> dict[str, object]:
+    """What the line is about and what its writer gave as `extra`."""
+    given = {key: value for key, value in vars(record).items() if key not in _RECORD_FIELDS}
+    return _about.get({}) | given
 
 
 def _at(record: logging.LogRecord) -> str:

@@ -18,6 +18,7 @@ from hub.bus import Bus
 from hub.errors import UnavailableError
 from hub.files import Files
 from hub.model import Cycle, Dialog, DialogId, Fact, Lock, Session, Verb
+from hub.statuses import Status
 from hub.store.engine import Engine, Insert, Range, TakenError
 from hub.store.schema import LOG, LOG_RECENT, RULES_DUE, SESSIONS_OLD
 
@@ -41,11 +42,11 @@ class Worker:
     async def repair(self) -> int:
         """Brings level every row that a dead process left behind its log; how many were.
 
-        Looks at entries stored since some process was last known alive.
+        Looks at entries stored since somebody last looked.
         """
         alive = await self._engine.get(Lock, ALIVE)
         since = None if alive is None or alive.until is None else alive.until - WALK_MARGIN
-        mended, seen, after = 0, set[str](), None
+        mended, after = 0, None
         while True:
             page = await self._engine.find(
                 LOG_RECENT,
@@ -53,13 +54,11 @@ class Worker:
                 after=after,
                 limit=500,
             )
-            new = {each.dialog for each in page.items} - seen
-            seen |= new
-            rows = await self._engine.get_many(Dialog, sorted(new))
-            for id in new:
-                last, _ = await dialogs.read_log(self._engine, DialogId(id), limit=1)
-                row = rows.get(id)
-                if row is not None and last and row.seq < last[-1].seq:
+            heads: dict[DialogId, int] = {}
+            for entry in page.items:
+                heads[entry.dialog] = max(entry.seq, heads.get(entry.dialog, 0))
+            for id, row in (await self._engine.get_many(Dialog, sorted(heads))).items():
+                if row.seq < heads[DialogId(id)]:
                     await dialogs.level(self._engine, DialogId(id))
                     mended += 1
             if (after := page.next) is None:
@@ -140,6 +139,8 @@ class Worker:
         await self._engine.change(Dialog, row.id, lambda current: replace(current, rules_at=later))
 
     async def _record(self, row: Dialog, cycle: Cycle, now: datetime) -> None:
+        # A cycle that others followed ended with its chat closed, whenever it is recorded.
+        ended = Status.CHAT_CLOSED if row.chat_status is not None else None
         fact = Fact(
             id=f"{row.id}:{cycle.n}",
             project=row.project,
@@ -151,7 +152,7 @@ class Worker:
             entry_point=row.entry_point,
             direction=row.direction,
             creation=row.creation,
-            status=row.chat_status,
+            status=row.chat_status if cycle.n == row.cycle.n else ended,
             cycle=cycle,
             created_at=cycle.queued_at or row.created_at,
             changed_at=now,
@@ -170,9 +171,12 @@ class Worker:
             await self._engine.change(Fact, fact.id, newer)
 
     async def sweep(self) -> None:
-        """Drops what has had its time: early marks, unused files, ended sessions."""
+        """Mends what others left behind, drops what has had its time.
+
+        That is early marks, unused files and ended sessions.
+        """
         now = self._now()
-        await self.mark_alive()
+        await self.repair()
         await marks.sweep(self._engine, now)
         await self._files.sweep(now)
         page = await self._engine.find(

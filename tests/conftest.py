@@ -39,10 +39,10 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = free.getsockname()[1]
     folder = tmp_path_factory.mktemp("secantus")
     program = Path(sys.executable).with_name("secantusd-py")
+    kept = ("--storage-path", folder / "data", "--log-level", "WARNING", "--cache-size", "64M")
     with (folder / "log").open("wb") as told:
         server = subprocess.Popen(
-            [program, "--standalone", "--sync-on-commit", "--port", str(port)]
-            + ["--storage-path", folder / "data", "--log-level", "WARNING", "--cache-size", "64M"],
+            [program, *("--standalone", "--sync-on-commit", "--port", str(port)), *kept],
             stderr=told,
             cwd=folder,
         )
@@ -66,7 +66,7 @@ def new_database(mongo_server: str) -> Iterator[Callable[[], str]]:
         return urlunsplit(parts._replace(path=f"/{made[-1]}"))
 
     yield make
-    with MongoClient(mongo_server) as client:
+    with MongoClient[dict[str, object]](mongo_server) as client:
         for name in made:
             client.drop_database(name)
 

@@ -136,7 +136,9 @@ async def log(ask: Ask[LogQuery, Nothing]) -> views.LogView:
     return views.LogView(items=[ask.state.views.entry(each) for each in entries], more=more)
 
 
-def _stored(ask: Ask[Nothing, NewMessage] | Ask[Nothing, NewNote], entry: Entry, fresh: bool) -> Answer:
+def _stored(
+    ask: Ask[Nothing, NewMessage] | Ask[Nothing, NewNote], entry: Entry, fresh: bool
+) -> Answer:
     return Answer(ask.state.views.entry(entry), 201 if fresh else 200)
 
 

@@ -74,7 +74,12 @@ def me_view(state: State, who: Who) -> views.MeView:
     )
 
 
-def _with_cookie(ask: Ask[Nothing, SignIn] | Ask[Nothing, NewPassword], answer: web.Response, id: str, lasts: timedelta) -> Answer:  # noqa: E501
+def _with_cookie(
+    ask: Ask[Nothing, SignIn] | Ask[Nothing, NewPassword],
+    answer: web.Response,
+    id: str,
+    lasts: timedelta,
+) -> Answer:
     https = ask.state.door.https(ask.request)
     answer.set_cookie(
         ask.state.door.cookie(ask.request),

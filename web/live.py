@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from datetime import timedelta
 
 import msgspec
@@ -11,7 +10,7 @@ from aiohttp import web
 
 from hub.accounts import Who
 from hub.bus import GapError, Subscription
-from hub.errors import HubError, LimitedError, UnavailableError
+from hub.errors import HubError, UnavailableError
 from hub.events import (
     DialogChanged,
     EntryChanged,
@@ -24,7 +23,6 @@ from hub.model import ChannelId, OperatorId
 from hub.observe import SOCKETS_OPEN
 from hub.rights import Right, What, may
 from web import wire
-from web.door import SESSION_COOKIE
 from web.routes import ROOT, signed_in
 from web.sockets import (
     PROTOCOL,
@@ -36,6 +34,7 @@ from web.sockets import (
     operators_of,
     queue,
     taken,
+    together,
 )
 from web.state import STATE, State
 from web.views import View
@@ -44,8 +43,6 @@ PRESENCE_LASTS = timedelta(seconds=60)
 FRAMES = 120
 FRAMES_PERIOD = timedelta(minutes=1)
 PING = b'{"t":"ping"}'
-
-log = logging.getLogger(__name__)
 
 
 class HelloFields(msgspec.Struct, frozen=True):
@@ -202,10 +199,7 @@ class Live:
         with state.fan.join(events, keys):
             already = await self._greet(seat, hello.cursor)
             await seat.stay()
-            async with asyncio.TaskGroup() as jobs:
-                jobs.create_task(seat.tell(events, already))
-                jobs.create_task(seat.watch())
-                jobs.create_task(seat.listen())
+            await together(seat.tell(events, already), seat.watch(), seat.listen())
 
     async def _greet(self, seat: _Seat, cursor: str | None) -> set[str]:
         """Says hello and what was missed since the cursor; the cursors that were told of."""
@@ -250,6 +244,3 @@ def _channel(event: HubEvent) -> ChannelId | None:
 def add(app: web.Application) -> None:
     app[LIVE] = Live()
     app.router.add_get(f"{ROOT}/live", app[LIVE].serve)
-
-
-__all__ = ["LIVE", "SESSION_COOKIE", "Live", "LimitedError", "add", "live", "sees"]

@@ -29,6 +29,8 @@ TOO_OFTEN = 4429
 STOPPING = 1012
 NORMAL = 1000
 PROTOCOL = 1002
+INTERNAL = 1011
+TRY_LATER = 1013
 
 FRAME_MAX_BYTES = 64 * 1024
 HEARD_KEPT = 2_000
@@ -222,26 +224,15 @@ class Socket:
         if not self._ending.done():
             self._ending.set_result(code)
 
-    async def run(self, *jobs: Coroutine[Any, Any, None]) -> None:
-        """Runs the jobs until one of them or `end` is over, then closes with that code."""
-        tasks = [asyncio.create_task(job) for job in (*jobs, self._ended())]
-        code = NORMAL
+    async def run(self, job: Coroutine[Any, Any, None]) -> None:
+        """Runs the job until it or `end` is over, then closes with that code."""
+        code = INTERNAL
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await together(job, self._ended())
+        except OverError as over:
+            code = over.code
         finally:
-            for task in tasks:
-                task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-        failures = [each for each in results if isinstance(each, Exception)]
-        overs = [each for each in failures if isinstance(each, OverError)]
-        bugs = [each for each in failures if not isinstance(each, OverError)]
-        if overs:
-            code = overs[0].code
-        elif bugs:
-            code = 1011
-        await self.close(code)
-        if bugs and not overs:
-            raise bugs[0]
+            await self.close(code)
 
     async def close(self, code: int) -> None:
         """Closes within seconds, whatever the other side does."""
@@ -284,6 +275,20 @@ class Socket:
 
     async def _ended(self) -> None:
         raise OverError(await asyncio.shield(self._ending))
+
+
+async def together(*jobs: Coroutine[Any, Any, None]) -> None:
+    """Runs the jobs until the first is over, ends the rest, and raises what ended it."""
+    tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    failures = [each for each in results if isinstance(each, Exception)]
+    for failure in sorted(failures, key=lambda each: not isinstance(each, OverError)):
+        raise failure
 
 
 def queue(limits: SocketLimits) -> Subscription[Heard]:

@@ -266,9 +266,13 @@ def _ordered(walk: Walk[D]) -> Walk[D]:
     return walk
 
 
-@cache
 def types_of(of: type[Document]) -> dict[str, frozenset[Any]]:
     """The types that each field of a document may hold."""
+    return _types_of(of)
+
+
+@cache
+def _types_of(of: type[Document]) -> dict[str, frozenset[Any]]:
     hints = get_type_hints(of)
     return {name: frozenset(get_args(hint) or (hint,)) for name, hint in hints.items()}
 

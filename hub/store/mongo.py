@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import Enum
+from functools import cache
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import msgspec
 from bson.codec_options import CodecOptions
@@ -74,6 +77,9 @@ class MongoEngine(Engine):
         self._url = url
         self._kept: dict[type[Document], Collection[Any]] = {each.of: each for each in collections}
         self._listeners = list(listeners)
+        self._turns: WeakValueDictionary[tuple[type[Document], str], asyncio.Lock] = (
+            WeakValueDictionary()
+        )
         self._client: Any = None
         self._database: Any = None
 
@@ -105,21 +111,22 @@ class MongoEngine(Engine):
             raise
 
     async def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-        self._client = self._database = None
+        client, self._client, self._database = self._client, None, None
+        if client is not None:
+            # It says good-bye to the server, and the driver does that in the caller's thread.
+            await asyncio.to_thread(client.close)
 
     async def get(self, of: type[D], id: str) -> D | None:
         kept, collection = self._of(of)
         with _answered():
             raw = await collection.find_one({"_id": id})
-        return None if raw is None else kept.read(raw)
+        return None if raw is None else _read(kept, raw)
 
     async def get_many(self, of: type[D], ids: Sequence[str]) -> dict[str, D]:
         kept, collection = self._of(of)
         with _answered():
             found = await collection.find({"_id": {"$in": list(ids)}}).to_list(None)
-        return {raw["_id"]: kept.read(raw) for raw in found}
+        return {raw["_id"]: _read(kept, raw) for raw in found}
 
     async def write(self, *steps: Insert | Replace) -> None:
         for n, step in enumerate(steps):
@@ -131,20 +138,31 @@ class MongoEngine(Engine):
                     raise MovedError(n)
 
     async def change(self, of: type[D], id: str, how: Callable[[D], D | None]) -> D:
+        changed = await self._try_change(of, id, how)
+        if changed is not None:
+            return changed
+        # Who lost once waits for its turn in this process, so that nobody loses for ever.
+        turn = self._turns.setdefault((of, id), asyncio.Lock())
+        async with turn:
+            for _ in range(TRIES_MAX):
+                changed = await self._try_change(of, id, how)
+                if changed is not None:
+                    return changed
+        raise UnavailableError(f"{of.__name__}: {TRIES_MAX} others were faster")
+
+    async def _try_change(self, of: type[D], id: str, how: Callable[[D], D | None]) -> D | None:
         kept, collection = self._of(of)
-        for _ in range(TRIES_MAX):
-            before = await self.get(of, id)
-            if before is None:
-                raise AbsentError
-            made = how(before)
-            if made is None:
-                return before
-            if made.id != id:
-                raise ValueError(f"a change cannot make {id} another document")
-            with _answered(kept):
-                if await _replace(kept, collection, before, made):
-                    return msgspec.structs.replace(made, rev=before.rev + 1, v=kept.version)
-        raise UnavailableError(f"{kept.name}: {TRIES_MAX} others were faster")
+        before = await self.get(of, id)
+        if before is None:
+            raise AbsentError
+        made = how(before)
+        if made is None:
+            return before
+        if made.id != id:
+            raise ValueError(f"a change cannot make {id} another document")
+        with _answered(kept):
+            done = await _replace(kept, collection, before, made)
+        return msgspec.structs.replace(made, rev=before.rev + 1, v=kept.version) if done else None
 
     async def delete_if(self, of: type[D], id: str, condition: Callable[[D], bool]) -> bool:
         kept, collection = self._of(of)
@@ -161,16 +179,17 @@ class MongoEngine(Engine):
     async def walk(self, walk: Walk[D], limit: int) -> list[D]:
         kept, collection = self._of(walk.index.of)
         direction = DESCENDING if walk.descending else ASCENDING
+        alone = walk.index.unique and not walk.order
         with _answered():
             met = collection.find(
                 _filter(walk),
-                sort=[(name, direction) for name in _keys(walk)],
+                sort=None if alone else [(name, direction) for name in _keys(walk)],
                 hint=walk.index.name,
                 limit=limit,
                 batch_size=limit,
             )
             found = await met.to_list(None)
-        return [kept.read(raw) for raw in found]
+        return [_read(kept, raw) for raw in found]
 
     async def tally(self, walk: Walk[D], cap: int) -> int:
         _, collection = self._of(walk.index.of)
@@ -231,11 +250,26 @@ def _model(index: Index[Any]) -> IndexModel:
     return IndexModel([(name, ASCENDING) for name in fields], **options)
 
 
-def _raw(kept: Collection[Any], doc: Document, rev: int) -> Raw:
+def _raw(kept: Collection[D], doc: D, rev: int) -> Raw:
     """The document as the wire carries it; None is left out, so `present` is `$exists`."""
     raw: Raw = msgspec.to_builtins(doc, builtin_types=(datetime, bytes))
     raw |= {"rev": rev, "v": kept.version}
-    return {name: value for name, value in raw.items() if value is not None}
+    told = _nones(kept.of)[1]
+    return {name: value for name, value in raw.items() if value is not None or name in told}
+
+
+def _read(kept: Collection[D], raw: Raw) -> D:
+    return kept.read(_nones(kept.of)[0] | raw)
+
+
+@cache
+def _nones(of: type[Document]) -> tuple[Raw, frozenset[str]]:
+    """What None means where nothing is kept, and the fields whose None is not their default."""
+    fields = msgspec.structs.fields(of)
+    required = {each.encode_name: None for each in fields if each.required}
+    known = {name: None for name in required if type(None) in types_of(of).get(name, ())}
+    told = (each.encode_name for each in fields if not each.required and each.default is not None)
+    return known, frozenset(told)
 
 
 async def _replace(

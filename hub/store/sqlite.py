@@ -82,7 +82,7 @@ class SqliteEngine(Engine):
         trace: Callable[[str], None] | None = None,
         wal_max_bytes: int = WAL_MAX_BYTES,
     ) -> None:
-        self._path = Path(path)
+        self.path = Path(path)
         self._wal = Path(f"{path}-wal")
         self._tables: dict[type[Document], Table[Any]] = {
             each.of: Table(each) for each in collections
@@ -290,13 +290,13 @@ class SqliteEngine(Engine):
 
     def _prepare(self) -> sqlite3.Connection:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             # Persons' data: nobody but the owner reads the file or those SQLite puts beside it.
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             if self._serving:
                 self._hold()
         except OSError as error:
-            raise UnavailableError(f"{self._path}: {error.strerror}") from error
+            raise UnavailableError(f"{self.path}: {error.strerror}") from error
         try:
             db = self._connect()
             try:
@@ -307,21 +307,21 @@ class SqliteEngine(Engine):
         except sqlite3.Error as error:
             self._let_go()
             if error.sqlite_errorname in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}:
-                raise ConfigError(f"{self._path} is not a store: {error}") from error
-            raise UnavailableError(f"{self._path}: {error}") from error
+                raise ConfigError(f"{self.path} is not a store: {error}") from error
+            raise UnavailableError(f"{self.path}: {error}") from error
         except BaseException:
             self._let_go()
             raise
         return db
 
     def _hold(self) -> None:
-        lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(lock, 32).decode(errors="replace").strip()
             os.close(lock)
-            raise ConfigError(f"{self._path} is already served by process {holder}") from None
+            raise ConfigError(f"{self.path} is already served by process {holder}") from None
         os.ftruncate(lock, 0)
         os.write(lock, f"{os.getpid()}\n".encode())
         self._lock = lock
@@ -334,7 +334,7 @@ class SqliteEngine(Engine):
     def _connect(self, *, reading: bool = False) -> sqlite3.Connection:
         mode = "ro" if reading else "rw"
         db = sqlite3.connect(
-            f"file:{quote(str(self._path.absolute()))}?mode={mode}",
+            f"file:{quote(str(self.path.absolute()))}?mode={mode}",
             uri=True,
             isolation_level=None,
             check_same_thread=False,
@@ -359,7 +359,7 @@ class SqliteEngine(Engine):
         version = row[0] if row else 0
         if version > VERSION:
             raise ConfigError(
-                f"{self._path} has version {version} of the store, this program knows {VERSION}"
+                f"{self.path} has version {version} of the store, this program knows {VERSION}"
             )
         if version == VERSION and not any(each.make(db) for each in self._tables.values()):
             return

@@ -16,6 +16,8 @@ D = TypeVar("D", bound=Document)
 
 Statement = tuple[str, Sequence[Any]]
 
+IDS_MAX = 500
+
 
 class Table(Generic[D]):
     """Bodies are JSON; a column repeats each field that an index needs.
@@ -37,10 +39,6 @@ class Table(Generic[D]):
         self._insert = f"INSERT INTO {self.name} ({', '.join(names)}) VALUES ({holes})"  # noqa: S608
         self._replace = f"UPDATE {self.name} SET {assigned} WHERE _id = ? AND rev = ?"  # noqa: S608
         self._one = f"SELECT body FROM {self.name} WHERE _id = ?"  # noqa: S608
-        self._many = (
-            f"SELECT _id, body FROM {self.name} "  # noqa: S608
-            "WHERE _id IN (SELECT value FROM json_each(?))"
-        )
         self._delete = f"DELETE FROM {self.name} WHERE _id = ?"  # noqa: S608
 
     def make(self, db: sqlite3.Connection) -> list[Callable[[], object]]:
@@ -98,8 +96,13 @@ class Table(Generic[D]):
         return self.read(row[0]) if row else None
 
     def many(self, db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, D]:
-        rows = db.execute(self._many, (self._encode(ids).decode(),)).fetchall()
-        return {id: self.read(body) for id, body in rows}
+        found: dict[str, D] = {}
+        for start in range(0, len(ids), IDS_MAX):
+            some = ids[start : start + IDS_MAX]
+            holes = ", ".join("?" * len(some))
+            sql = f"SELECT _id, body FROM {self.name} WHERE _id IN ({holes})"  # noqa: S608
+            found |= {id: self.read(body) for id, body in db.execute(sql, some)}
+        return found
 
     def insert(self, doc: D) -> Statement:
         doc = self._newest(doc, doc.rev)
@@ -125,10 +128,12 @@ class Table(Generic[D]):
 
     def select(self, walk: Walk[D], limit: int) -> Statement:
         where, values = self._where(walk)
-        direction = " DESC" if walk.descending else ""
-        order = ", ".join(_quoted(name) + direction for name in _keys(walk))
-        source = self._source(walk)
-        return f"SELECT body FROM {source}{where} ORDER BY {order} LIMIT ?", (*values, limit)  # noqa: S608
+        sql = f"SELECT body FROM {self._source(walk)}{where}"  # noqa: S608
+        if walk.order or not walk.index.unique:
+            direction = " DESC" if walk.descending else ""
+            order = ", ".join(_quoted(name) + direction for name in _keys(walk))
+            sql = f"{sql} ORDER BY {order}"
+        return f"{sql} LIMIT ?", (*values, limit)
 
     def tally(self, walk: Walk[D], cap: int) -> Statement:
         where, values = self._where(walk)

@@ -25,9 +25,12 @@ class Death:
     def __init__(self, at: str) -> None:
         words, _, n = at.rpartition(":")
         self._words, self._left = words.upper(), int(n)
+        self._armed = False
 
     def meet(self, what: str) -> None:
-        if self._words in what.upper():
+        what = what.upper().replace('"', "")
+        self._armed = self._armed or ("INSERT" in what and "CONTACTS" in what)
+        if self._armed and self._words in what:
             self._left -= 1
             if self._left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -207,6 +207,7 @@ async def survive(program: Program, point: str) -> None:
         revived = asyncio.create_task(revive())
         for copy in copies:
             await send_all(session, program.url, key, [copy], acknowledged, lambda: None)
+        assert not program.alive or revived.done(), "the point was never met"
         await revived
     found = await logs(program)
     (log,) = found.values()

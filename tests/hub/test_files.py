@@ -247,6 +247,26 @@ async def test_a_sweep_takes_more_than_one_page(files: Files, tmp_path: Path) ->
     assert on_disk(tmp_path) == []
 
 
+async def test_a_sweep_and_those_who_use_a_file_agree_on_it(files: Files, tmp_path: Path) -> None:
+    kept = [await files.keep(SHOP, "a", pieces(b"x"), "") for _ in range(60)]
+
+    async def use(file: File) -> bool:
+        try:
+            await files.mark_used([file.id])
+        except NotFoundError:
+            return False
+        return True
+
+    late = START + timedelta(hours=25)
+    removed, again, *used = await asyncio.gather(
+        files.sweep(late), files.sweep(late), *(use(file) for file in reversed(kept))
+    )
+
+    assert removed + again + sum(used) >= 60
+    left = {files.path(file) for file, was in zip(reversed(kept), used, strict=True) if was}
+    assert set(on_disk(tmp_path)) == left
+
+
 async def test_a_document_in_the_store_outlives_a_stale_mark(files: Files, tmp_path: Path) -> None:
     file = await files.keep(SHOP, "a", pieces(b"x"), "")
     await files.mark_used([file.id])

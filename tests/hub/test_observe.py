@@ -9,6 +9,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -58,6 +59,19 @@ def test_a_line_for_collectors_is_one_object() -> None:
     assert (read["level"], read["logger"], read["message"]) == ("error", "hub.test", "отказ")
     assert read["entry"] == "e1"
     assert "ValueError: no\nway" in read["error"]
+
+
+def test_what_is_given_as_extra_is_written_too() -> None:
+    formats: tuple[Literal["text", "json"], ...] = ("text", "json")
+    out = io.StringIO()
+    for format in formats:
+        out = io.StringIO()
+        set_up("info", format, out)
+        with about(channel="site-1"):
+            log.warning("delivery.waits", extra={"reason": "password=q7wzq7wz", "rows": 3})
+        assert "q7wz" not in out.getvalue()
+    assert json.loads(out.getvalue())["rows"] == "3"
+    assert json.loads(out.getvalue())["channel"] == "site-1"
 
 
 def test_what_came_from_outside_cannot_begin_a_line() -> None:

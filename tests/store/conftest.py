@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hub.store.engine import Engine
+
+from hub.store.engine import Collection, Engine
+from hub.store.schema import COLLECTIONS
+
+Opening = Callable[..., AbstractAsyncContextManager[Engine]]
 
 
 @pytest.fixture(params=["sqlite", "mongo"])
@@ -18,17 +24,24 @@ def engine_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def another(engine: Engine, engine_url: str, tmp_path: Path) -> AsyncIterator[Engine]:
-    """A second engine over the same documents, as a second process would have."""
-    made: Engine
-    if engine_url:
-        from hub.store.mongo import MongoEngine
+def opened(engine_url: str, tmp_path: Path) -> Opening:
+    """Opens one more engine over the documents of this test, as another process would."""
 
-        made = MongoEngine(engine_url)
-    else:
-        from hub.store.sqlite import SqliteEngine
+    @asynccontextmanager
+    async def open(collections: Sequence[Collection[Any]] = COLLECTIONS) -> AsyncIterator[Engine]:
+        made: Engine
+        if engine_url:
+            from hub.store.mongo import MongoEngine
 
-        made = SqliteEngine(tmp_path / "hub.db", serving=False)
-    await made.open()
-    yield made
-    await made.close()
+            made = MongoEngine(engine_url, collections)
+        else:
+            from hub.store.sqlite import SqliteEngine
+
+            made = SqliteEngine(tmp_path / "hub.db", collections, serving=False)
+        await made.open()
+        try:
+            yield made
+        finally:
+            await made.close()
+
+    return open

@@ -23,7 +23,7 @@ export function whenSignedOut(tell: () => void): void {
 
 const ROOT = "/api/v1";
 
-async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+async function call<T>(method: string, path: string, body?: unknown, again = true): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET") headers["X-CSRF-Token"] = csrf.value;
@@ -46,7 +46,13 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
       throw new Refused({ status: 0, code: "offline" });
     }
   }
-  throw refusal(answer.status, await answer.text().catch(() => ""), path);
+  const refused = refusal(answer.status, await answer.text().catch(() => ""), path);
+  if (refused.problem.code === "csrf" && again) {
+    // Another tab has renewed the session; the cookie is ours too, only the token is old.
+    csrf.value = (await call<Me>("GET", "/me")).csrf;
+    return call<T>(method, path, body, false);
+  }
+  throw refused;
 }
 
 function refusal(status: number, body: string, path: string): Refused {

@@ -47,6 +47,7 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
       attachments: files.flatMap((one) => one.file ?? []),
     });
     discard(dialog.id);
+    typed.current = 0;
     field.current?.focus();
   }
 

@@ -27,7 +27,7 @@ export function Line({ entry, divider, first, unsent }: LineProps): JSX.Element 
       ) : null}
       {entry.kind === "system" ? (
         <p class="system">
-          {said(entry)} <time dateTime={entry.at}>{hours(entry.at)}</time>
+          {said(entry)} · <time dateTime={entry.at}>{hours(entry.at)}</time>
         </p>
       ) : (
         <Bubble entry={entry} first={first} unsent={unsent} />
@@ -53,10 +53,8 @@ function said(entry: Entry): string {
         : t("inbox.system.reopened_itself");
     case "sealed":
       return t("inbox.system.sealed");
-    case "status": {
-      const to = entry.data.to ?? entry.data.status ?? "";
-      return t("inbox.system.status", { status: firstOf(`status.${to}`, to) });
-    }
+    case "retried":
+      return t("inbox.system.retried", { name });
     default:
       return entry.text || t("inbox.system.other");
   }

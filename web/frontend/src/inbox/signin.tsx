@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Refused, api, csrf } from "./api";
 import { lang, refusal, t } from "./settings";
-import { begin, enter, me, startUp } from "./store";
+import { begin, enter, later, me, startUp } from "./store";
 
 function reason(error: unknown): string {
   if (!(error instanceof Refused)) throw error;
@@ -77,7 +77,7 @@ export function FirstPassword(): JSX.Element {
   return (
     <Door title={t("inbox.password.title")}>
       <p class="quiet">{t("inbox.password.why")}</p>
-      <PasswordForm needsCurrent={false} onDone={begin} onLater={begin} />
+      <PasswordForm needsCurrent={false} onDone={begin} onLater={later} />
     </Door>
   );
 }
@@ -105,7 +105,14 @@ export function PasswordForm({ needsCurrent, onDone, onLater }: PasswordFormProp
       csrf.value = who.csrf;
       onDone();
     } catch (error) {
-      setTrouble(reason(error));
+      const field = error instanceof Refused ? error.problem.field : "";
+      setTrouble(
+        field === "current"
+          ? refusal("wrong_password")
+          : field === "new"
+            ? t("inbox.password.length")
+            : reason(error),
+      );
     }
     setBusy(false);
   }

@@ -24,6 +24,8 @@ export interface Thread {
 
 const EMPTY: Listing = { ids: new Set(), next: null, state: "none" };
 const PAGE = 50;
+/** Set while the operator put off a password of their own, so that a reload does not ask again. */
+const LATER = "otklik.password-later";
 
 export const phase = signal<Phase>("starting");
 export const me = signal<Me | null>(null);
@@ -303,9 +305,9 @@ export function enter(who: Me): void {
     csrf.value = who.csrf;
     lang.value = who.operator.lang;
     project.value = mine.find((id) => id === known) ?? mine[0] ?? "";
-    phase.value = who.must_set_password ? "password" : "inside";
+    phase.value = who.must_set_password && !sessionStorage.getItem(LATER) ? "password" : "inside";
   });
-  if (!who.must_set_password) begin();
+  if (phase.value === "inside") begin();
 }
 
 /** Starts the live part; everything is read at the socket's greeting, or without it if it is late. */
@@ -334,7 +336,13 @@ async function stillIn(): Promise<boolean> {
   }
 }
 
+export function later(): void {
+  sessionStorage.setItem(LATER, "1");
+  begin();
+}
+
 export function leave(): void {
+  sessionStorage.removeItem(LATER);
   live.stop();
   outbox.stop();
   batch(() => {

@@ -68,6 +68,8 @@ function Head({ dialog, onCard }: { dialog: Dialog; onCard: () => void }): JSX.E
   const name = dialog.name || t("inbox.guest");
   const channel = channels.value.find((one) => one.id === dialog.channel);
   const mine = dialog.owner === me.value?.operator.id;
+  const role = me.value?.memberships.find((one) => one.project.id === dialog.project)?.role;
+  const mayRelease = dialog.owner === null || mine || role !== "operator";
   return (
     <header class="thread-head">
       <IconButton icon="back" label={t("inbox.back")} class="only-narrow" onClick={back} />
@@ -92,8 +94,10 @@ function Head({ dialog, onCard }: { dialog: Dialog; onCard: () => void }): JSX.E
         {dialog.open && dialog.owner === null ? (
           <StepButton dialog={dialog} step="take" strong />
         ) : null}
-        {dialog.open && mine ? <StepButton dialog={dialog} step="return" /> : null}
-        {dialog.open ? <StepButton dialog={dialog} step="close" /> : null}
+        {dialog.open && dialog.owner !== null && mayRelease ? (
+          <StepButton dialog={dialog} step="return" />
+        ) : null}
+        {dialog.open && mayRelease ? <StepButton dialog={dialog} step="close" /> : null}
         {!dialog.open && !dialog.sealed ? <StepButton dialog={dialog} step="reopen" /> : null}
       </div>
       <IconButton icon="info" label={t("inbox.card")} class="card-toggle" onClick={onCard} />

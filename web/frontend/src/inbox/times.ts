@@ -31,7 +31,7 @@ export function hours(at: string): string {
 export function full(at: string): string {
   return shape(at, {
     day: "numeric",
-    month: "long",
+    month: "short",
     year: "numeric",
     hour: "2-digit",
     minute: "2-digit",
@@ -54,7 +54,7 @@ export function day(at: string): string {
 }
 
 function shape(at: string, how: Intl.DateTimeFormatOptions): string {
-  return new Intl.DateTimeFormat(lang.value, how).format(new Date(at));
+  return new Intl.DateTimeFormat(lang.value, { hourCycle: "h23", ...how }).format(new Date(at));
 }
 
 export function size(bytes: number): string {

@@ -26,7 +26,11 @@ export class Line {
   private pings = 0;
   private skew = 0;
   private flying = "";
+  private cursor = 0;
+  private delivered = 0;
   private keyRefused = false;
+  private entering = false;
+  private orphans = 0;
   private release: (() => void) | null = null;
 
   constructor(
@@ -37,7 +41,9 @@ export class Line {
   ) {
     memory.changed = () => {
       listener.changed();
-      this.flush();
+      // The tab that wrote a message sends it; this one only if that tab is gone.
+      clearTimeout(this.orphans);
+      this.orphans = window.setTimeout(() => this.flush(), ANSWER_WITHIN);
     };
     window.addEventListener("online", () => this.hurry());
     document.addEventListener("visibilitychange", () => this.hurry());
@@ -61,8 +67,8 @@ export class Line {
 
   /** The queue without what the hub has already shown back to us. */
   waiting(): Unsent[] {
-    const known = new Set([...this.entries.values()].filter((one) => one.mine).map((one) => one.order));
-    return this.memory.queue().filter((item) => !known.has(item.order));
+    const known = new Set([...this.entries.values()].map((entry) => entry.key));
+    return this.memory.queue().filter((item) => !known.has(item.key));
   }
 
   /** Sends the next of the queue; one at a time, so that they arrive in their order. */
@@ -97,12 +103,14 @@ export class Line {
 
   private async connect(): Promise<void> {
     clearTimeout(this.again);
-    if (this.socket) return;
+    if (this.socket || this.entering) return;
     this.light = "connecting";
     this.listener.changed();
-    // Two tabs of a new visitor must not become two visitors: one asks for the key first.
-    if (this.memory.key === null) await this.alone();
-    if (this.socket) return;
+    if (this.memory.key === null) {
+      this.entering = true;
+      await this.alone();
+      this.entering = false;
+    }
     const socket = new WebSocket(this.address);
     this.socket = socket;
     this.expect();
@@ -117,12 +125,15 @@ export class Line {
     };
   }
 
+  /** Two tabs of a new visitor must not become two visitors: one asks for the key first. */
   private alone(): Promise<void> {
     if (!("locks" in navigator) || this.release) return Promise.resolve();
     return new Promise((go) => {
+      window.setTimeout(go, ANSWER_WITHIN);
       navigator.locks
         .request(this.lock, () => {
           go();
+          if (this.memory.key !== null) return undefined;
           return new Promise<void>((done) => {
             this.release = done;
           });
@@ -140,11 +151,11 @@ export class Line {
     const query = new URLSearchParams(location.search);
     const utm: Record<string, string> = {};
     for (const [name, value] of query) if (/^utm_\w{1,20}$/.test(name)) utm[name] = value.slice(0, 200);
-    const seqs = [...this.entries.values()].map((entry) => entry.seq);
     return {
       t: "hello",
       key: this.memory.key,
-      after_seq: Math.max(0, ...seqs),
+      // Some known lines are asked for again: their state may have changed meanwhile.
+      after_seq: Math.max(0, this.cursor - 20),
       dialog: this.dialog,
       visit: {
         page: location.href.slice(0, 2000),
@@ -168,9 +179,10 @@ export class Line {
         this.skew = frame.now - Date.now();
         this.memory.key = frame.key;
         this.share();
-        if (frame.dialog !== this.dialog) this.entries.clear();
+        if (frame.dialog !== this.dialog) this.forget();
         this.dialog = frame.dialog;
         for (const entry of frame.entries) this.learn(entry);
+        this.report();
         clearInterval(this.pings);
         this.pings = window.setInterval(() => {
           this.say({ t: "ping" });
@@ -186,6 +198,7 @@ export class Line {
         break;
       case "entry":
         this.learn(frame.entry);
+        this.report();
         break;
       case "typing":
         this.listener.typing(frame.name);
@@ -201,23 +214,41 @@ export class Line {
 
   private learn(entry: Entry): void {
     if (this.dialog !== entry.dialog) {
-      // A new episode began: its lines follow the old ones until the page is loaded anew.
+      // A new episode began; its lines follow the old ones until the page is loaded anew.
       this.dialog = entry.dialog;
+      this.cursor = 0;
+      this.delivered = 0;
     }
+    this.cursor = Math.max(this.cursor, entry.seq);
     this.entries.set(`${entry.dialog}:${entry.seq}`, entry);
-    if (!entry.mine) this.say({ t: "delivered", seq: entry.seq });
+  }
+
+  private report(): void {
+    const theirs = [...this.entries.values()].filter((one) => !one.mine && one.dialog === this.dialog);
+    const last = Math.max(0, ...theirs.map((one) => one.seq));
+    if (last <= this.delivered) return;
+    this.delivered = last;
+    this.say({ t: "delivered", seq: last });
+  }
+
+  private forget(): void {
+    this.entries.clear();
+    this.cursor = 0;
+    this.delivered = 0;
   }
 
   private confirmed(key: string, dialog: string, seq: number): void {
     const item = this.memory.queue().find((one) => one.key === key);
     if (item && !this.entries.has(`${dialog}:${seq}`)) {
-      this.learn({
+      // Not the cursor's business: a line before it may still be on its way to us.
+      this.entries.set(`${dialog}:${seq}`, {
         id: "",
         dialog,
         seq,
         order: item.order,
         at: new Date(item.at).toISOString(),
         mine: true,
+        key,
         author_name: "",
         text: item.text,
         attachments: item.attachments,
@@ -256,7 +287,7 @@ export class Line {
         // The key is of another hub or another life of it; start as a new visitor, once.
         this.keyRefused = true;
         this.memory.key = null;
-        this.entries.clear();
+        this.forget();
         this.dialog = null;
       } else {
         this.light = "refused";

@@ -54,8 +54,8 @@ function begin(script: HTMLScriptElement, channel: string): void {
   window.Otklik = { open: () => act(true), close: () => act(false) };
 
   function show(config: Config): void {
-    const wish = script.dataset.lang || config.lang || document.documentElement.lang;
-    const lang = wish.toLowerCase().startsWith("en") ? "en" : "ru";
+    const wishes = [script.dataset.lang, document.documentElement.lang, config.lang];
+    const lang = wishes.map(known).find((one) => one !== undefined) ?? "ru";
     const say: Say = speak(texts, lang);
     const host = document.createElement("div");
     host.id = "otklik-widget";
@@ -117,6 +117,10 @@ function begin(script: HTMLScriptElement, channel: string): void {
   ask(0);
 }
 
+function known(lang: string | undefined): "ru" | "en" | undefined {
+  return (["ru", "en"] as const).find((one) => lang?.toLowerCase().startsWith(one));
+}
+
 /** The project's colour, with letters on it that can be read. */
 function paint(host: HTMLElement, color: string): void {
   if (!/^#[0-9a-f]{6}$/i.test(color)) return;
@@ -127,6 +131,7 @@ function paint(host: HTMLElement, color: string): void {
   const light = 0.2126 * r + 0.7152 * g + 0.0722 * b;
   host.style.setProperty("--accent", color);
   host.style.setProperty("--on-accent", light > 0.18 ? "#1f1d1a" : "#ffffff");
+  host.style.setProperty("--send", light > 0.18 ? "#1f1d1a" : color);
 }
 
 function whenIdle(run: () => void): void {

@@ -47,6 +47,8 @@ export interface Entry {
   order: number;
   at: string;
   mine: boolean;
+  /** The key under which this browser or another of the visitor sent it. */
+  key: string;
   author_name: string;
   text: string;
   attachments: Attachment[];

@@ -1,0 +1,82 @@
+# `make run` shows the product, `make test` checks it; both install what they need into .venv.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+BIN := .venv/bin
+INSTALLED := .venv/installed
+BUILT := web/static/manifest.json
+SCREENS := $(shell find web/frontend/src hub/texts -type f 2>/dev/null) \
+	$(wildcard web/frontend/*.json web/frontend/build.*)
+COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --quiet \
+	--custom-compile-command "make lock"
+
+# What must hold on MongoDB's protocol as well as on the embedded store.
+ON_MONGO := $(wildcard tests/store tests/hub/test_intake*.py tests/hub/test_delivery*.py \
+	tests/hub/test_desk*.py tests/hub/test_timers*.py tests/journey*)
+
+.PHONY: run install test check lint types pytest mongo bench format lock browser clean
+
+run: install
+	$(BIN)/hub demo
+
+install: $(INSTALLED) $(BUILT)
+
+$(INSTALLED): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo "The module venv is needed; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Installing into .venv; the first time takes a minute or two."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--no-deps -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+		--no-deps -e .
+	@touch $@
+
+$(BUILT): $(SCREENS) | $(INSTALLED)
+	$(BIN)/python web/frontend/build.py
+	@touch $@
+
+test: check
+
+check: lint types pytest mongo
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: install
+	$(BIN)/mypy
+	cd web/frontend && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent check
+
+pytest: install browser
+	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/coverage report --include='hub/*' --fail-under=95
+
+mongo: install
+	$(BIN)/pytest --store=mongo -m "not e2e" $(ON_MONGO)
+
+# The browser of the end-to-end tests; only they need it.
+browser:
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium \
+			fonts-dejavu-core; \
+	else echo "The tests need Chromium; on Debian: sudo apt-get install chromium"; exit 1; fi
+
+bench: install
+	$(BIN)/python -m tests.bench
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Takes over what pyproject.toml asks for; `make lock UPGRADE=--upgrade` takes newer versions.
+lock:
+	$(COMPILE) $(UPGRADE) -o requirements.lock
+	$(COMPILE) $(UPGRADE) --group dev -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf .venv web/static web/frontend/node_modules .coverage* htmlcov

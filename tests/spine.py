@@ -1,0 +1,421 @@
+"""The spine's world in tests: a clock that is moved by hand, a platform, a store that dies.
+
+The platform is the outside: it plays what a messenger does with what it is sent, by a
+script of the test. Everything of ours is the real thing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+
+from hub import config
+from hub.accounts import Who
+from hub.channel import Capabilities, ChannelKind, Draft, Hook, Receipt
+from hub.dialogs import latest
+from hub.events import ChannelEvent, DeliveryReported, MessageReceived, Sender
+from hub.fold import fold
+from hub.hub import Hub, assemble
+from hub.intake import Accepted
+from hub.model import (
+    Channel,
+    ChannelId,
+    Contact,
+    Dialog,
+    DialogId,
+    Document,
+    Entry,
+    EntryKind,
+    Identity,
+    IdentityId,
+    Membership,
+    Operator,
+    OperatorId,
+    OutState,
+    Project,
+    ProjectId,
+    Role,
+    Session,
+)
+from hub.schedule import always
+from hub.statuses import RequestType
+from hub.store.engine import (
+    Engine,
+    Index,
+    Insert,
+    MovedError,
+    Range,
+    Replace,
+    TakenError,
+    Walk,
+)
+from hub.store.schema import BY_CONTACT, LOG
+
+D = TypeVar("D", bound=Document)
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+SHOP, BAKERY = ProjectId("shop"), ProjectId("bakery")
+MS = timedelta(milliseconds=1)
+WEEK = timedelta(days=7)
+
+
+class Clock:
+    """The only clock of the hub under test."""
+
+    def __init__(self) -> None:
+        self.at = START
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def forward(self, by: timedelta) -> datetime:
+        self.at += by
+        return self.at
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """A platform of tests has no settings."""
+
+
+Turn = Exception | Callable[[], Awaitable[None]] | None
+
+
+class Platform(ChannelKind[Nothing]):
+    """A messenger that does what `script` says for each attempt, and then takes everything.
+
+    `shown` is what the person saw, in order; a turn that raises after showing is written as
+    `lost`, and a turn that is called decides when the platform answers.
+    """
+
+    kind: ClassVar[str] = "plain"
+    settings_type: ClassVar[type[msgspec.Struct]] = Nothing
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        type=RequestType.LIVE_CHAT,
+        text_max_chars=1_000,
+        attachments_max=3,
+        attachment_max_bytes=1_000_000,
+        delivered=True,
+        read=True,
+    )
+
+    def __init__(self, id: ChannelId) -> None:
+        self.id = id
+        self.settings = Nothing()
+        self.script: deque[Turn] = deque()
+        self.attempts: list[str] = []
+        self.shown: list[str] = []
+        self._seen: dict[str, str] = {}
+
+    def verify(self, hook: Hook) -> None:
+        """Nobody knocks at this door in these tests."""
+
+    def parse(self, hook: Hook) -> Sequence[ChannelEvent]:
+        return ()
+
+    def show(self, draft: Draft) -> Receipt:
+        """What the platform does with a request that reached it."""
+        number = self._seen.get(draft.key) if self.capabilities.idempotent_for else None
+        if number is None:
+            number = str(len(self.shown) + 1)
+            self._seen[draft.key] = number
+            self.shown.append(draft.text)
+        return Receipt(external_id=f"out-{number}")
+
+    async def send(self, to: Identity, draft: Draft) -> Receipt:
+        self.attempts.append(draft.text)
+        turn = self.script.popleft() if self.script else None
+        if isinstance(turn, Lost):
+            self.show(draft)
+            raise turn.error
+        if isinstance(turn, Exception):
+            raise turn
+        if turn is not None:
+            await turn()
+        return self.show(draft)
+
+
+class Lost(Exception):  # noqa: N818 - it is what happened to the answer, not a fault of ours
+    """The platform showed the message and its answer never arrived; `error` arrives instead."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+class Careful(Platform):
+    """A messenger that knows a repeated key for an hour."""
+
+    kind: ClassVar[str] = "careful"
+    capabilities: ClassVar[Capabilities] = msgspec.structs.replace(
+        Platform.capabilities, type=RequestType.VK, idempotent_for=timedelta(hours=1)
+    )
+
+
+def build(document: Channel) -> ChannelKind[Any]:
+    kind = {each.kind: each for each in (Platform, Careful)}[document.kind]
+    return kind(ChannelId(document.id))
+
+
+def settled_documents() -> Iterable[Document]:
+    """Two projects; the shop has two plain channels and a careful one."""
+    for id in (SHOP, BAKERY):
+        yield Project(id=id, name=id.title(), schedule=always("Europe/Moscow"), created_at=START)
+    for channel, project, kind in (
+        ("site", SHOP, "plain"),
+        ("kiosk", SHOP, "plain"),
+        ("vk", SHOP, "careful"),
+        ("oven", BAKERY, "plain"),
+    ):
+        yield Channel(
+            id=channel, project=project, kind=kind, name=channel.title(), created_at=START
+        )
+
+
+async def assembled(engine: Engine, clock: Clock, folder: Path) -> Hub:
+    """The hub over an open store, with what every test finds in it and nothing running."""
+    settings = config.settings({"data": {"dir": "data"}}, folder)
+    hub = assemble(settings, lambda _: build, now=clock, engine=engine)
+    for document in settled_documents():
+        await engine.write(Insert(document))
+    await hub.channels.refresh()
+    return hub
+
+
+def operator(
+    name: str,
+    project: ProjectId = SHOP,
+    role: Role = Role.OPERATOR,
+    channels: Sequence[str] = (),
+) -> Who:
+    """Somebody signed in, a member of one project."""
+    id = OperatorId(name.lower())
+    membership = Membership(
+        id=f"{id}:{project}",
+        project=project,
+        operator=id,
+        role=role,
+        channels=tuple(ChannelId(each) for each in channels),
+        created_at=START,
+    )
+    return Who(
+        operator=Operator(id=id, login=id, name=name, created_at=START),
+        session=Session(
+            id=f"session-{id}", operator=id, created_at=START, expires_at=START, seen_at=START
+        ),
+        memberships={project: membership},
+    )
+
+
+def message(
+    n: int | str,
+    at: datetime,
+    *,
+    visitor: str = "ivan",
+    name: str = "Иван",
+    order: int = 0,
+    text: str = "",
+    question: bool = True,
+) -> MessageReceived:
+    return MessageReceived(
+        sender=Sender(external_id=visitor, name=name),
+        external_id=f"{visitor}.{n}",
+        at=at,
+        order=order,
+        text=text or f"message {n}",
+        question=question,
+    )
+
+
+def tick(
+    external_id: str,
+    state: OutState,
+    at: datetime,
+    *,
+    visitor: str = "ivan",
+    upto: bool = False,
+    failure: str = "",
+) -> DeliveryReported:
+    return DeliveryReported(
+        sender=Sender(external_id=visitor),
+        at=at,
+        external_id=external_id,
+        state=state,
+        upto=upto,
+        failure=failure,
+    )
+
+
+async def receive(hub: Hub, *events: ChannelEvent, channel: str = "site") -> list[Accepted]:
+    return await hub.intake.accept(hub.channels.get(channel), events)
+
+
+async def ask(hub: Hub, n: int | str = 1, visitor: str = "ivan", channel: str = "site") -> Dialog:
+    """A visitor's message of this moment and the dialog that it is in."""
+    await receive(hub, message(n, hub.now(), visitor=visitor), channel=channel)
+    return await current(hub, visitor, channel)
+
+
+async def current(hub: Hub, visitor: str = "ivan", channel: str = "site") -> Dialog:
+    """The last episode of that visitor."""
+    project = hub.channels.document(channel).project
+    row = await latest(hub.engine, project, IdentityId(f"{channel}:{visitor}"))
+    assert row is not None
+    return row
+
+
+async def log_of(engine: Engine, id: str) -> list[Entry]:
+    entries: list[Entry] = []
+    while True:
+        page = await engine.find(
+            LOG, {"dialog": id}, range=Range("seq", at_least=len(entries) + 1), limit=200
+        )
+        entries += page.items
+        if page.next is None:
+            return entries
+
+
+async def episodes(hub: Hub, visitor: str = "ivan", channel: str = "site") -> list[Dialog]:
+    """Every episode of the visitor from the first on, each proven sound."""
+    project = hub.channels.document(channel).project
+    page = await hub.engine.find(
+        BY_CONTACT, {"project": project, "contact": f"{channel}:{visitor}"}, limit=200
+    )
+    rows = sorted(page.items, key=lambda row: row.n)
+    assert [row.n for row in rows] == list(range(1, len(rows) + 1))
+    assert all(row.sealed and not row.open for row in rows[:-1]), "only the last may live on"
+    for row in rows:
+        await sound(hub.engine, row.id)
+    return rows
+
+
+async def sound(engine: Engine, id: str) -> Dialog:
+    """The row, proven to be the fold of a log without gaps."""
+    row = await engine.get(Dialog, id)
+    assert row is not None
+    entries = await log_of(engine, id)
+    assert [each.seq for each in entries] == list(range(1, len(entries) + 1))
+    again = msgspec.structs.replace(
+        Dialog(
+            id=row.id,
+            project=row.project,
+            channel=row.channel,
+            kind=row.kind,
+            type=row.type,
+            identity=row.identity,
+            contact=row.contact,
+            n=row.n,
+            name=row.name,
+            entry_point=row.entry_point,
+            created_at=row.created_at,
+            last_at=row.created_at,
+            changed_at=row.created_at,
+        ),
+        visit=row.visit,
+    )
+    for entry in entries:
+        again = fold(again, entry)
+    assert of_the_log(row) == of_the_log(again)
+    return row
+
+
+def of_the_log(row: Dialog) -> Dialog:
+    """The row without what delivery and the rules write beside the fold."""
+    return msgspec.structs.replace(
+        row, rev=0, lane_at=None, lane_by="", rules_at=None, ruled_seq=0
+    )
+
+
+def texts(entries: Sequence[Entry], kind: EntryKind = EntryKind.IN) -> list[str]:
+    """What was said, in the order shown."""
+    return [each.text for each in sorted(entries, key=lambda e: e.place) if each.kind is kind]
+
+
+async def people(engine: Engine, visitor: str = "ivan", channel: str = "site") -> int:
+    """How many persons the store knows of that visitor."""
+    contact = await engine.get(Contact, f"{channel}:{visitor}")
+    identity = await engine.get(Identity, f"{channel}:{visitor}")
+    return 1 if contact is not None and identity is not None else 0
+
+
+class Crash(BaseException):
+    """The process died here; nothing of ours may catch it."""
+
+
+class Mortal(Engine):
+    """The real store, in whose process the power fails after a number of write steps.
+
+    What is written together is split into steps of their own, so both engines play the
+    worse one, where a crash may come between any two of them.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.left: int | None = None
+        self.steps = 0
+
+    def dies_after(self, steps: int) -> None:
+        self.left, self.steps = steps, 0
+
+    def lives(self) -> None:
+        self.left = None
+
+    def _step(self) -> None:
+        if self.left is not None and self.steps >= self.left:
+            raise Crash
+        self.steps += 1
+
+    async def open(self) -> None:
+        await self._engine.open()
+
+    async def close(self) -> None:
+        await self._engine.close()
+
+    async def get(self, of: type[D], id: str) -> D | None:
+        return await self._engine.get(of, id)
+
+    async def get_many(self, of: type[D], ids: Sequence[str]) -> dict[str, D]:
+        return await self._engine.get_many(of, ids)
+
+    async def write(self, *steps: Insert | Replace) -> None:
+        for n, step in enumerate(steps):
+            self._step()
+            try:
+                await self._engine.write(step)
+            except TakenError as taken:
+                raise TakenError(taken.index, n) from None
+            except MovedError:
+                raise MovedError(n) from None
+
+    async def change(self, of: type[D], id: str, how: Callable[[D], D | None]) -> D:
+        self._step()
+        return await self._engine.change(of, id, how)
+
+    async def delete_if(self, of: type[D], id: str, condition: Callable[[D], bool]) -> bool:
+        self._step()
+        return await self._engine.delete_if(of, id, condition)
+
+    async def walk(self, walk: Walk[D], limit: int) -> list[D]:
+        return await self._engine.walk(walk, limit)
+
+    async def tally(self, walk: Walk[D], cap: int) -> int:
+        return await self._engine.tally(walk, cap)
+
+
+async def all_of(engine: Engine, index: Index[D], equal: dict[str, Any]) -> list[D]:
+    items: list[D] = []
+    after = None
+    while True:
+        page = await engine.find(index, equal, after=after, limit=200)
+        items += page.items
+        if (after := page.next) is None:
+            return items
+
+
+def dialog_of(accepted: Accepted) -> DialogId:
+    assert accepted.dialog is not None
+    return accepted.dialog

@@ -1,0 +1,210 @@
+"""Nobody sees or does what is not theirs, over the whole OpenAPI document."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from hub.model import Membership
+from tests.web.house import PASSWORD, SHOP, Browser, House
+from web.api import ROUTES
+from web.openapi import FILE, document
+from web.routes import ROOT
+
+BODIES: dict[str, object] = {
+    "post/session": {"login": "nobody", "password": "nothing at all"},
+    "post/dialogs/{dialog}/messages": {"key": "walk-0001", "text": "x"},
+    "post/dialogs/{dialog}/notes": {"key": "walk-0002", "text": "x"},
+    "post/me/password": {"current": PASSWORD, "new": "another password"},
+    "put/me/presence": {"presence": "away"},
+    "patch/me": {"name": "Ghost"},
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    method: str
+    path: str
+    right: str
+
+
+OPERATIONS = [
+    Operation(method.upper(), path.removeprefix(ROOT), operation["x-right"])
+    for path, operations in json.loads(document(ROUTES))["paths"].items()
+    for method, operation in operations.items()
+]
+
+
+SOMEBODYS = [operation for operation in OPERATIONS if "{" in operation.path]
+
+
+async def _walk(
+    browser: Browser, parts: dict[str, str], operations: list[Operation] = OPERATIONS
+) -> dict[Operation, int]:
+    statuses = {}
+    for operation in operations:
+        path = operation.path.format(**parts)
+        body = BODIES.get(operation.method.lower() + operation.path, {})
+        if operation.method == "GET":
+            status, _ = await browser.ask("GET", ROOT + path)
+        elif operation.path.endswith("/files"):
+            status, _ = await browser.ask(operation.method, ROOT + path, data=b"x")
+        else:
+            status, _ = await browser.ask(operation.method, ROOT + path, body)
+        statuses[operation] = status
+    return statuses
+
+
+@pytest.fixture
+async def parts(house: House) -> dict[str, str]:
+    """Something of everything in project alpha."""
+    visitor = await house.visitor()
+    ok = await visitor.write("секрет альфы")
+    anna = await house.browser("anna")
+    said = await anna.post(
+        f"/dialogs/{ok['dialog']}/messages", {"key": "answer-1", "text": "да"}, expect=201
+    )
+    return {"project": "alpha", "dialog": ok["dialog"], "entry": said["id"]}
+
+
+async def test_a_stranger_gets_nowhere(house: House, parts: dict[str, str]) -> None:
+    for operation, status in (await _walk(await house.browser(), parts)).items():
+        assert status == 401, operation
+
+
+async def test_an_operator_of_another_project_sees_and_does_nothing(
+    house: House, parts: dict[str, str]
+) -> None:
+    before = await (await house.browser("anna")).get(f"/dialogs/{parts['dialog']}/log")
+    assert len(SOMEBODYS) >= 14
+    statuses = await _walk(await house.browser("boris"), parts, SOMEBODYS)
+    for operation, status in statuses.items():
+        assert status == 404, operation
+    after = await (await house.browser("anna")).get(f"/dialogs/{parts['dialog']}/log")
+    assert after == before
+
+
+async def test_what_is_foreign_looks_like_what_is_not(house: House, parts: dict[str, str]) -> None:
+    boris = await house.browser("boris")
+    absent = parts | {"project": "nowhere", "dialog": "nowhere:1"}
+    for operation in (o for o in SOMEBODYS if o.method == "GET"):
+        foreign = await boris.ask("GET", ROOT + operation.path.format(**parts))
+        nothing = await boris.ask("GET", ROOT + operation.path.format(**absent))
+        assert foreign == nothing, operation
+
+
+async def test_a_revoked_session_gets_nowhere(house: House, parts: dict[str, str]) -> None:
+    anna = await house.browser("anna")
+    known = await house.hub.accounts.by_login("anna")
+    assert known is not None
+    await house.hub.accounts.disable(_id(known))
+    for operation, status in (await _walk(anna, parts)).items():
+        assert status == 401, operation
+
+
+async def test_an_operator_of_the_project_may_use_all_of_it(
+    house: House, parts: dict[str, str]
+) -> None:
+    anna = await house.browser("anna")
+    for operation in (o for o in OPERATIONS if o.method == "GET" and o.path != "/live"):
+        status, told = await anna.ask("GET", ROOT + operation.path.format(**parts))
+        assert status == 200, (operation, told)
+
+
+async def test_a_membership_that_names_channels_ends_at_them(
+    house: House, parts: dict[str, str]
+) -> None:
+    await house.operator("vera", _project("alpha"))
+    vera = await house.hub.accounts.by_login("vera")
+    assert vera is not None
+    from msgspec.structs import replace
+
+    await house.hub.engine.change(
+        Membership, f"{vera.id}:alpha", lambda had: replace(had, channels=("alpha-echo",))
+    )
+    browser = await house.browser("vera")
+    assert (await browser.get("/projects/alpha/dialogs"))["items"] == []
+    assert [c["id"] for c in (await browser.get("/projects/alpha/channels"))["items"]] == [
+        "alpha-echo"
+    ]
+    status, _ = await browser.ask("GET", f"{ROOT}/dialogs/{parts['dialog']}")
+    assert status == 404
+
+
+async def test_a_change_without_the_token_is_refused(house: House, parts: dict[str, str]) -> None:
+    anna = await house.browser("anna")
+    other = await house.browser("anna")
+    for token in ("", "x" * 43, other.csrf):
+        anna.csrf = token
+        for operation, status in (await _walk(anna, parts)).items():
+            if operation.method != "GET" and operation.path != "/session":
+                assert status == 403, operation
+
+
+async def test_a_change_from_another_site_is_refused(house: House, parts: dict[str, str]) -> None:
+    anna = await house.browser("anna")
+    for headers in (
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ):
+        for path, body in (
+            (f"/dialogs/{parts['dialog']}/take", {}),
+            ("/session", {"login": "anna", "password": PASSWORD}),
+        ):
+            status, told = await anna.ask("POST", ROOT + path, body, headers=headers)
+            assert (status, told["code"]) == (403, "origin")
+
+
+async def test_a_file_of_another_project_or_person_cannot_be_attached(
+    house: House, parts: dict[str, str]
+) -> None:
+    boris, anna = await house.browser("boris"), await house.browser("anna")
+    _, theirs = await boris.ask("POST", f"{ROOT}/projects/beta/files?name=a.txt", data=b"hello")
+    status, told = await anna.ask(
+        "POST",
+        f"{ROOT}/dialogs/{parts['dialog']}/messages",
+        {"key": "steal-001", "text": "x", "attachments": [theirs["id"]]},
+    )
+    assert status in (400, 404), told
+    visitor = await house.visitor()
+    refused = await visitor.write("x", attachments=[theirs["id"]])
+    assert (refused["t"], refused["again"]) == ("error", False)
+
+
+def test_every_route_declares_its_right_and_the_document_is_current() -> None:
+    assert {operation.right for operation in OPERATIONS} <= {
+        "anyone",
+        "self",
+        "see",
+        "write",
+        "take",
+        "release",
+    }
+    assert [o for o in OPERATIONS if o.right == "anyone"] == [
+        Operation("POST", "/session", "anyone")
+    ]
+    assert FILE.read_bytes() == document(ROUTES), "run python -m web.openapi"
+
+
+async def test_every_api_path_served_is_in_the_document(house: House) -> None:
+    described = {ROOT + operation.path for operation in OPERATIONS}
+    served = {
+        resource.canonical
+        for resource in house.server.app.router.resources()
+        if resource.canonical.startswith("/api/")
+    }
+    assert served == described | {f"{ROOT}/openapi.json"}
+    _, told = await (await house.browser()).ask("GET", f"{ROOT}/openapi.json")
+    assert told == json.loads(FILE.read_bytes())
+
+
+def _id(operator: Any) -> Any:
+    return operator.id
+
+
+def _project(id: str) -> Any:
+    return id

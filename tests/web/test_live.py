@@ -1,0 +1,241 @@
+"""The operators' socket: what it shows, how it resumes, and when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hub.events import PresenceChanged
+from hub.model import Membership, OperatorId, ProjectId
+from tests.web.house import PASSWORD, House
+from web.routes import ROOT
+from web.sockets import SocketLimits
+from web.state import STATE
+
+PROMPT = SocketLimits(
+    hello_seconds=0.2, ping_seconds=0.1, send_seconds=0.3, queue=50, per_operator=3
+)
+
+
+async def test_a_cursor_brings_back_exactly_what_was_missed(house: House) -> None:
+    anna = await house.browser("anna")
+    visitor = await house.visitor()
+    live = await anna.live()
+    assert (await live.frame("hello"))["gap"] is False
+    await visitor.write("раз")
+    seen = await live.until(lambda f: f["t"] == "event" and f["event"]["event"] == "dialog.changed")
+    await live.ws.close()
+    await visitor.write("два")
+    await visitor.write("три")
+    back = await anna.live(seen["cursor"])
+    assert (await back.frame("hello"))["gap"] is False
+    texts = [
+        entry["text"] for _ in range(2) for entry in (await back.event("dialog.changed"))["entries"]
+    ]
+    assert texts == ["два", "три"]
+
+
+@pytest.mark.parametrize("cursor", ["another:5", "nonsense", "", "x" * 1000])
+async def test_an_unknown_cursor_is_a_gap(house: House, cursor: str) -> None:
+    live = await (await house.browser("anna")).live(cursor)
+    assert (await live.frame("hello"))["gap"] is True
+
+
+async def test_every_socket_gets_the_same_bytes_made_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    views = house.server.app[STATE].views
+    plain = type(views).event
+    monkeypatch.setattr(type(views), "event", lambda self, e: made.append(e) or plain(self, e))
+    anna = await house.browser("anna")
+    sockets = [await anna.live() for _ in range(5)]
+    for each in sockets:
+        await each.frame("hello")
+    await (await house.visitor()).write("раз")
+    raw = set()
+    for each in sockets:
+        await each.event("dialog.changed")
+        raw.add(each.raw[-1])
+    assert len(raw) == 1
+    assert len([event for event in made if not isinstance(event, PresenceChanged)]) == 1
+
+
+async def test_another_project_hears_nothing(house: House) -> None:
+    boris = await (await house.browser("boris")).live()
+    await boris.frame("hello")
+    await (await house.visitor("alpha-site")).write("секрет")
+    await (await house.visitor("beta-site")).write("offen")
+    event = await boris.event("dialog.changed")
+    assert event["project"] == "beta"
+    assert "секрет" not in "".join(boris.raw)
+
+
+async def test_a_cursor_of_one_project_shows_nothing_of_another(house: House) -> None:
+    cursor = await house.hub.bus.cursor()
+    await (await house.visitor("alpha-site")).write("секрет")
+    await (await house.visitor("beta-site")).write("offen")
+    boris = await (await house.browser("boris")).live(cursor)
+    await boris.event("dialog.changed")
+    assert "секрет" not in "".join(boris.raw)
+
+
+async def test_a_stranger_is_told_that_the_session_is_over(house: House) -> None:
+    live = await (await house.browser()).live()
+    assert await live.closed() == 4401
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}])
+async def test_another_sites_page_gets_no_socket(house: House, headers: dict[str, str]) -> None:
+    anna = await house.browser("anna")
+    answer = await anna.raw(
+        "GET",
+        f"{ROOT}/live",
+        headers=headers
+        | {
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        },
+    )
+    assert answer.status == 403
+    plain = await anna.raw("GET", f"{ROOT}/live")
+    assert plain.status == 426
+
+
+async def test_a_new_password_cuts_the_other_sockets_at_once(house: House) -> None:
+    anna, other = await house.browser("anna"), await house.browser("anna")
+    live = await other.live()
+    await live.frame("hello")
+    await anna.ask("POST", f"{ROOT}/me/password", {"current": PASSWORD, "new": "a new password"})
+    async with asyncio.timeout(1):
+        assert await live.closed() == 4401
+
+
+async def test_signing_out_cuts_that_sessions_socket_and_no_other(house: House) -> None:
+    anna, other = await house.browser("anna"), await house.browser("anna")
+    mine, theirs = await anna.live(), await other.live()
+    await mine.frame("hello")
+    await theirs.frame("hello")
+    await anna.ask("DELETE", f"{ROOT}/session")
+    async with asyncio.timeout(1):
+        assert await mine.closed() == 4401
+    await (await house.visitor()).write("раз")
+    await theirs.event("dialog.changed")
+
+
+@pytest.mark.parametrize("socket_limits", [PROMPT])
+async def test_a_session_ended_elsewhere_is_noticed_at_the_next_ping(house: House) -> None:
+    live = await (await house.browser("anna")).live()
+    await live.frame("ping")
+    anna = await house.hub.accounts.by_login("anna")
+    assert anna is not None
+    await house.hub.accounts.set_password(OperatorId(anna.id), "set by the admin")
+    assert await live.closed() == 4401
+
+
+@pytest.mark.parametrize("socket_limits", [PROMPT])
+async def test_a_taken_away_membership_ends_the_socket(house: House) -> None:
+    live = await (await house.browser("anna")).live()
+    await live.frame("ping")
+    anna = await house.hub.accounts.by_login("anna")
+    assert anna is not None
+    await house.hub.engine.delete_if(Membership, f"{anna.id}:alpha", lambda _: True)
+    assert await live.closed() == 4401
+
+
+@pytest.mark.parametrize("socket_limits", [PROMPT])
+async def test_a_socket_that_says_no_hello_is_closed(house: House) -> None:
+    anna = await house.browser("anna")
+    ws = await anna.client.ws_connect(f"{ROOT}/live", headers={"Origin": anna.origin})
+    message = await ws.receive(timeout=10)
+    assert message.data == 1002
+
+
+@pytest.mark.parametrize("first", ["", "nonsense", "[]", '{"hello": 5}', "[" * 50_000, b"\xff"])
+async def test_a_bad_hello_closes_the_socket(house: House, first: str | bytes) -> None:
+    anna = await house.browser("anna")
+    ws = await anna.client.ws_connect(f"{ROOT}/live", headers={"Origin": anna.origin})
+    await (ws.send_str(first) if isinstance(first, str) else ws.send_bytes(first))
+    message = await ws.receive(timeout=10)
+    assert message.data == 1002
+
+
+async def test_a_frame_too_large_closes_the_socket(house: House) -> None:
+    live = await (await house.browser("anna")).live()
+    await live.frame("hello")
+    await live.ws.send_str(json.dumps({"t": "typing", "dialog": "x" * 70_000}))
+    assert await live.closed() == 1009
+
+
+@pytest.mark.parametrize("socket_limits", [PROMPT])
+async def test_an_operator_has_a_bounded_number_of_sockets(house: House) -> None:
+    anna = await house.browser("anna")
+    sockets = [await anna.live() for _ in range(3)]
+    for each in sockets:
+        await each.frame("hello")
+    assert await (await anna.live()).closed() == 4429
+
+
+@pytest.mark.parametrize("socket_limits", [PROMPT])
+async def test_a_socket_that_reads_too_slowly_is_dropped(house: House) -> None:
+    anna = await house.browser("anna")
+    ws = await anna.client.ws_connect(
+        f"{ROOT}/live", headers={"Origin": anna.origin}, autoping=False
+    )
+    await ws.send_json({"hello": {"cursor": None}})
+    await ws.receive(timeout=10)
+    transport: Any = ws._conn and ws._conn.transport
+    transport.pause_reading()
+    state = house.server.app[STATE]
+    assert len(state.sockets._open) == 1
+    anna_id = (await anna.get("/me"))["operator"]["id"]
+    while state.sockets._open:
+        for _ in range(20):
+            await house.hub.bus.announce(
+                PresenceChanged(
+                    project=ProjectId("alpha"),
+                    operator=OperatorId(anna_id),
+                    presence="x" * 50_000,
+                )
+            )
+        await asyncio.sleep(0)
+    assert (await anna.get("/me"))["operator"]["login"] == "anna"
+
+
+async def test_stopping_says_goodbye_to_everybody(house: House) -> None:
+    anna = await house.browser("anna")
+    live = await anna.live()
+    await live.frame("hello")
+    visitor = await house.visitor()
+    house.server.app[STATE].sockets.stop()
+    assert await live.closed() == 1012
+    assert await visitor.socket.closed() == 1012
+    status, told = await anna.ask("GET", "/ready")
+    assert (status, told["code"]) == (503, "unavailable")
+
+
+async def test_coming_and_going_is_told_to_colleagues(house: House) -> None:
+    await house.operator("vera", ProjectId("alpha"))
+    anna = await (await house.browser("anna")).live()
+    await anna.frame("hello")
+    vera = await (await house.browser("vera")).live()
+    await vera.frame("hello")
+    known = await house.hub.accounts.by_login("vera")
+    assert known is not None
+
+    def is_vera(presence: str) -> Callable[[Any], bool]:
+        return lambda f: (
+            f["t"] == "event"
+            and f["event"].get("operator") == known.id
+            and f["event"]["presence"] == presence
+        )
+
+    await anna.until(is_vera("online"))
+    await vera.ws.close()
+    await anna.until(is_vera("offline"))

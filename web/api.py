@@ -1,0 +1,21 @@
+"""The API as a whole: every route there is, and the document that describes them."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from web import api_dialogs, api_session, files
+from web.openapi import document
+from web.routes import ROOT, AnyRoute
+from web.routes import add as add_routes
+
+ROUTES: tuple[AnyRoute, ...] = api_session.ROUTES + api_dialogs.ROUTES + files.ROUTES
+
+
+def add(app: web.Application) -> None:
+    add_routes(app, ROUTES)
+    app.router.add_get(f"{ROOT}/openapi.json", _describe)
+
+
+async def _describe(_: web.Request) -> web.StreamResponse:
+    return web.Response(body=document(ROUTES), content_type="application/json")

@@ -1,0 +1,85 @@
+"""A site's chat as one request meets it: whose page it is on and which channel it is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Protocol, runtime_checkable
+
+import msgspec
+from aiohttp import web
+
+from hub.channel import ChannelKind
+from hub.errors import LimitedError, NotFoundError
+from hub.model import Channel, IdentityId
+from hub.observe import HOOKS_REFUSED
+from web.door import OriginError
+from web.state import STATE, State
+
+MINUTE = timedelta(minutes=1)
+
+
+class SiteSettings(Protocol):
+    @property
+    def color(self) -> str: ...
+    @property
+    def greeting(self) -> str: ...
+    @property
+    def visitor_per_minute(self) -> int: ...
+    @property
+    def address_per_minute(self) -> int: ...
+
+
+@runtime_checkable
+class SiteDoor(Protocol):
+    """What a channel kind must know to be shown on sites."""
+
+    @property
+    def settings(self) -> SiteSettings: ...
+    def mint(self) -> str: ...
+    def visitor(self, key: str) -> str | None: ...
+    def allows(self, origin: str, host: str) -> bool: ...
+
+
+class Place:
+    """A site's chat as one request meets it; NotFoundError for any other kind of channel."""
+
+    def __init__(self, request: web.Request) -> None:
+        self.state: State = request.app[STATE]
+        hub = self.state.hub
+        kind = hub.channels.get(request.match_info["channel"])
+        door: object = kind
+        if not isinstance(door, SiteDoor):
+            raise NotFoundError
+        self.kind: ChannelKind[msgspec.Struct] = kind
+        self.site: SiteDoor = door
+        self.channel: Channel = hub.channels.document(kind.id)
+        self.host = request.host
+        self.origin = request.headers.get("Origin", "")
+        self.address = self.state.door.address(request)
+
+    def check_origin(self, request: web.Request, *, required: bool) -> None:
+        if not self.origin and not required:
+            return
+        if not self.origin or not (
+            self.state.door.is_ours(request, self.origin)
+            or self.site.allows(self.origin, self.host)
+        ):
+            HOOKS_REFUSED.labels(channel=self.kind.id).inc()
+            raise OriginError
+
+    def identity(self, visitor: str) -> IdentityId:
+        return IdentityId(f"{self.kind.id}:{visitor}")
+
+    def cors(self) -> dict[str, str]:
+        if not self.origin:
+            return {"Vary": "Origin"}
+        return {"Access-Control-Allow-Origin": self.origin, "Vary": "Origin"}
+
+    async def limit(self, what: str, rate: int, per: timedelta = MINUTE) -> None:
+        wait = await self.state.hub.bus.allow(f"widget:{what}", rate, per)
+        if wait is not None:
+            raise LimitedError(wait)
+
+
+def uploader(identity: IdentityId) -> str:
+    return f"visitor:{identity}"

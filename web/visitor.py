@@ -1,0 +1,357 @@
+"""The visitor's socket: hello, what was missed, then both ways until one side is gone.
+
+It says "ok" only for what is durable, and "again" for whatever may pass by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from hub.channel import Hook
+from hub.errors import (
+    BadValueError,
+    HubError,
+    LimitedError,
+    PayloadError,
+    RefusedError,
+    TooLargeError,
+    UnavailableError,
+)
+from hub.intake import Accepted
+from hub.model import Attachment, DialogId, EntryKind, Identity, IdentityId
+from hub.observe import HOOKS_REFUSED
+from hub.store.engine import Range, milliseconds
+from hub.store.schema import LOG
+from web import wire
+from web.place import Place, uploader
+from web.sockets import (
+    KEY_REFUSED,
+    PROTOCOL,
+    TOO_OFTEN,
+    TRY_LATER,
+    OverError,
+    Socket,
+    queue,
+    taken,
+    together,
+    visitor_of,
+)
+from web.views import View, VisitorEntry
+
+TAIL = 50
+MINUTE = timedelta(minutes=1)
+HELLOS = 120
+TICKS = 600
+REFUSALS_MAX = 200
+PONG = b'{"t":"pong"}'
+URL_MAX = 2_000
+
+log = logging.getLogger(__name__)
+
+
+class _From(msgspec.Struct, frozen=True, kw_only=True, tag_field="t"):
+    pass
+
+
+class VisitSaid(msgspec.Struct, frozen=True, kw_only=True):
+    page: Annotated[str, Meta(max_length=URL_MAX)] = ""
+    title: Annotated[str, Meta(max_length=500)] = ""
+    referrer: Annotated[str, Meta(max_length=URL_MAX)] = ""
+    lang: Annotated[str, Meta(max_length=35)] = ""
+    zone: Annotated[str, Meta(max_length=64)] = ""
+    utm: Annotated[
+        dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=500)]],
+        Meta(max_length=20),
+    ] = {}
+
+
+class Hello(_From, frozen=True, kw_only=True, tag="hello"):
+    key: Annotated[str, Meta(max_length=200)] | None = None
+    after_seq: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    dialog: Annotated[str, Meta(max_length=300)] | None = None
+    visit: VisitSaid | None = None
+    now: int | float = 0
+
+
+class Send(_From, frozen=True, kw_only=True, tag="send"):
+    key: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{8,64}\Z")]
+    order: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    at: int | float
+    text: str = ""
+    attachments: Annotated[
+        tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=50)
+    ] = ()
+    reply_to: Annotated[str, Meta(max_length=300)] = ""
+
+
+class Delivered(_From, frozen=True, kw_only=True, tag="delivered"):
+    seq: Annotated[int, Meta(ge=1, le=2**53)]
+
+
+class Read(_From, frozen=True, kw_only=True, tag="read"):
+    seq: Annotated[int, Meta(ge=1, le=2**53)]
+
+
+class Typing(_From, frozen=True, kw_only=True, tag="typing"):
+    pass
+
+
+class Ping(_From, frozen=True, kw_only=True, tag="ping"):
+    pass
+
+
+class _To(View, frozen=True, kw_only=True, tag_field="t"):
+    pass
+
+
+class Greeting(_To, frozen=True, kw_only=True, tag="hello"):
+    key: str
+    now: int
+    name: str
+    dialog: str | None
+    entries: list[VisitorEntry]
+
+
+class Ok(_To, frozen=True, kw_only=True, tag="ok"):
+    key: str
+    seq: int
+    dialog: str
+
+
+class Refusal(_To, frozen=True, kw_only=True, tag="error", omit_defaults=True):
+    key: str
+    code: str
+    field: str = ""
+    again: bool
+
+
+class _Passed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A frame as the channel kind parses it: ids resolved, nothing the visitor may not say."""
+
+    t: str
+    key: str = ""
+    at: int = 0
+    order: int = 0
+    text: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    reply_to: str = ""
+    visit: VisitSaid | None = None
+    external_id: str = ""
+
+
+class _Keyed(msgspec.Struct, frozen=True):
+    key: str = ""
+
+
+_frames: msgspec.json.Decoder[Send | Delivered | Read | Typing | Ping] = msgspec.json.Decoder(
+    Send | Delivered | Read | Typing | Ping
+)
+
+
+async def talk(place: Place, socket: Socket) -> None:
+    try:
+        await place.limit(f"hello:{place.address}", HELLOS)
+    except LimitedError:
+        raise OverError(TOO_OFTEN) from None
+    try:
+        hello = wire.decode(await socket.first(), Hello)
+    except BadValueError:
+        raise OverError(PROTOCOL) from None
+    key = hello.key or place.site.mint()
+    visitor = place.site.visitor(key)
+    if visitor is None:
+        HOOKS_REFUSED.labels(channel=place.kind.id).inc()
+        raise OverError(KEY_REFUSED)
+    guest = _Guest(place, socket, key, place.identity(visitor), hello.visit)
+    with place.state.fan.join(guest.events, frozenset({visitor_of(guest.identity)})):
+        try:
+            await guest.greet(hello)
+        except UnavailableError:
+            raise OverError(TRY_LATER) from None
+        await together(guest.tell(), guest.listen())
+
+
+class _Guest:
+    """One visitor's socket after a good hello."""
+
+    def __init__(
+        self,
+        place: Place,
+        socket: Socket,
+        key: str,
+        identity: IdentityId,
+        visit: VisitSaid | None,
+    ) -> None:
+        self._place = place
+        self._hub = place.state.hub
+        self._socket = socket
+        self._key = key
+        self.identity = identity
+        self._visit = visit
+        self._dialog: str | None = None
+        self._refusals = 0
+        self._reached: dict[str, tuple[str, int]] = {}
+        self.events = queue(place.state.sockets.limits)
+
+    async def greet(self, hello: Hello) -> None:
+        known = await self._hub.engine.get(Identity, self.identity) if hello.key else None
+        row, entries = await self._hub.intake.visitor_tail(
+            self._place.channel, self.identity, hello.dialog, hello.after_seq, TAIL
+        )
+        self._dialog = row.id if row else None
+        views = self._place.state.views
+        await self._socket.say(
+            Greeting(
+                key=self._key,
+                now=milliseconds(self._hub.now()),
+                name=known.name if known else "",
+                dialog=self._dialog,
+                entries=[views.visitor_entry(each) for each in entries],
+            )
+        )
+
+    async def tell(self) -> None:
+        while True:
+            for heard in await taken(self.events):
+                for frame in heard.for_visitor:
+                    await self._socket.send(frame)
+
+    async def listen(self) -> None:
+        while True:
+            body = await self._socket.receive()
+            try:
+                frame = _read(body)
+            except BadValueError as error:
+                await self._refuse(_key_of(body), error)
+                continue
+            try:
+                match frame:
+                    case Ping():
+                        await self._socket.send(PONG)
+                    case Send():
+                        await self._send(frame)
+                    case Typing():
+                        if await self._may("typing", TICKS):
+                            await self._pass(_Passed(t="typing"))
+                    case Delivered() | Read():
+                        if await self._may("ticks", TICKS):
+                            await self._tick(frame)
+            except HubError as error:
+                await self._refuse(frame.key if isinstance(frame, Send) else "", error)
+            except OverError:
+                raise
+            except Exception as error:
+                # Ours to mend; what the visitor wrote is kept aside so that it is not lost.
+                log.exception("widget.failed", extra={"channel": self._place.kind.id})
+                await self._hub.intake.undigested(self._place.kind, body, repr(error))
+                await self._refuse(frame.key if isinstance(frame, Send) else "", HubError())
+
+    async def _send(self, frame: Send) -> None:
+        place, settings = self._place, self._place.site.settings
+        await place.limit(f"visitor:{self.identity}", settings.visitor_per_minute)
+        await place.limit(f"address:{place.address}", settings.address_per_minute)
+        can = place.kind.capabilities
+        if len(frame.text) > can.text_max_chars:
+            raise TooLargeError(f"at most {can.text_max_chars} characters", field="text")
+        if len(frame.attachments) > can.attachments_max:
+            raise TooLargeError(f"at most {can.attachments_max} files", field="attachments")
+        if not frame.text.strip() and not frame.attachments:
+            raise BadValueError("says nothing", field="text")
+        attachments = await self._hub.files.attachments(
+            place.channel.project, frame.attachments, uploader(self.identity)
+        )
+        [accepted] = await self._pass(
+            _Passed(
+                t="send",
+                key=frame.key,
+                at=int(frame.at),
+                order=frame.order,
+                text=frame.text,
+                attachments=attachments,
+                reply_to=frame.reply_to,
+                visit=self._visit,
+            )
+        )
+        if accepted.entry is None:
+            raise PayloadError("not a message")
+        self._dialog = accepted.entry.dialog
+        await self._socket.say(
+            Ok(key=frame.key, seq=accepted.entry.seq, dialog=accepted.entry.dialog)
+        )
+
+    async def _tick(self, frame: Delivered | Read) -> None:
+        """Says of the last message of ours up to `seq`, and of all before it, how far it got."""
+        if self._dialog is None:
+            row, _ = await self._hub.intake.visitor_tail(
+                self._place.channel, self.identity, None, 0, 1
+            )
+            if row is None:
+                return
+            self._dialog = row.id
+        state = "read" if isinstance(frame, Read) else "delivered"
+        dialog, reached = self._reached.get(state, ("", 0))
+        if dialog == self._dialog and frame.seq <= reached:
+            return
+        page = await self._hub.engine.find(
+            LOG,
+            {"dialog": DialogId(self._dialog)},
+            range=Range("seq", at_most=frame.seq),
+            descending=True,
+            limit=1,
+            where=lambda each: each.kind is EntryKind.OUT,
+            budget=200,
+        )
+        self._reached[state] = (self._dialog, frame.seq)
+        if page.items:
+            await self._pass(_Passed(t=state, external_id=page.items[0].id))
+
+    async def _pass(self, passed: _Passed) -> list[Accepted]:
+        hook = Hook(
+            body=msgspec.json.encode(passed),
+            headers={
+                "x-visitor-key": self._key,
+                "origin": self._place.origin,
+                "host": self._place.host,
+            },
+            received_at=self._hub.now(),
+        )
+        kind = self._place.kind
+        return list(await self._hub.intake.accept(kind, kind.parse(hook)))
+
+    async def _may(self, what: str, rate: int) -> bool:
+        wait = await self._hub.bus.allow(f"widget:{what}:{self.identity}", rate, MINUTE)
+        return wait is None
+
+    async def _refuse(self, key: str, error: HubError) -> None:
+        """Says why; what may pass by itself is to be sent again."""
+        again = isinstance(error, UnavailableError | LimitedError) or not isinstance(
+            error, RefusedError | PayloadError
+        )
+        self._refusals += 1
+        if self._refusals > REFUSALS_MAX:
+            raise OverError(TOO_OFTEN)
+        await self._socket.say(Refusal(key=key, code=error.code, field=error.field, again=again))
+
+
+def _read(body: bytes) -> Send | Delivered | Read | Typing | Ping:
+    if wire.depth(body) > wire.DEPTH_MAX:
+        raise BadValueError(f"nested deeper than {wire.DEPTH_MAX}", field="$")
+    try:
+        return _frames.decode(body)
+    except msgspec.ValidationError as error:
+        raise wire.invalid(error) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise BadValueError("not JSON", field="$") from None
+
+
+def _key_of(body: bytes) -> str:
+    """The key of a frame that is wrong elsewhere, so that its sender learns which it was."""
+    try:
+        return msgspec.json.decode(body, type=_Keyed).key[:64]
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return ""
