@@ -12,7 +12,8 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 
 # What must hold on MongoDB's protocol as well as on the embedded store.
 ON_MONGO := $(wildcard tests/store tests/hub/test_intake*.py tests/hub/test_delivery*.py \
-	tests/hub/test_desk*.py tests/hub/test_timers*.py tests/journey*)
+	tests/hub/test_desk*.py tests/hub/test_dialogs*.py tests/hub/test_timers*.py \
+	tests/hub/test_worker*.py tests/journey*)
 
 .PHONY: run install test check lint types pytest mongo bench format lock browser clean
 

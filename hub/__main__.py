@@ -185,8 +185,9 @@ async def _user_add(settings: Settings, args: argparse.Namespace) -> None:
         await channels.adopt(hub.engine, settings, now())
         await hub.channels.refresh()
         project = ProjectId(args.project or next(iter(settings.projects), ""))
-        hub.channels.project(project)
-        operator = await hub.accounts.add_operator(args.login, args.name or args.login)
+        home = hub.channels.project(project)
+        lang = args.lang or home.lang
+        operator = await hub.accounts.add_operator(args.login, args.name or args.login, lang=lang)
         await hub.accounts.join(OperatorId(operator.id), project, Role(args.role))
         code = await hub.accounts.one_time_code(OperatorId(operator.id))
         print(f"{operator.login} may now sign in with the one-time code {code} (24 hours).")
@@ -282,6 +283,7 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("login")
     add.add_argument("--name", help="as colleagues and visitors see it; default: the login")
     add.add_argument("--project", help="default: the first of config.toml")
+    add.add_argument("--lang", choices=["ru", "en"], help="of the inbox; default: the project's")
     add.add_argument("--role", choices=[each.value for each in Role], default=Role.OPERATOR.value)
     passwd = users.add_parser(
         "passwd",

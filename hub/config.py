@@ -71,7 +71,6 @@ class Security(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class Limits(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     file_max_bytes: Annotated[int, msgspec.Meta(ge=1_000, le=2_000_000_000)] = 20_000_000
-    message_max_chars: Annotated[int, msgspec.Meta(ge=100, le=100_000)] = 4_000
 
 
 class Log(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -124,8 +124,8 @@ class Desk:
         counts = {}
         for name, (index, equal) in walks.items():
             if allowed is None:
-                n = await self._engine.count(index, equal, cap=COUNT_CAP)
-                counts[name] = (n, n >= COUNT_CAP)
+                n = await self._engine.count(index, equal, cap=COUNT_CAP + 1)
+                counts[name] = (min(n, COUNT_CAP), n > COUNT_CAP)
             else:
                 page = await self._engine.find(
                     index,

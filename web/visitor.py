@@ -130,7 +130,7 @@ class Refusal(_To, frozen=True, kw_only=True, tag="error", omit_defaults=True):
     again: bool
 
 
-class _Passed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class _Passed(msgspec.Struct, frozen=True, kw_only=True):
     """A frame as the channel kind parses it: ids resolved, nothing the visitor may not say."""
 
     t: str

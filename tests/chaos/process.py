@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30
+DEMO_LINES = {"Demo site": "site", "Inbox": "inbox", "one-time code": "code"}
 
 
 class Program:
@@ -68,6 +69,46 @@ settings = {{ origins = ["*"], visitor_per_minute = 100000, address_per_minute =
 
     def _serves(self) -> bool:
         return any('"serving"' in line for line in self.said)
+
+    async def demo(self) -> dict[str, str]:
+        """`hub demo`: the addresses and the code that it prints for a newcomer."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "hub",
+            "--config",
+            str(self.folder / "config.toml"),
+            "demo",
+            cwd=ROOT,
+            stdout=PIPE,
+            stderr=PIPE,
+        )
+        self._errors = asyncio.create_task(self._listen(self._process, asyncio.Event()))
+        assert self._process.stdout is not None
+        printed = {}
+        async with asyncio.timeout(START_SECONDS):
+            while "code" not in printed:
+                line = (await self._process.stdout.readline()).decode()
+                for words, name in DEMO_LINES.items():
+                    if line.strip().startswith(words):
+                        printed[name] = line.strip().removeprefix(words).split()[0].rstrip("/")
+        return printed
+
+    def strangers(self) -> list[str]:
+        """Far ends outside this machine that the process is connected to (Linux's own table)."""
+        assert self._process is not None
+        folder = Path(f"/proc/{self._process.pid}/fd")
+        links = [os.readlink(each) for each in folder.iterdir() if each.is_symlink()]
+        mine = {link[8:-1] for link in links if link.startswith("socket:[")}
+        found = []
+        for table in ("tcp", "tcp6"):
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+                _, _, far, *rest = line.split()
+                address = far.partition(":")[0]
+                here = address.strip("0") == "" or address.endswith(("0100007F", "01000000"))
+                if rest[6] in mine and not here:
+                    found.append(far)
+        return found
 
     async def _listen(self, process: Process, serving: asyncio.Event) -> None:
         assert process.stderr is not None

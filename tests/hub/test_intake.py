@@ -492,7 +492,6 @@ async def test_a_message_costs_one_read_and_two_writes(
             tmp_path / "counted.db", trace=lambda statement: told.append(statement.split()[0])
         )
         expected = Counter(SELECT=1, INSERT=1, UPDATE=1)
-        expected.update({word: 1 for word in ("BEGIN", "SAVEPOINT", "RELEASE", "COMMIT")})
     await engine.open()
     try:
         hub = await assembled(engine, clock, tmp_path)
@@ -500,7 +499,8 @@ async def test_a_message_costs_one_read_and_two_writes(
         for n in (2, 3):
             told.clear()
             await receive(hub, message(n, hub.now()))
-            assert Counter(told) == expected
+            bounds = {"BEGIN", "SAVEPOINT", "RELEASE", "COMMIT"}
+            assert Counter(each for each in told if each not in bounds) == expected
     finally:
         await engine.close()
 

@@ -26,6 +26,7 @@ from hub.statuses import RequestType
 ALPHA, BETA = ProjectId("alpha"), ProjectId("beta")
 SHOP = "https://shop.example"
 PASSWORD = "correct horse battery"
+ECHO_SECRET = "echo-secret"
 
 
 class EchoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,7 +73,7 @@ class Echo(ChannelKind[EchoSettings]):
         return Receipt(external_id=draft.key)
 
 
-def sign(body: bytes, secret: str = "echo-secret") -> str:
+def sign(body: bytes, secret: str = ECHO_SECRET) -> str:
     return hashlib.sha256(secret.encode() + body).hexdigest()
 
 
@@ -214,7 +215,7 @@ class Visitor:
     greeting: Any
     sent: int = 0
 
-    async def write(self, text: str, key: str = "", **more: object) -> Any:
+    async def write(self, text: str, /, key: str = "", **more: object) -> Any:
         """Sends a message and returns the "ok" (or the error) about it."""
         self.sent += 1
         key = key or f"key-{self.sent:08d}"

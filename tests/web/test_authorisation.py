@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hub.model import Membership
-from tests.web.house import PASSWORD, SHOP, Browser, House
+from tests.web.house import PASSWORD, Browser, House
 from web.api import ROUTES
 from web.openapi import FILE, document
 from web.routes import ROOT

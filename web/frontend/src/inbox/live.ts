@@ -22,6 +22,7 @@ let cursor: string | null = null;
 let attempt = 0;
 let again = 0;
 let silence = 0;
+let heard = 0;
 
 /** Keeps one socket until `stop`; whatever breaks, it comes back where it left off. */
 export function start(to: Listener): void {
@@ -97,24 +98,26 @@ async function lost(code: number, greeted: boolean): Promise<void> {
 }
 
 function listen(): void {
+  heard = Date.now();
   clearTimeout(silence);
-  silence = window.setTimeout(() => {
-    const dead = socket;
-    socket = null;
-    dead?.close();
-    void lost(1006, true);
-  }, SILENCE);
+  silence = window.setTimeout(() => renew(), SILENCE);
 }
 
-function hurry(): void {
-  if (listener && !socket && document.visibilityState === "visible") {
-    attempt = 0;
-    connect();
-  }
+/** Leaves a socket that may be dead and comes back with the cursor; at worst for nothing. */
+function renew(): void {
+  if (!listener) return;
+  const dead = socket;
+  socket = null;
+  dead?.close();
+  attempt = 0;
+  connect();
 }
 
-window.addEventListener("online", hurry);
+window.addEventListener("online", renew);
 window.addEventListener("offline", () => {
   light.value = "off";
 });
-document.addEventListener("visibilitychange", hurry);
+document.addEventListener("visibilitychange", () => {
+  // Timers slept with the machine, so only the clock can tell that the socket has been silent.
+  if (document.visibilityState === "visible" && (!socket || Date.now() - heard > SILENCE)) renew();
+});

@@ -1,6 +1,9 @@
 import "./tokens.css";
 import "./inbox.css";
+import "./signin.css";
+import "./list.css";
 import "./thread.css";
+import "./card.css";
 import { effect } from "@preact/signals";
 import { type JSX, render } from "preact";
 import { useEffect, useState } from "preact/hooks";

@@ -305,7 +305,7 @@ export function enter(who: Me): void {
     csrf.value = who.csrf;
     lang.value = who.operator.lang;
     project.value = mine.find((id) => id === known) ?? mine[0] ?? "";
-    phase.value = who.must_set_password && !sessionStorage.getItem(LATER) ? "password" : "inside";
+    phase.value = who.must_set_password && !localStorage.getItem(LATER) ? "password" : "inside";
   });
   if (phase.value === "inside") begin();
 }
@@ -337,12 +337,12 @@ async function stillIn(): Promise<boolean> {
 }
 
 export function later(): void {
-  sessionStorage.setItem(LATER, "1");
+  localStorage.setItem(LATER, "1");
   begin();
 }
 
 export function leave(): void {
-  sessionStorage.removeItem(LATER);
+  localStorage.removeItem(LATER);
   live.stop();
   outbox.stop();
   batch(() => {

@@ -59,7 +59,8 @@ export function Thread({ onCard }: { onCard: () => void }): JSX.Element {
       ) : (
         <Log key={now.id} id={now.id} />
       )}
-      {dialog ? dialog.open ? <Composer key={now.id} dialog={dialog} /> : <Closed dialog={dialog} /> : null}
+      {dialog?.open ? <Composer key={now.id} dialog={dialog} /> : null}
+      {dialog && !dialog.open ? <Closed dialog={dialog} /> : null}
     </section>
   );
 }
@@ -134,19 +135,17 @@ function StepButton(props: { dialog: Dialog; step: Step; strong?: boolean }): JS
 }
 
 function Closed({ dialog }: { dialog: Dialog }): JSX.Element {
-  const newer = thread.value?.others.find((other) => other.identity === dialog.identity && other.n > dialog.n);
+  const newer = thread.value?.others.find(
+    (other) => other.identity === dialog.identity && other.n > dialog.n,
+  );
   return (
     <footer class="closed">
       <p>{t(dialog.sealed ? "inbox.sealed" : "inbox.closed")}</p>
-      {dialog.sealed ? (
-        newer ? (
-          <button type="button" class="button" onClick={() => open(newer.id)}>
-            {t("inbox.open_newer")}
-          </button>
-        ) : null
-      ) : (
-        <StepButton dialog={dialog} step="reopen" />
-      )}
+      {dialog.sealed && newer ? (
+        <button type="button" class="button" onClick={() => open(newer.id)}>
+          {t("inbox.open_newer")}
+        </button>
+      ) : null}
     </footer>
   );
 }

@@ -1,0 +1,161 @@
+"""What every channel kind has to keep; a kind's tests subclass this and say what is theirs.
+
+Recorded requests lie in tests/fixtures/<kind>/, one file for each kind of event.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+
+import bots
+from hub.channel import ChannelKind, Draft, Hook
+from hub.errors import DeliveryError, PayloadError, SignatureError
+from hub.events import MessageReceived
+from hub.keys import Keys
+from hub.model import ChannelId, ContactId, Identity, IdentityId, ProjectId
+
+AT = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
+KEYS = Keys(bytes(range(32)))
+FOREIGN = (
+    b"",
+    b"null",
+    b"[]",
+    b"{",
+    b"\xff\xfe",
+    b"5",
+    b'"x"',
+    b"{}",
+    b'{"t": []}',
+    b"[" * 100_000,
+)
+
+
+class ChannelContract(ABC):
+    """Subclass as `TestSomething`, with `kind` and `settings`, and fill in the rest."""
+
+    kind: ClassVar[str]
+    settings: ClassVar[dict[str, Any]]
+    secrets: ClassVar[tuple[str, ...]] = ()
+    refusals: ClassVar[Sequence[type[DeliveryError]]] = ()
+
+    @abstractmethod
+    def hooks(self, channel: Any) -> list[Hook]:
+        """Genuine, signed requests, at least one of them with a message."""
+
+    @abstractmethod
+    def unsigned(self, channel: Any) -> list[Hook]:
+        """Requests that the platform did not make."""
+
+    def provoke(self, channel: Any, refusal: type[DeliveryError]) -> None:
+        """Makes the played platform answer so that the next `send` raises that error."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def channel(self) -> ChannelKind[Any]:
+        made = bots.load(self.kind)
+        settings = msgspec.convert(self.settings, made.settings_type)
+        return made(ChannelId("the-channel"), settings, KEYS)
+
+    @pytest.fixture
+    def to(self, channel: ChannelKind[Any]) -> Identity:
+        return Identity(
+            id=IdentityId("the-channel:77"),
+            project=ProjectId("shop"),
+            channel=channel.id,
+            external_id="77",
+            contact=ContactId("c"),
+            created_at=AT,
+            seen_at=AT,
+        )
+
+    def test_the_module_is_found_by_its_kind(self, channel: ChannelKind[Any]) -> None:
+        assert channel.kind == self.kind
+        assert type(channel).__module__ == f"bots.{self.kind}"
+
+    def test_an_unknown_setting_is_refused(self, channel: ChannelKind[Any]) -> None:
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(self.settings | {"nonsense": 1}, channel.settings_type)
+
+    def test_a_genuine_request_is_let_in(self, channel: ChannelKind[Any]) -> None:
+        for hook in self.hooks(channel):
+            channel.verify(hook)
+
+    def test_any_other_request_is_refused(self, channel: ChannelKind[Any]) -> None:
+        assert self.unsigned(channel)
+        for hook in self.unsigned(channel):
+            with pytest.raises(SignatureError):
+                channel.verify(hook)
+
+    def test_the_same_request_gives_equal_events_with_aware_times(
+        self, channel: ChannelKind[Any]
+    ) -> None:
+        messages = 0
+        for hook in self.hooks(channel):
+            events = channel.parse(hook)
+            assert events == channel.parse(hook)
+            assert events
+            for event in events:
+                assert event.at.utcoffset() is not None
+                assert event.at.microsecond % 1000 == 0
+                assert event.sender.external_id
+                messages += isinstance(event, MessageReceived)
+        assert messages
+
+    @pytest.mark.parametrize("body", FOREIGN, ids=lambda body: repr(body[:12]))
+    def test_a_foreign_body_is_a_payload_error(
+        self, channel: ChannelKind[Any], body: bytes
+    ) -> None:
+        hook = msgspec.structs.replace(self.hooks(channel)[0], body=body)
+        with pytest.raises(PayloadError):
+            channel.parse(hook)
+
+    async def test_a_message_is_taken_once_for_all_its_attempts(
+        self, channel: ChannelKind[Any], to: Identity
+    ) -> None:
+        limit = channel.capabilities.text_max_chars
+        await channel.open()
+        try:
+            for text in ("привет", "x" * limit):
+                draft = Draft(key=f"key-{len(text)}", text=text)
+                first = await channel.send(to, draft)
+                assert first.external_id
+                if channel.capabilities.idempotent_for:
+                    assert await channel.send(to, draft) == first
+        finally:
+            await channel.close()
+
+    async def test_each_refusal_raises_its_error(
+        self, channel: ChannelKind[Any], to: Identity
+    ) -> None:
+        for refusal in self.refusals:
+            self.provoke(channel, refusal)
+            with pytest.raises(refusal):
+                await channel.send(to, Draft(key="refused-1", text="x"))
+
+    async def test_closing_is_safe_at_any_time(self, channel: ChannelKind[Any]) -> None:
+        await channel.close()
+        await channel.open()
+        await channel.close()
+        await channel.close()
+
+    def test_no_secret_is_ever_logged(
+        self, channel: ChannelKind[Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        for hook in [*self.hooks(channel), *self.unsigned(channel)]:
+            try:
+                channel.verify(hook)
+                channel.parse(hook)
+            except (SignatureError, PayloadError) as error:
+                caplog.handler.emit(
+                    logging.LogRecord("x", logging.INFO, "", 0, str(error), None, None)
+                )
+        for secret in self.secrets:
+            assert secret not in caplog.text
