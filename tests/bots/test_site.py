@@ -23,10 +23,10 @@ KEY = SITE.mint()
 VISITOR = KEY.partition(".")[0]
 
 
-def hook(key: str = KEY, origin: str = SHOP, **frame: object) -> Hook:
+def hook(visitor_key: str = KEY, origin: str = SHOP, **frame: object) -> Hook:
     return Hook(
         body=msgspec.json.encode(frame),
-        headers={"x-visitor-key": key, "origin": origin, "host": "hub.example"},
+        headers={"x-visitor-key": visitor_key, "origin": origin, "host": "hub.example"},
         received_at=AT,
     )
 
@@ -54,11 +54,11 @@ class TestSite(ChannelContract):
     def unsigned(self, channel: Any) -> list[Hook]:
         other = Site(ChannelId("another"), Settings(), KEYS).mint()
         return [
-            hook(key="", t="typing"),
-            hook(key=VISITOR, t="typing"),
-            hook(key=f"{VISITOR}.", t="typing"),
-            hook(key=f"{VISITOR}x.{KEY.partition('.')[2]}", t="typing"),
-            hook(key=other, t="typing"),
+            hook(visitor_key="", t="typing"),
+            hook(visitor_key=VISITOR, t="typing"),
+            hook(visitor_key=f"{VISITOR}.", t="typing"),
+            hook(visitor_key=f"{VISITOR}x.{KEY.partition('.')[2]}", t="typing"),
+            hook(visitor_key=other, t="typing"),
             hook(origin="", t="typing"),
             hook(origin="https://evil.example", t="typing"),
             hook(origin="https://shop.example.evil", t="typing"),
@@ -146,7 +146,7 @@ def test_without_origins_only_the_hubs_own_pages_show_the_chat() -> None:
 def test_a_key_once_made_is_known_for_ever() -> None:
     assert SITE.visitor(KEY) == VISITOR
     assert Site(ChannelId("the-channel"), Settings(), KEYS).visitor(KEY) == VISITOR
-    assert LATEST == timedelta(hours=48)
+    assert timedelta(hours=48) == LATEST
 
 
 @pytest.mark.parametrize("kind", ["nothing", "", "..", "site.x", "__init__", "Site", "os"])

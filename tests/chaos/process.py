@@ -139,6 +139,11 @@ settings = {{ origins = ["*"], visitor_per_minute = 100000, address_per_minute =
         return await asyncio.wait_for(self.ended(), START_SECONDS)
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         return self._process is not None and self._process.returncode is None
 

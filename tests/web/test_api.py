@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub.model import Role
 from tests.web.house import PASSWORD, Browser, House
 from web.routes import ROOT
 
@@ -130,17 +131,19 @@ async def test_a_dialog_goes_through_its_life(anna: Browser, dialog: str) -> Non
     assert card["others"] == []
 
 
-async def test_of_twenty_takes_at_once_one_wins_and_the_rest_are_told_who(
+async def test_of_twenty_takes_at_once_one_wins_and_nineteen_are_told_who(
     house: House, dialog: str
 ) -> None:
-    names = [f"op{n}" for n in range(6)]
-    for name in names:
-        await house.operator(name, _any("alpha"))
-    browsers = [await house.browser(name) for name in names]
+    browsers = []
+    for n in range(20):
+        operator = await house.hub.accounts.add_operator(f"op{n}", f"Operator {n}")
+        await house.hub.accounts.join(_any(operator.id), _any("alpha"), Role.OPERATOR)
+        code = await house.hub.accounts.one_time_code(_any(operator.id))
+        browsers.append(await house.browser(f"op{n}", code))
     answers = await asyncio.gather(
         *(each.ask("POST", f"{ROOT}/dialogs/{dialog}/take", {}) for each in browsers)
     )
-    assert sorted(status for status, _ in answers) == [200] + [409] * 5
+    assert sorted(status for status, _ in answers) == [200] + [409] * 19
     winner = next(told["owner_name"] for status, told in answers if status == 200)
     assert {told["current"] for status, told in answers if status == 409} == {winner}
     assert {told["code"] for status, told in answers if status == 409} == {"taken"}

@@ -11,7 +11,7 @@ export function pieces(text: string): Piece[] {
   let from = 0;
   for (const match of text.matchAll(ADDRESS)) {
     const address = trim(match[0]);
-    if (!safe(address)) continue;
+    if (!safe(address, address)) continue;
     if (match.index > from) found.push({ text: text.slice(from, match.index) });
     found.push({ text: address, href: address });
     from = match.index + address.length;

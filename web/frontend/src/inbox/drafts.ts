@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { Refused, upload } from "./api";
-import { channels, tell } from "./store";
+import { channels, me, tell } from "./store";
 import type { Attachment, Dialog } from "./wire";
 
 export interface Upload {
@@ -25,15 +25,17 @@ const EMPTY: Draft = { text: "", mode: "reply", uploads: [] };
 /** What is being written in each dialog; the text outlives a reload. */
 export const drafts = signal<ReadonlyMap<string, Draft>>(new Map());
 
-const place = (dialog: string): string => `otklik.draft.${dialog}`;
+/** A shared computer keeps one operator's drafts from the next. */
+const place = (dialog: string): string => `otklik.draft.${me.value?.operator.id ?? ""}.${dialog}`;
 
 export function draft(dialog: string): Draft {
-  return drafts.value.get(dialog) ?? { ...EMPTY, text: localStorage.getItem(place(dialog)) ?? "" };
+  const kept = drafts.value.get(place(dialog));
+  return kept ?? { ...EMPTY, text: localStorage.getItem(place(dialog)) ?? "" };
 }
 
 export function write(dialog: string, change: Partial<Draft>): void {
   const next = { ...draft(dialog), ...change };
-  drafts.value = new Map(drafts.value).set(dialog, next);
+  drafts.value = new Map(drafts.value).set(place(dialog), next);
   try {
     if (next.text) localStorage.setItem(place(dialog), next.text);
     else localStorage.removeItem(place(dialog));

@@ -108,6 +108,8 @@ function Rows(): JSX.Element {
         </ul>
       ) : listing.state === "ready" ? (
         <Empty title={t(`inbox.empty.${view.value}`)} />
+      ) : projects.value.length === 0 ? (
+        <Empty title={t("inbox.ask_admin")} />
       ) : listing.state === "failed" ? null : (
         <Skeleton />
       )}

@@ -1,0 +1,171 @@
+"""Ticks only climb, edits only go forward, and a mark twice is a mark once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from hub import marks
+from hub.events import MessageDeleted, MessageEdited, MessageReacted, Sender
+from hub.hub import Hub
+from hub.model import Author, DialogId, Entry, EntryKind, OutState, ProjectId, Reaction
+from tests.spine import MS, SHOP, START, ask, log_of, operator, receive, tick
+
+IVAN, PETR = Sender(external_id="ivan"), Sender(external_id="petr")
+
+
+def line(kind: EntryKind = EntryKind.OUT, state: OutState | None = OutState.SENT) -> Entry:
+    return Entry(
+        id="tg:1",
+        project=ProjectId("shop"),
+        dialog=DialogId("tg:1:1"),
+        seq=1,
+        kind=kind,
+        author=Author("operator", "anna", "Anna"),
+        at=START,
+        stored_at=START,
+        changed_at=START,
+        state=state,
+        pending=state in (OutState.QUEUED, OutState.SENDING),
+    )
+
+
+@given(st.lists(st.sampled_from(OutState)), st.sampled_from(OutState))
+def test_a_state_never_falls(told: list[OutState], start: OutState) -> None:
+    entry = line(state=start)
+    for state in told:
+        after = marks.advanced(entry, state, "", START + MS)
+        if after is None:
+            continue
+        assert entry.state is not None
+        assert not after.pending
+        if state is OutState.FAILED:
+            assert entry.state not in (OutState.DELIVERED, OutState.READ)
+        else:
+            assert marks.RANK[state] > marks.RANK[entry.state]
+        entry = after
+    if {OutState.DELIVERED, OutState.READ} & set(told):
+        last = [OutState.DELIVERED, OutState.READ][OutState.READ in told]
+        assert marks.RANK[entry.state or start] >= marks.RANK[last]
+
+
+def test_only_what_we_sent_has_a_state() -> None:
+    for kind in (EntryKind.IN, EntryKind.NOTE, EntryKind.SYSTEM):
+        assert marks.advanced(line(kind, None), OutState.READ, "", START) is None
+
+
+def test_a_refusal_after_the_platform_took_it_is_kept_with_its_reason() -> None:
+    after = marks.advanced(line(), OutState.FAILED, "blocked", START + MS)
+    assert after is not None
+    assert (after.state, after.failure, after.changed_at) == (
+        OutState.FAILED,
+        "blocked",
+        START + MS,
+    )
+
+
+edits = st.lists(st.tuples(st.integers(0, 5), st.text(max_size=3)), unique_by=lambda e: e[0])
+
+
+@given(edits, st.randoms())
+def test_edits_in_any_order_leave_the_newest_text(edits_: list[tuple[int, str]], dice) -> None:  # type: ignore[no-untyped-def]
+    entry = line(EntryKind.IN, None)
+    shuffled = edits_ * 2
+    dice.shuffle(shuffled)
+    for at, text in shuffled:
+        mark = MessageEdited(sender=IVAN, at=START + MS * at, external_id="1", text=text)
+        entry = marks.marked(entry, mark, START) or entry
+    if edits_:
+        at, text = max(edits_)
+        assert (entry.text, entry.edited_at) == (text, START + MS * at)
+
+
+def test_a_second_deletion_changes_nothing() -> None:
+    mark = MessageDeleted(sender=IVAN, at=START, external_id="1")
+    once = marks.marked(line(), mark, START)
+    assert once is not None
+    assert once.deleted_at == START
+    assert marks.marked(once, replace(mark, at=START + MS), START) is None
+
+
+def test_everybody_has_one_reaction_and_may_take_it_back() -> None:
+    entry = line(EntryKind.IN, None)
+    for sender, emoji in ((IVAN, "👍"), (PETR, "❤"), (IVAN, "😡")):
+        mark = MessageReacted(sender=sender, at=START, external_id="1", emoji=emoji)
+        entry = marks.marked(entry, mark, START) or entry
+        assert marks.marked(entry, mark, START) is None
+    assert set(entry.reactions) == {Reaction("petr", "❤"), Reaction("ivan", "😡")}
+    back = MessageReacted(sender=PETR, at=START, external_id="1", emoji="")
+    entry = marks.marked(entry, back, START) or entry
+    assert entry.reactions == (Reaction("ivan", "😡"),)
+
+
+def test_a_crowd_of_reactions_is_bounded() -> None:
+    entry = line(EntryKind.IN, None)
+    for n in range(marks.REACTIONS_MAX + 5):
+        sender = Sender(external_id=str(n))
+        mark = MessageReacted(sender=sender, at=START, external_id="1", emoji="👍")
+        entry = marks.marked(entry, mark, START) or entry
+    assert len(entry.reactions) == marks.REACTIONS_MAX
+
+
+async def said(hub: Hub, dialog: str, n: int) -> None:
+    for i in range(n):
+        await hub.desk.reply(operator("Anna"), dialog, f"key-{i:04}", f"answer {i}")
+    for id in await hub.delivery.due(10):
+        await hub.delivery.deliver(id)
+
+
+async def states(hub: Hub, dialog: str) -> list[OutState | None]:
+    return [e.state for e in await log_of(hub.engine, dialog) if e.kind is EntryKind.OUT]
+
+
+async def test_a_read_mark_reaches_everything_before_it(hub: Hub) -> None:
+    row = await ask(hub)
+    await said(hub, row.id, 4)
+
+    for _ in range(2):
+        await receive(hub, tick("out-3", OutState.READ, hub.now(), upto=True))
+        assert await states(hub, row.id) == ["read", "read", "read", "sent"]
+
+    await receive(hub, tick("out-4", OutState.DELIVERED, hub.now(), upto=True))
+    assert await states(hub, row.id) == ["read", "read", "read", "delivered"]
+
+
+async def test_a_read_mark_does_not_make_sent_what_never_went(hub: Hub) -> None:
+    row = await ask(hub)
+    await said(hub, row.id, 3)
+    second = (await log_of(hub.engine, row.id))[3]
+    await hub.engine.change(Entry, second.id, lambda had: replace(had, state=OutState.UNKNOWN))
+
+    await receive(hub, tick("out-3", OutState.READ, hub.now(), upto=True))
+
+    assert await states(hub, row.id) == ["read", "unknown", "read"]
+
+
+async def test_a_mark_of_another_project_finds_nothing_here(hub: Hub) -> None:
+    row = await ask(hub)
+    await said(hub, row.id, 1)
+    await receive(hub, tick("out-1", OutState.READ, hub.now()), channel="oven")
+    await receive(hub, tick("out-1", OutState.READ, hub.now()), channel="kiosk")
+    assert await states(hub, row.id) == ["sent"]
+
+
+async def test_a_mark_changes_when_the_entry_was_changed_and_not_its_place(
+    hub: Hub,
+    clock,  # type: ignore[no-untyped-def]
+) -> None:
+    row = await ask(hub)
+    (before,) = await log_of(hub.engine, row.id)
+    at = clock.forward(timedelta(minutes=1))
+    edit = MessageEdited(sender=IVAN, at=at, external_id="ivan.1", text="other")
+    await receive(hub, edit)
+    (after,) = await log_of(hub.engine, row.id)
+    assert (after.changed_at, after.place, after.stored_at) == (at, before.place, before.stored_at)
+    assert after.project == SHOP
+    with pytest.raises(AssertionError):
+        assert after.rev == before.rev
