@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 # What must hold on MongoDB's protocol as well as on the embedded store.
 ON_MONGO := $(wildcard tests/store tests/hub/test_intake*.py tests/hub/test_delivery*.py \
 	tests/hub/test_desk*.py tests/hub/test_dialogs*.py tests/hub/test_timers*.py \
-	tests/hub/test_worker*.py tests/journey*)
+	tests/hub/test_worker*.py tests/hub/test_marks*.py tests/hub/test_leads*.py)
 
 .PHONY: run install test check lint types pytest mongo bench format lock browser clean
 
@@ -50,6 +50,7 @@ lint: install
 types: install
 	$(BIN)/mypy
 	cd web/frontend && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent check
+	cd web/frontend && PATH="$(CURDIR)/$(BIN):$$PATH" npm test --silent
 
 pytest: install browser
 	$(BIN)/pytest --cov --cov-report=term

@@ -64,6 +64,7 @@ async def serve(
     `ready` is entered with the hub and its address once it serves and left before it stops.
     """
     from aiohttp import web
+
     from web.app import build
 
     stop = asyncio.Event()
@@ -118,6 +119,7 @@ def demo_settings(settings: Settings) -> Settings:
 
 async def _demo(settings: Settings) -> None:
     from aiohttp import web
+
     from web.demo import build
 
     settings = demo_settings(settings)

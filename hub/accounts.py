@@ -57,6 +57,12 @@ _CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 _HASHING_AT_ONCE = 2
 
 
+class WrongPasswordError(BadValueError):
+    """The current password is another one."""
+
+    code = "wrong_password"
+
+
 @dataclass(frozen=True)
 class Who:
     """Somebody signed in, with what the store says of them at this moment."""
@@ -256,7 +262,7 @@ class Accounts:
         if not who.session.by_code:
             await self._limit(f"password:{who.id}", TRIES_LOGIN)
             if not await self._matches(who.operator.password_hash, current[: PASSWORD_MAX + 1]):
-                raise BadValueError("the current password is another one", field="current")
+                raise WrongPasswordError(field="current")
         await self.set_password(who.id, new, by=who.id)
         return await self._begin(who.operator, address, who.session.agent, by_code=False)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub import keys as key_file
+from hub import observe
 from hub.accounts import Accounts
 from hub.bus import Bus, LocalBus
 from hub.channels import Build, Channels
@@ -62,6 +63,7 @@ class Hub:
                 ("channels", self.channels.run()),
                 ("delivery", self.delivery.run()),
                 ("worker", self.worker.run()),
+                ("lag", observe.watch_loop()),
             )
         ]
         for loop in loops:

@@ -325,9 +325,7 @@ async def sound(engine: Engine, id: str) -> Dialog:
 
 def of_the_log(row: Dialog) -> Dialog:
     """The row without what delivery and the rules write beside the fold."""
-    return msgspec.structs.replace(
-        row, rev=0, lane_at=None, lane_by="", rules_at=None, ruled_seq=0
-    )
+    return msgspec.structs.replace(row, rev=0, lane_at=None, lane_by="", rules_at=None, ruled_seq=0)
 
 
 def texts(entries: Sequence[Entry], kind: EntryKind = EntryKind.IN) -> list[str]:

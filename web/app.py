@@ -35,7 +35,9 @@ HEADERS = {
 HSTS = "max-age=31536000"
 
 
-def build(hub: Hub, limits: SocketLimits | None = None) -> web.Application:
+def build(
+    hub: Hub, limits: SocketLimits | None = None, statics: Statics | None = None
+) -> web.Application:
     """The application over a hub that is open and working; it closes nothing of the hub's."""
     app = web.Application(middlewares=[_refusals])
     views = Views(hub.files, hub.now)
@@ -45,7 +47,7 @@ def build(hub: Hub, limits: SocketLimits | None = None) -> web.Application:
         views=views,
         fan=Fan(hub.bus, views),
         sockets=Sockets(limits or SocketLimits()),
-        statics=Statics(),
+        statics=statics or Statics(),
     )
     for room in (api, live, files, widget, hooks, ops, pages):
         room.add(app)

@@ -124,7 +124,8 @@ class _Seat:
         while True:
             for heard in await taken(events):
                 if heard.cursor not in already and sees(self.who, heard.event):
-                    await self.socket.send(heard.for_operators)
+                    for frame in heard.for_operators:
+                        await self.socket.send(frame)
             already.clear()
 
     async def listen(self) -> None:
@@ -215,7 +216,8 @@ class Live:
         await seat.socket.say(Greeting(cursor=told, gap=gap))
         for heard in missed:
             if sees(seat.who, heard.event):
-                await seat.socket.send(heard.for_operators)
+                for frame in heard.for_operators:
+                    await seat.socket.send(frame)
         return {heard.cursor for heard in missed}
 
 

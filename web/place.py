@@ -45,17 +45,20 @@ class Place:
 
     def __init__(self, request: web.Request) -> None:
         self.state: State = request.app[STATE]
-        hub = self.state.hub
-        kind = hub.channels.get(request.match_info["channel"])
+        self.host = request.host
+        self.origin = request.headers.get("Origin", "")
+        self.address = self.state.door.address(request)
+        self.look(request.match_info["channel"])
+
+    def look(self, id: str) -> None:
+        """Takes the channel as it now is; NotFoundError once it is switched off."""
+        kind = self.state.hub.channels.get(id)
         door: object = kind
         if not isinstance(door, SiteDoor):
             raise NotFoundError
         self.kind: ChannelKind[msgspec.Struct] = kind
         self.site: SiteDoor = door
-        self.channel: Channel = hub.channels.document(kind.id)
-        self.host = request.host
-        self.origin = request.headers.get("Origin", "")
-        self.address = self.state.door.address(request)
+        self.channel: Channel = self.state.hub.channels.document(kind.id)
 
     def check_origin(self, request: web.Request, *, required: bool) -> None:
         if not self.origin and not required:

@@ -7,9 +7,10 @@ may see it sends those same bytes. A socket that cannot keep up is ended, never 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from hub.bus import Announcement, Bus, GapError, Subscription
+from hub.errors import HubError
 from hub.events import DialogChanged, EntryChanged, HubEvent, OperatorTyping, VisitorTyping
 from hub.model import IdentityId, ProjectId, Verb
 from web.views import AnyShown, View, Views, VisitorEntry, for_visitor
@@ -35,6 +37,8 @@ TRY_LATER = 1013
 FRAME_MAX_BYTES = 64 * 1024
 HEARD_KEPT = 2_000
 BUS_QUEUE = 10_000
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,14 @@ class Heard:
         self._views = views
 
     @cached_property
-    def for_operators(self) -> bytes:
-        return msgspec.json.encode(
-            EventFrame(cursor=self.cursor, event=self._views.event(self.event))
-        )
+    def for_operators(self) -> tuple[bytes, ...]:
+        """Empty for an event that we fail to show: it must not end every socket it meets."""
+        try:
+            shown = self._views.event(self.event)
+        except Exception:
+            log.exception("event.unshown", extra={"cursor": self.cursor})
+            return ()
+        return (msgspec.json.encode(EventFrame(cursor=self.cursor, event=shown)),)
 
     @cached_property
     def for_visitor(self) -> tuple[bytes, ...]:
@@ -128,16 +136,22 @@ class Fan:
     async def run(self, ready: asyncio.Event) -> None:
         """Listens until cancelled; after a gap every socket has to resume by its cursor."""
         while True:
-            with suppress(GapError):
+            pause = 0.0
+            try:
                 async with self._bus.listen(BUS_QUEUE) as ear:
                     ready.set()
                     while True:
                         for announcement in await ear.take():
                             self._give(self.heard(announcement))
+            except GapError:
+                pass
+            except HubError as error:
+                log.warning("bus.deaf", extra={"reason": str(error)})
+                pause = 1.0
             for queues in list(self._queues.values()):
                 for queue in list(queues):
                     queue.end()
-            await asyncio.sleep(0)
+            await asyncio.sleep(pause)
 
     @contextmanager
     def join(self, queue: Subscription[Heard], keys: frozenset[str]) -> Iterator[None]:

@@ -304,7 +304,7 @@ class Views:
             unanswered=row.unanswered,
             chat_status=row.chat_status,
             call_status=row.call_status,
-            status=shown(row.chat_status, row.call_status),
+            status=_status(row),
             created_at=row.created_at,
             last_at=row.last_at,
             changed_at=row.changed_at,
@@ -384,6 +384,13 @@ class Views:
             state=entry.state,
             deleted_at=entry.deleted_at,
         )
+
+
+def _status(row: Dialog) -> Status:
+    """A dialog that only a door was opened for (/start, a menu press) has no status yet."""
+    if row.chat_status is None and row.call_status is None:
+        return Status.NEW
+    return shown(row.chat_status, row.call_status)
 
 
 def for_visitor(entries: Sequence[Entry]) -> list[Entry]:

@@ -17,13 +17,14 @@ from hub.errors import (
     BadValueError,
     HubError,
     LimitedError,
+    NotFoundError,
     PayloadError,
     RefusedError,
     TooLargeError,
     UnavailableError,
 )
 from hub.intake import Accepted
-from hub.model import Attachment, DialogId, EntryKind, Identity, IdentityId
+from hub.model import Attachment, DialogId, EntryKind, Identity, IdentityId, Visit
 from hub.observe import HOOKS_REFUSED
 from hub.store.engine import Range, milliseconds
 from hub.store.schema import LOG
@@ -50,6 +51,7 @@ TICKS = 600
 REFUSALS_MAX = 200
 PONG = b'{"t":"pong"}'
 URL_MAX = 2_000
+UTM_MAX = 20
 
 log = logging.getLogger(__name__)
 
@@ -58,23 +60,11 @@ class _From(msgspec.Struct, frozen=True, kw_only=True, tag_field="t"):
     pass
 
 
-class VisitSaid(msgspec.Struct, frozen=True, kw_only=True):
-    page: Annotated[str, Meta(max_length=URL_MAX)] = ""
-    title: Annotated[str, Meta(max_length=500)] = ""
-    referrer: Annotated[str, Meta(max_length=URL_MAX)] = ""
-    lang: Annotated[str, Meta(max_length=35)] = ""
-    zone: Annotated[str, Meta(max_length=64)] = ""
-    utm: Annotated[
-        dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=500)]],
-        Meta(max_length=20),
-    ] = {}
-
-
 class Hello(_From, frozen=True, kw_only=True, tag="hello"):
     key: Annotated[str, Meta(max_length=200)] | None = None
     after_seq: Annotated[int, Meta(ge=0, le=2**53)] = 0
     dialog: Annotated[str, Meta(max_length=300)] | None = None
-    visit: VisitSaid | None = None
+    visit: Visit | None = None
     now: int | float = 0
 
 
@@ -140,7 +130,7 @@ class _Passed(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
     reply_to: str = ""
-    visit: VisitSaid | None = None
+    visit: Visit | None = None
     external_id: str = ""
 
 
@@ -185,14 +175,14 @@ class _Guest:
         socket: Socket,
         key: str,
         identity: IdentityId,
-        visit: VisitSaid | None,
+        visit: Visit | None,
     ) -> None:
         self._place = place
         self._hub = place.state.hub
         self._socket = socket
         self._key = key
         self.identity = identity
-        self._visit = visit
+        self._visit = clipped(visit) if visit else None
         self._dialog: str | None = None
         self._refusals = 0
         self._reached: dict[str, tuple[str, int]] = {}
@@ -248,11 +238,18 @@ class _Guest:
             except Exception as error:
                 # Ours to mend; what the visitor wrote is kept aside so that it is not lost.
                 log.exception("widget.failed", extra={"channel": self._place.kind.id})
-                await self._hub.intake.undigested(self._place.kind, body, repr(error))
-                await self._refuse(frame.key if isinstance(frame, Send) else "", HubError())
+                await self._keep_aside(body, error)
+                await self._refuse(
+                    frame.key if isinstance(frame, Send) else "", PayloadError("kept aside")
+                )
 
     async def _send(self, frame: Send) -> None:
-        place, settings = self._place, self._place.site.settings
+        place = self._place
+        try:
+            place.look(place.kind.id)
+        except NotFoundError:
+            raise OverError(TRY_LATER) from None
+        settings = place.site.settings
         await place.limit(f"visitor:{self.identity}", settings.visitor_per_minute)
         await place.limit(f"address:{place.address}", settings.address_per_minute)
         can = place.kind.capabilities
@@ -323,6 +320,13 @@ class _Guest:
         kind = self._place.kind
         return list(await self._hub.intake.accept(kind, kind.parse(hook)))
 
+    async def _keep_aside(self, body: bytes, error: Exception) -> None:
+        kept = msgspec.json.encode({"identity": self.identity, "frame": msgspec.Raw(body)})
+        try:
+            await self._hub.intake.undigested(self._place.kind, kept, repr(error))
+        except UnavailableError:
+            raise OverError(TRY_LATER) from None
+
     async def _may(self, what: str, rate: int) -> bool:
         wait = await self._hub.bus.allow(f"widget:{what}:{self.identity}", rate, MINUTE)
         return wait is None
@@ -336,6 +340,19 @@ class _Guest:
         if self._refusals > REFUSALS_MAX:
             raise OverError(TOO_OFTEN)
         await self._socket.say(Refusal(key=key, code=error.code, field=error.field, again=again))
+
+
+def clipped(visit: Visit) -> Visit:
+    """What a page claims of the visit, cut to sane lengths; a long address is no offence."""
+    utm = list(visit.utm.items())[:UTM_MAX]
+    return Visit(
+        page=visit.page[:URL_MAX],
+        title=visit.title[:300],
+        referrer=visit.referrer[:URL_MAX],
+        lang=visit.lang[:35],
+        zone=visit.zone[:64],
+        utm={name[:64]: value[:300] for name, value in utm},
+    )
 
 
 def _read(body: bytes) -> Send | Delivered | Read | Typing | Ping:

@@ -23,7 +23,7 @@ KEY = SITE.mint()
 VISITOR = KEY.partition(".")[0]
 
 
-def hook(visitor_key: str = KEY, origin: str = SHOP, **frame: object) -> Hook:
+def hook(visitor_key: str = KEY, origin: str = SHOP, **frame: Any) -> Hook:
     return Hook(
         body=msgspec.json.encode(frame),
         headers={"x-visitor-key": visitor_key, "origin": origin, "host": "hub.example"},
@@ -31,8 +31,14 @@ def hook(visitor_key: str = KEY, origin: str = SHOP, **frame: object) -> Hook:
     )
 
 
-def message(**more: object) -> Hook:
-    told = {"t": "send", "key": "key-00001", "at": milliseconds(AT), "order": 3, "text": "Привет"}
+def message(**more: Any) -> Hook:
+    told: dict[str, Any] = {
+        "t": "send",
+        "key": "key-00001",
+        "at": milliseconds(AT),
+        "order": 3,
+        "text": "Привет",
+    }
     return hook(**(told | more))
 
 

@@ -98,7 +98,7 @@ settings = {{ origins = ["*"], visitor_per_minute = 100000, address_per_minute =
         """Far ends outside this machine that the process is connected to (Linux's own table)."""
         assert self._process is not None
         folder = Path(f"/proc/{self._process.pid}/fd")
-        links = [os.readlink(each) for each in folder.iterdir() if each.is_symlink()]
+        links = [str(each.readlink()) for each in folder.iterdir() if each.is_symlink()]
         mine = {link[8:-1] for link in links if link.startswith("socket:[")}
         found = []
         for table in ("tcp", "tcp6"):

@@ -143,7 +143,7 @@ async def storm(
 @pytest.fixture
 def draw(record_property: Callable[[str, object], None]) -> random.Random:
     seed = secrets.randbits(32)
-    print(f"seed {seed}")
+    print(f"seed {seed}")  # noqa: T201 - a failed storm is told with its seed
     record_property("seed", seed)
     return random.Random(seed)
 

@@ -59,9 +59,7 @@ class Database:
 async def visitor_socket(
     session: aiohttp.ClientSession, program: Program, key: str
 ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-    async with session.ws_connect(
-        f"{program.url}/widget/site/live", origin=program.url
-    ) as socket:
+    async with session.ws_connect(f"{program.url}/widget/site/live", origin=program.url) as socket:
         await socket.send_json(hello(key))
         assert (await socket.receive_json())["t"] == "hello"
         yield socket

@@ -31,9 +31,9 @@ class Person:
 
     def _heard(self, message: Any) -> None:
         # A browser reports every refused or lost request by itself; those are the test's doing.
-        if message.type == "error" and "Failed to load resource" not in message.text:
-            if "WebSocket connection" not in message.text:
-                self.troubles.append(message.text)
+        expected = ("Failed to load resource", "WebSocket connection")
+        if message.type == "error" and not any(each in message.text for each in expected):
+            self.troubles.append(message.text)
 
     def say(self, key: str, **values: object) -> str:
         return text(self.lang, key, **values)

@@ -285,9 +285,7 @@ async def test_two_workers_never_send_one_message_twice(hub: Hub, site: Platform
     assert site.attempts == [f"text {n}" for n in range(5)]
 
 
-async def test_more_that_comes_while_the_lane_is_emptied_is_sent(
-    hub: Hub, site: Platform
-) -> None:
+async def test_more_that_comes_while_the_lane_is_emptied_is_sent(hub: Hub, site: Platform) -> None:
     row = await ask(hub)
     await say(hub, row, "one")
     more = iter(["two", "three"])
@@ -305,9 +303,7 @@ async def test_more_that_comes_while_the_lane_is_emptied_is_sent(
     assert await lane(hub, row) == (None, "")
 
 
-async def test_one_that_comes_at_the_very_end_is_not_left_behind(
-    hub: Hub, site: Platform
-) -> None:
+async def test_one_that_comes_at_the_very_end_is_not_left_behind(hub: Hub, site: Platform) -> None:
     """Between the last look and the lane's release, as often as it takes to hit the moment."""
     row = await ask(hub)
     for n in range(20):
@@ -476,9 +472,7 @@ async def test_the_failure_of_a_worker_that_lost_its_lane_changes_nothing(
     assert (await states(hub, row), vk.shown) == (["sent"], ["one"])
 
 
-async def test_a_late_tick_moves_unknown_on(
-    hub: Hub, site: Platform, anna: Who
-) -> None:
+async def test_a_late_tick_moves_unknown_on(hub: Hub, site: Platform, anna: Who) -> None:
     row = await ask(hub)
     await say(hub, row, "one")
     site.script.append(Lost(TransientError(maybe_sent=True)))
@@ -491,9 +485,7 @@ async def test_a_late_tick_moves_unknown_on(
     assert await states(hub, row) == ["delivered"]
 
 
-async def test_a_tick_that_is_faster_than_the_answer_waits_for_it(
-    hub: Hub, site: Platform
-) -> None:
+async def test_a_tick_that_is_faster_than_the_answer_waits_for_it(hub: Hub, site: Platform) -> None:
     row = await ask(hub)
     await say(hub, row, "one")
 

@@ -36,7 +36,9 @@ from tests.spine import (
 Act = Callable[[], Awaitable[object]]
 
 
-async def crash_everywhere(mortal: Mortal, again: Callable[[int], Awaitable[tuple[Act, Act]]]) -> int:
+async def crash_everywhere(
+    mortal: Mortal, again: Callable[[int], Awaitable[tuple[Act, Act]]]
+) -> int:
     """Lets the process die after every number of write steps of an act; how many there are.
 
     `again(k)` prepares a fresh scene and gives the act that dies and what comes after it.
@@ -210,12 +212,10 @@ async def test_nobody_is_refused_because_of_a_row_behind_its_log(
     await hub.desk.take(anna, row.id)
     if refused == "close":
         await hub.desk.close(anna, row.id)
+    decide = hub.desk.reopen if refused == "close" else hub.desk.give_back
     mortal.dies_after(1)
     with pytest.raises(Crash):
-        if refused == "close":
-            await hub.desk.reopen(anna, row.id)
-        else:
-            await hub.desk.give_back(anna, row.id)
+        await decide(anna, row.id)
     mortal.lives()
 
     if refused == "take":

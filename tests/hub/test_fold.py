@@ -163,7 +163,7 @@ def test_a_row_that_lagged_is_the_same_as_one_that_did_not(
     for line in log[at:]:
         lagging = fold(lagging, line)
     written = {"ruled_seq": 0, "rules_at": None, "lane_at": None}
-    assert replace(lagging, **written) == replace(stepwise, **written)  # type: ignore[arg-type]
+    assert replace(lagging, **written) == replace(stepwise, **written)
 
 
 @given(steps)

@@ -193,9 +193,7 @@ async def test_the_week_is_counted_by_the_platform_s_time(
     assert accepted.dialog == first.id
 
 
-async def test_the_days_to_reopen_are_the_project_s_own(
-    hub: Hub, clock: Clock, anna: Who
-) -> None:
+async def test_the_days_to_reopen_are_the_project_s_own(hub: Hub, clock: Clock, anna: Who) -> None:
     await hub.engine.change(Project, SHOP, lambda had: replace(had, reopen_days=1))
     await hub.channels.refresh()
     first = await ask(hub, 1)
@@ -218,9 +216,7 @@ async def test_a_message_after_a_closing_by_hand_on_the_same_day_reopens(
     assert (row.id, row.open, row.owner, row.cycle.n) == (first.id, True, None, 2)
 
 
-async def test_crowds_at_the_week_s_end_open_one_episode(
-    hub: Hub, clock: Clock, anna: Who
-) -> None:
+async def test_crowds_at_the_week_s_end_open_one_episode(hub: Hub, clock: Clock, anna: Who) -> None:
     first = await ask(hub, 0)
     await hub.desk.close(anna, first.id)
     late = clock.forward(WEEK + MS)
@@ -246,9 +242,7 @@ async def test_messages_on_both_sides_of_the_week_at_once_are_all_kept(
     assert Counter(said) == Counter(["message 0", *(each.text for each in updates)])
 
 
-async def test_a_message_while_the_operator_closes_is_never_lost(
-    hub: Hub, anna: Who
-) -> None:
+async def test_a_message_while_the_operator_closes_is_never_lost(hub: Hub, anna: Who) -> None:
     for n in range(10):
         visitor = f"visitor{n}"
         row = await ask(hub, 1, visitor)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from random import Random
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from hub import marks
 from hub.events import MessageDeleted, MessageEdited, MessageReacted, Sender
 from hub.hub import Hub
 from hub.model import Author, DialogId, Entry, EntryKind, OutState, ProjectId, Reaction
-from tests.spine import MS, SHOP, START, ask, log_of, operator, receive, tick
+from tests.spine import MS, START, Clock, ask, log_of, operator, receive, tick
 
 IVAN, PETR = Sender(external_id="ivan"), Sender(external_id="petr")
 
@@ -72,7 +72,9 @@ edits = st.lists(st.tuples(st.integers(0, 5), st.text(max_size=3)), unique_by=la
 
 
 @given(edits, st.randoms())
-def test_edits_in_any_order_leave_the_newest_text(edits_: list[tuple[int, str]], dice) -> None:  # type: ignore[no-untyped-def]
+def test_edits_in_any_order_leave_the_newest_text(
+    edits_: list[tuple[int, str]], dice: Random
+) -> None:
     entry = line(EntryKind.IN, None)
     shuffled = edits_ * 2
     dice.shuffle(shuffled)
@@ -156,8 +158,7 @@ async def test_a_mark_of_another_project_finds_nothing_here(hub: Hub) -> None:
 
 
 async def test_a_mark_changes_when_the_entry_was_changed_and_not_its_place(
-    hub: Hub,
-    clock,  # type: ignore[no-untyped-def]
+    hub: Hub, clock: Clock
 ) -> None:
     row = await ask(hub)
     (before,) = await log_of(hub.engine, row.id)
@@ -166,6 +167,4 @@ async def test_a_mark_changes_when_the_entry_was_changed_and_not_its_place(
     await receive(hub, edit)
     (after,) = await log_of(hub.engine, row.id)
     assert (after.changed_at, after.place, after.stored_at) == (at, before.place, before.stored_at)
-    assert after.project == SHOP
-    with pytest.raises(AssertionError):
-        assert after.rev == before.rev
+    assert after.rev > before.rev

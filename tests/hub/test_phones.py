@@ -244,7 +244,7 @@ def test_the_numbering_plans_are_not_loaded_with_the_module() -> None:
     code = "import sys, hub.phones as p; p.find('привет 123'); print('phonenumbers' in sys.modules)"
     root = Path(__file__).parents[2]
     run = [sys.executable, "-c", code]
-    assert subprocess.run(run, cwd=root, capture_output=True, text=True, check=True).stdout == (  # noqa: S603
+    assert subprocess.run(run, cwd=root, capture_output=True, text=True, check=True).stdout == (
         "False\n"
     )
 

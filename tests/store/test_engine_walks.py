@@ -177,6 +177,22 @@ async def test_a_page_is_one_walk_over_no_more_than_it_needs(cards: Engine) -> N
     assert rest.next is None
 
 
+async def test_merged_walks_pass_over_nothing_that_comes_first(cards: Engine) -> None:
+    for n in range(10):
+        await cards.write(
+            Insert(Card(id=f"a{n}", project="p", owner="ann", n=n, at=at(n))),
+            Insert(Card(id=f"b{n}", project="p", owner="bob", n=20 + n, at=at(20 + n))),
+        )
+    page = await cards.find(
+        CARDS_BY_OWNER,
+        {"project": "p"},
+        one_of=("owner", ["bob", "ann"]),
+        where=lambda card: card.n >= 8,
+        limit=3,
+    )
+    assert [card.id for card in page.items] == ["a8", "a9", "b0"]
+
+
 async def test_none_of_no_values_is_nothing(cards: Engine) -> None:
     page = await cards.find(CARDS_BY_OWNER, {"project": "p"}, one_of=("owner", []))
     assert (page.items, page.next, page.looked) == ([], None, 0)

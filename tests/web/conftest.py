@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hub.store.engine import Engine
 from tests.web.house import SHOP, House, builder
 from web.app import build
 from web.sockets import SocketLimits
+from web.statics import Statics
 
 SETTINGS: dict[str, Any] = {
     "projects": {
@@ -41,16 +43,29 @@ def socket_limits() -> SocketLimits:
 
 
 @pytest.fixture
+def server_settings() -> dict[str, Any]:
+    return {}
+
+
+@pytest.fixture
 async def house(
-    engine: Engine, tmp_path: Path, socket_limits: SocketLimits
+    engine: Engine, tmp_path: Path, socket_limits: SocketLimits, server_settings: dict[str, Any]
 ) -> AsyncIterator[House]:
     """A served hub with two projects, their channels, and Anna of alpha, Boris of beta."""
-    settings = config.settings(SETTINGS | {"data": {"dir": str(tmp_path / "data")}}, tmp_path)
+    here = {"data": {"dir": str(tmp_path / "data")}, "server": server_settings}
+    settings = config.settings(SETTINGS | here, tmp_path)
     hub = assemble(settings, builder, now=model.now, engine=engine)
     await hub.bus.open()
     await channels.adopt(engine, settings, model.now())
     async with hub.working():
-        server = TestServer(build(hub, socket_limits))
+        statics = tmp_path / "static"
+        statics.mkdir()
+        built = {name: name.replace(".", ".0123456789.") for name in ("inbox.js", "panel.js")}
+        built |= {"widget.js": "widget.js", "inbox.css": "inbox.0123456789.css"}
+        for name, file in built.items():
+            (statics / file).write_text(f"/* {name} */")
+        (statics / "manifest.json").write_text(json.dumps(built))
+        server = TestServer(build(hub, socket_limits, Statics(statics)))
         await server.start_server(shutdown_timeout=1)
         made = House(hub, server)
         await made.operator("anna", model.ProjectId("alpha"))

@@ -174,7 +174,7 @@ class LiveSocket:
 @dataclass
 class House:
     hub: Hub
-    server: TestServer[Any]
+    server: TestServer
     clients: list[TestClient[Any, Any]] = field(default_factory=list)
 
     async def browser(self, login: str = "", password: str = PASSWORD) -> Browser:

@@ -52,9 +52,9 @@ async def test_a_wrong_password_and_an_unknown_login_are_refused_alike(house: Ho
 async def test_too_many_tries_have_to_wait(house: House) -> None:
     browser = await house.browser()
     body = {"login": "anna", "password": "x" * 200}
-    for _ in range(40):
+    while True:
         answer = await browser.raw("POST", f"{ROOT}/session", body)
-        if answer.status == 429:
+        if answer.status != 401:
             break
     assert answer.status == 429
     assert int(answer.headers["Retry-After"]) >= 1
@@ -83,7 +83,7 @@ async def test_a_new_password_ends_every_other_session(house: House, anna: Brows
     status, told = await anna.ask(
         "POST", f"{ROOT}/me/password", {"current": "wrong", "new": "a new password"}
     )
-    assert (status, told["field"]) == (400, "current")
+    assert (status, told["code"], told["field"]) == (400, "wrong_password", "current")
     status, told = await anna.ask(
         "POST", f"{ROOT}/me/password", {"current": PASSWORD, "new": "short"}
     )

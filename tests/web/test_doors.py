@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from hub.config import Server
 from hub.errors import BadValueError, ForbiddenError, NotFoundError, UnavailableError
-from tests.web.house import House
+from hub.store.schema import AUDIT
+from tests.web.house import PASSWORD, House
 from web import demo, wire
 from web.door import Door, OriginError
 from web.pages import environment
@@ -145,6 +146,65 @@ async def test_the_root_leads_to_the_inbox_in_the_browsers_language(house: House
     anna = await house.browser("anna")
     page = await anna.raw("GET", "/inbox", headers={"Accept-Language": "en"})
     assert '<html lang="ru">' in await page.text()
+
+
+async def test_the_shell_names_the_built_files_and_each_is_served(house: House) -> None:
+    browser = await house.browser()
+    page = await (await browser.raw("GET", "/inbox")).text()
+    for name, cache in (
+        ("inbox.0123456789.js", "immutable"),
+        ("inbox.0123456789.css", "immutable"),
+        ("widget.js", "no-cache"),
+    ):
+        assert name in page or name == "widget.js"
+        answer = await browser.raw("GET", f"/static/{name}")
+        assert answer.status == 200
+        assert cache in answer.headers["Cache-Control"]
+        assert answer.content_type in ("text/javascript", "text/css")
+    for name in ("absent.js", "..%2f..%2fpyproject.toml", "manifest.json%00"):
+        assert (await browser.ask("GET", f"/static/{name}"))[0] == 404
+    assert (await browser.raw("GET", "/favicon.ico")).content_type == "image/svg+xml"
+
+
+async def test_any_site_may_load_the_widget(house: House) -> None:
+    browser = await house.browser()
+    for path, cache in (
+        ("/widget.js", "max-age=300"),
+        ("/widget/panel.js", "max-age=300"),
+        ("/widget/panel.js?0123456789", "immutable"),
+    ):
+        answer = await browser.raw("GET", path, headers={"Origin": "https://anywhere.example"})
+        assert answer.status == 200
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+        assert cache in answer.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("server_settings", [{"public_url": "https://chat.example"}])
+async def test_behind_https_the_session_is_bound_to_the_host(house: House) -> None:
+    browser = await house.browser()
+    answer = await browser.raw(
+        "POST",
+        "/api/v1/session",
+        {"login": "anna", "password": PASSWORD},
+        headers={"Origin": "https://chat.example"},
+    )
+    cookie = answer.cookies["__Host-otklik"]
+    assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
+    assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
+
+
+@pytest.mark.parametrize("server_settings", [{"trusted_proxies": ["127.0.0.1"]}])
+async def test_behind_a_proxy_the_address_that_is_limited_is_the_clients(house: House) -> None:
+    browser = await house.browser()
+    await browser.ask(
+        "POST",
+        "/api/v1/session",
+        {"login": "anna", "password": "wrong"},
+        headers={"X-Forwarded-For": "6.6.6.6, 203.0.113.9"},
+    )
+    page = await house.hub.engine.find(AUDIT, {"project": ""}, descending=True, limit=1)
+    assert page.items[0].address == "203.0.113.9"
 
 
 async def test_the_process_tells_how_it_is(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

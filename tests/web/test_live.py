@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hub.events import PresenceChanged
 from hub.model import Membership, OperatorId, ProjectId
@@ -48,10 +49,15 @@ async def test_an_unknown_cursor_is_a_gap(house: House, cursor: str) -> None:
 async def test_every_socket_gets_the_same_bytes_made_once(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = []
+    made: list[Any] = []
     views = house.server.app[STATE].views
     plain = type(views).event
-    monkeypatch.setattr(type(views), "event", lambda self, e: made.append(e) or plain(self, e))
+
+    def counted(self: Any, event: Any) -> Any:
+        made.append(event)
+        return plain(self, event)
+
+    monkeypatch.setattr(type(views), "event", counted)
     anna = await house.browser("anna")
     sockets = [await anna.live() for _ in range(5)]
     for each in sockets:
@@ -63,6 +69,36 @@ async def test_every_socket_gets_the_same_bytes_made_once(
         raw.add(each.raw[-1])
     assert len(raw) == 1
     assert len([event for event in made if not isinstance(event, PresenceChanged)]) == 1
+
+
+async def test_an_event_that_cannot_be_shown_ends_no_socket(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = house.server.app[STATE].views
+    plain = type(views).dialog
+
+    def picky(self: Any, row: Any) -> Any:
+        if row.seq == 1:
+            raise ZeroDivisionError
+        return plain(self, row)
+
+    monkeypatch.setattr(type(views), "dialog", picky)
+    anna = await house.browser("anna")
+    live = await anna.live()
+    cursor = (await live.frame("hello"))["cursor"]
+    visitor = await house.visitor()
+    await visitor.write("раз")
+    await visitor.write("два")
+    for each in (live, await anna.live(cursor)):
+        event = await each.event("dialog.changed")
+        assert [entry["text"] for entry in event["entries"]] == ["два"]
+
+
+async def test_what_only_opened_the_door_has_a_status_too(house: House) -> None:
+    ok = await (await house.visitor()).write("раз")
+    row = await house.hub.desk.dialog(ok["dialog"])
+    shown = house.server.app[STATE].views.dialog(replace(row, chat_status=None))
+    assert shown.status == "new"
 
 
 async def test_another_project_hears_nothing(house: House) -> None:
@@ -206,6 +242,20 @@ async def test_a_socket_that_reads_too_slowly_is_dropped(house: House) -> None:
             )
         await asyncio.sleep(0)
     assert (await anna.get("/me"))["operator"]["login"] == "anna"
+
+
+async def test_after_a_deaf_moment_everybody_resumes(house: House) -> None:
+    anna = await house.browser("anna")
+    live = await anna.live()
+    cursor = (await live.frame("hello"))["cursor"]
+    visitor = await house.visitor()
+    await house.hub.bus.close()
+    assert await live.closed() == 4408
+    assert await visitor.socket.closed() == 4408
+    back = await anna.live(cursor)
+    await back.frame("hello")
+    await (await house.visitor()).write("раз")
+    await back.event("dialog.changed")
 
 
 async def test_stopping_says_goodbye_to_everybody(house: House) -> None:

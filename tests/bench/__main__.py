@@ -1,0 +1,36 @@
+"""`python -m tests.bench [name …]`: every figure beside its floor, taken on this machine now."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.bench import fan, messages, starting, writing
+from tests.bench.figure import Figure, machine, table
+
+MEASURES: dict[str, Callable[[Path], Awaitable[Sequence[Figure]]]] = {
+    "messages": messages.measure,
+    "starting": starting.measure,
+    "fan": fan.measure,
+    "writing": writing.measure,
+}
+
+
+async def main(names: Sequence[str]) -> None:
+    about = machine()
+    figures: list[Figure] = []
+    for name in names or MEASURES:
+        sys.stderr.write(f"{name}…\n")
+        with TemporaryDirectory() as folder:
+            figures += await MEASURES[name](Path(folder))
+    sys.stdout.write(f"{table(figures)}\n\n{about}\n")
+
+
+if __name__ == "__main__":
+    unknown = set(sys.argv[1:]) - set(MEASURES)
+    if unknown:
+        sys.exit(f"no such figure: {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
+    asyncio.run(main(sys.argv[1:]))

@@ -1,0 +1,169 @@
+"""The command line: what it prints, what it refuses and with which exit code."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hub.__main__ import demo_settings, main, parser
+from hub.config import load
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `hub` with the words on the settings given, in a folder of its own."""
+    config = tmp_path / "config.toml"
+    config.write_text("")
+
+    def hub(*words: str, settings: str = "") -> tuple[int, str, str]:
+        if settings:
+            config.write_text(settings)
+        code = main(["--config", str(config), *words])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return hub
+
+
+def code_in(printed: str) -> str:
+    return printed.split("code ")[1].split()[0]
+
+
+def test_an_unknown_key_is_refused_by_its_name_with_exit_2(run: Run) -> None:
+    code, out, err = run(
+        "run", settings='[server]\nprot = 80\npublic_url = "https://s3cret.example"\n'
+    )
+    assert code == 2
+    assert "server.prot" in err
+    assert "server.port" in err
+    assert "s3cret" not in out + err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ('[server]\nport = "a"\n', "server.port"),
+        ("[server]\nport = 70000\n", "server.port"),
+        ('[projects.main]\nzone = "Mars/Base"\n', "projects.main.zone"),
+        ('[projects.main]\nhours = ["25:00–26:00"]\n', "projects.main.hours"),
+        ('[channels.site]\nproject = "other"\n', "channels.site.project"),
+        ('[database]\nurl = "mongodb://localhost/hub"\n', "security.key_file"),
+        ("not toml", "config.toml"),
+    ],
+)
+def test_a_bad_value_is_refused_by_its_key_with_exit_2(run: Run, settings: str, key: str) -> None:
+    code, _, err = run("check", settings=settings)
+    assert code == 2
+    assert key in err
+    assert "Traceback" not in err
+
+
+def test_an_added_operator_gets_a_code_and_a_second_of_that_name_is_refused(run: Run) -> None:
+    code, out, _ = run("user", "add", "olga", "--name", "Ольга", "--role", "admin")
+    assert code == 0
+    assert len(code_in(out)) >= 8
+    code, _, err = run("user", "add", "olga")
+    assert code == 1
+    assert "login_taken" in err
+
+
+def test_an_operator_of_an_unknown_project_is_refused(run: Run) -> None:
+    code, _, err = run("user", "add", "olga", "--project", "nowhere", "--lang", "en")
+    assert code == 1
+    assert "Traceback" not in err
+
+
+def test_a_password_is_read_from_standard_input_and_must_be_good(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("user", "add", "olga")
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    code, _, err = run("user", "passwd", "olga")
+    assert code == 1
+    assert "password" in err
+    monkeypatch.setattr("sys.stdin", io.StringIO("long enough 1\n"))
+    code, out, _ = run("user", "passwd", "olga")
+    assert code == 0
+    assert "long enough" not in out
+
+
+def test_a_code_is_printed_instead_of_a_password_when_asked_for(run: Run) -> None:
+    run("user", "add", "olga")
+    code, out, _ = run("user", "passwd", "olga", "--code")
+    assert code == 0
+    assert code_in(out)
+
+
+def test_an_unknown_operator_is_named(run: Run) -> None:
+    code, _, err = run("user", "passwd", "nobody", "--code")
+    assert code == 2
+    assert "nobody" in err
+
+
+def test_check_says_in_words_what_works(run: Run) -> None:
+    code, out, _ = run("check")
+    assert code == 0
+    assert "FAIL" not in out
+    for words in ("store", "key file", "files", "channel site", "front end"):
+        assert words in out
+
+
+def test_check_names_a_channel_whose_settings_cannot_be_used(run: Run) -> None:
+    code, out, _ = run("check", settings="[channels.site]\nsettings = { origins = 5 }\n")
+    assert code == 1
+    assert "FAIL  channel site" in out
+
+
+def test_check_names_a_store_that_does_not_answer(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "hub.key").write_text("A" * 43)
+    code, out, _ = run(
+        "check",
+        settings='[database]\nurl = "mongodb://127.0.0.1:9/hub?serverSelectionTimeoutMS=200"\n'
+        '[security]\nkey_file = "hub.key"\n',
+    )
+    assert code == 1
+    assert "FAIL  store" in out
+
+
+def test_check_names_a_key_file_that_is_not_there(run: Run) -> None:
+    code, out, _ = run(
+        "check",
+        settings='[database]\nurl = "mongodb://127.0.0.1:9/hub"\n[security]\nkey_file = "no.key"\n',
+    )
+    assert code == 1
+    assert "security.key_file" in out
+
+
+def test_check_names_a_folder_that_cannot_be_made(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "files").write_text("a file where a folder should be")
+    code, out, _ = run("check")
+    assert code == 1
+    assert "FAIL  files" in out
+
+
+def test_the_demo_never_uses_the_real_store_or_key(tmp_path: Path) -> None:
+    (tmp_path / "hub.key").write_text("A" * 43)
+    (tmp_path / "config.toml").write_text(
+        '[database]\nurl = "mongodb://db.example/real"\n[security]\nkey_file = "hub.key"\n'
+    )
+    real = load(tmp_path / "config.toml")
+    demo = demo_settings(real)
+    assert demo.database.url == ""
+    assert demo.data.store == tmp_path / "data" / "demo" / "hub.db"
+    assert demo.security.key_file != real.security.key_file
+    assert "main" not in demo.projects
+
+
+@pytest.mark.parametrize("words", [[], ["run"], ["demo"], ["check"], ["user"], ["user", "add"]])
+def test_help_is_worth_reading(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        parser().parse_args([*words, "--help"])
+    assert left.value.code == 0
+    assert len(capsys.readouterr().out.split()) > 5
