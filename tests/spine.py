@@ -355,6 +355,8 @@ class Mortal(Engine):
         self._engine = engine
         self.left: int | None = None
         self.steps = 0
+        self._others: Callable[[], Awaitable[object]] | None = None
+        self._before = 0
 
     def dies_after(self, steps: int) -> None:
         self.left, self.steps = steps, 0
@@ -362,7 +364,16 @@ class Mortal(Engine):
     def lives(self) -> None:
         self.left = None
 
-    def _step(self) -> None:
+    def meanwhile(self, act: Callable[[], Awaitable[object]], *, before: int) -> None:
+        """Lets another worker act right before that one of the next write steps, from 0."""
+        self._others, self._before = act, before
+
+    async def _step(self) -> None:
+        if self._others is not None:
+            if self._before == 0:
+                act, self._others = self._others, None
+                await act()
+            self._before -= 1
         if self.left is not None and self.steps >= self.left:
             raise Crash
         self.steps += 1
@@ -381,7 +392,7 @@ class Mortal(Engine):
 
     async def write(self, *steps: Insert | Replace) -> None:
         for n, step in enumerate(steps):
-            self._step()
+            await self._step()
             try:
                 await self._engine.write(step)
             except TakenError as taken:
@@ -390,11 +401,11 @@ class Mortal(Engine):
                 raise MovedError(n) from None
 
     async def change(self, of: type[D], id: str, how: Callable[[D], D | None]) -> D:
-        self._step()
+        await self._step()
         return await self._engine.change(of, id, how)
 
     async def delete_if(self, of: type[D], id: str, condition: Callable[[D], bool]) -> bool:
-        self._step()
+        await self._step()
         return await self._engine.delete_if(of, id, condition)
 
     async def walk(self, walk: Walk[D], limit: int) -> list[D]:

@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -59,7 +59,21 @@ class _Answer:
     error: Exception | None
 
 
-Jobs = SimpleQueue[_Job | None]
+@dataclass(slots=True)
+class _Tray:
+    """Jobs on their way to the threads of one kind.
+
+    What is asked in one turn of the loop is handed over at once: waking a thread costs more
+    than most jobs, and a group that starts whole is committed once.
+    """
+
+    queue: SimpleQueue[list[_Job] | None] = field(default_factory=SimpleQueue)
+    asked: list[_Job] = field(default_factory=list)
+
+    def hand_over(self) -> None:
+        if self.asked:
+            self.queue.put(self.asked)
+            self.asked = []
 
 
 class _HalfWayError(Exception):
@@ -93,8 +107,8 @@ class SqliteEngine(Engine):
         self._lock: int | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open = False
-        self._writes: Jobs = SimpleQueue()
-        self._reads: Jobs = SimpleQueue()
+        self._writes = _Tray()
+        self._reads = _Tray()
         self._threads: list[Thread] = []
 
     async def open(self) -> None:
@@ -116,6 +130,8 @@ class SqliteEngine(Engine):
         if not self._open:
             return
         self._open = False
+        self._reads.hand_over()
+        self._writes.hand_over()
         await asyncio.to_thread(self._stop)
 
     async def get(self, of: type[D], id: str) -> D | None:
@@ -127,6 +143,8 @@ class SqliteEngine(Engine):
         return await self._ask(self._reads, work)
 
     async def get_many(self, of: type[D], ids: Sequence[str]) -> dict[str, D]:
+        if not ids:
+            return {}
         table = self._table(of)
 
         def work(db: sqlite3.Connection) -> dict[str, D]:
@@ -215,12 +233,14 @@ class SqliteEngine(Engine):
         return self._tables[of]
 
     async def _ask(
-        self, jobs: Jobs, work: Callable[[sqlite3.Connection], T], *, writes: int = 0
+        self, tray: _Tray, work: Callable[[sqlite3.Connection], T], *, writes: int = 0
     ) -> T:
         if not self._open or self._loop is None:
             raise UnavailableError("the store is closed")
         future: asyncio.Future[T] = self._loop.create_future()
-        jobs.put(_Job(work, future, writes))
+        if not tray.asked:
+            self._loop.call_soon(tray.hand_over)
+        tray.asked.append(_Job(work, future, writes))
         return await future
 
     def _answer(self, answers: list[_Answer]) -> None:
@@ -280,11 +300,11 @@ class SqliteEngine(Engine):
     def _stop(self) -> None:
         *readers, writer = self._threads
         for _ in readers:
-            self._reads.put(None)
+            self._reads.queue.put(None)
         for reader in readers:
             reader.join()
         # The writer goes last: whoever closes last puts the write-ahead file away.
-        self._writes.put(None)
+        self._writes.queue.put(None)
         writer.join()
         self._let_go()
 
@@ -377,16 +397,19 @@ class SqliteEngine(Engine):
             raise
 
 
-def _take(jobs: Jobs, most: int) -> tuple[list[_Job], bool]:
-    """What waits, at least one job; False when the thread is asked to end after it."""
+def _take(tray: _Tray, most: int) -> tuple[list[_Job], bool]:
+    """What waits, at least one job; False when the thread is asked to end after it.
+
+    It takes whole groups until it has `most`, so it may have more by part of a group.
+    """
     batch: list[_Job] = []
-    job = jobs.get()
-    while job is not None:
-        batch.append(job)
-        if len(batch) == most:
+    group = tray.queue.get()
+    while group is not None:
+        batch += group
+        if len(batch) >= most:
             return batch, True
         try:
-            job = jobs.get_nowait()
+            group = tray.queue.get_nowait()
         except Empty:
             return batch, True
     return batch, False

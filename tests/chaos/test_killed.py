@@ -6,6 +6,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,12 @@ async def whole_log(session: aiohttp.ClientSession, dialog: str) -> Log:
             return entries
 
 
+def place(entry: dict[str, Any]) -> tuple[datetime, int, int]:
+    return datetime.fromisoformat(entry["at"]), entry["order"], entry["seq"]
+
+
 def shown(log: Log) -> list[str]:
-    ordered = sorted(log, key=lambda entry: (entry["at"], entry["order"], entry["seq"]))
+    ordered = sorted(log, key=place)
     return [entry["text"] for entry in ordered if entry["kind"] == "in"]
 
 

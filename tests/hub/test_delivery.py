@@ -22,7 +22,7 @@ from hub.errors import (
 )
 from hub.events import EntryChanged
 from hub.hub import Hub
-from hub.model import Channel, Dialog, Entry, EntryKind, Identity, OutState
+from hub.model import Channel, Dialog, DialogId, Entry, EntryKind, Identity, OutState
 from tests.spine import (
     MS,
     Clock,
@@ -106,6 +106,9 @@ async def test_throttled_holds_the_lane_for_as_long_as_asked_and_is_not_counted(
         assert await lane(hub, row) == (clock.at + 7 * SECOND, "")
         clock.forward(7 * SECOND - MS)
         assert await hub.delivery.due(1) == []
+        attempts = len(site.attempts)
+        await hub.delivery.deliver(DialogId(row.id))
+        assert len(site.attempts) == attempts
         clock.forward(MS)
     assert [each.tries for each in await sent(hub, row)] == [0, 0]
 
@@ -226,6 +229,21 @@ async def test_the_hour_of_the_platform_s_key_is_counted_from_the_first_doubt(
     assert vk.shown == ["one", "two"]
 
 
+async def test_an_answer_lost_again_does_not_prolong_the_hour(
+    hub: Hub, vk: Platform, clock: Clock
+) -> None:
+    row = await ask(hub, channel="vk")
+    await say(hub, row, "one")
+    for _ in range(2):
+        vk.script.append(Lost(TransientError(maybe_sent=True)))
+        await deliver(hub)
+        clock.forward(timedelta(minutes=40))
+
+    await deliver(hub)
+
+    assert (await states(hub, row), vk.attempts) == (["unknown"], ["one", "one"])
+
+
 async def test_a_message_in_doubt_never_ends_as_failed(
     hub: Hub, vk: Platform, clock: Clock
 ) -> None:
@@ -300,6 +318,21 @@ async def test_more_that_comes_while_the_lane_is_emptied_is_sent(hub: Hub, site:
     await deliver(hub)
 
     assert site.shown == ["one", "two", "three"]
+    assert await lane(hub, row) == (None, "")
+
+
+@pytest.mark.parametrize("step", range(4))
+async def test_one_that_comes_at_any_step_is_sent_at_once(
+    hub: Hub, site: Platform, mortal: Mortal, step: int
+) -> None:
+    """Claim, attempt, result, release: the last is the moment between look and leave."""
+    row = await ask(hub)
+    await say(hub, row, "one")
+    mortal.meanwhile(lambda: say(hub, row, "two"), before=step)
+
+    await deliver(hub)
+
+    assert site.shown == ["one", "two"]
     assert await lane(hub, row) == (None, "")
 
 
@@ -448,8 +481,9 @@ async def test_the_result_of_a_worker_that_lost_its_lane_moves_unknown_on(
     assert await lane(hub, row) == (None, "")
 
 
+@pytest.mark.parametrize("error", [RejectedError(), TransientError(), ThrottledError()])
 async def test_the_failure_of_a_worker_that_lost_its_lane_changes_nothing(
-    hub: Hub, vk: Platform, clock: Clock
+    hub: Hub, vk: Platform, clock: Clock, error: DeliveryError
 ) -> None:
     row = await ask(hub, channel="vk")
     await say(hub, row, "one")
@@ -458,7 +492,7 @@ async def test_the_failure_of_a_worker_that_lost_its_lane_changes_nothing(
     async def slowly() -> None:
         asked.set()
         await answer.wait()
-        raise RejectedError
+        raise error
 
     vk.script.append(slowly)
     slow = asyncio.create_task(deliver(hub))
@@ -509,6 +543,23 @@ async def test_a_message_told_as_delivered_is_not_sent_again(
     await receive(hub, tick("out-1", OutState.DELIVERED, hub.now()), channel="vk")
 
     clock.forward(LEASE)
+    await deliver(hub)
+
+    assert (vk.attempts, await states(hub, row)) == (["one"], ["delivered"])
+
+
+async def test_a_message_told_as_delivered_at_the_last_moment_is_not_sent_again(
+    hub: Hub, vk: Platform, mortal: Mortal, clock: Clock
+) -> None:
+    row = await ask(hub, channel="vk")
+    await say(hub, row, "one")
+    await stuck_in_sending(hub, row, mortal, vk)
+    (entry,) = await sent(hub, row)
+    await hub.engine.change(Entry, entry.id, lambda had: replace(had, external_id="vk:out-1"))
+    clock.forward(LEASE)
+    told = tick("out-1", OutState.DELIVERED, hub.now())
+    mortal.meanwhile(lambda: receive(hub, told, channel="vk"), before=1)
+
     await deliver(hub)
 
     assert (vk.attempts, await states(hub, row)) == (["one"], ["delivered"])

@@ -21,6 +21,7 @@ from tests.spine import (
     SHOP,
     WEEK,
     Clock,
+    Mortal,
     Platform,
     ask,
     current,
@@ -124,6 +125,23 @@ async def test_nobody_answers_in_another_s_dialog(hub: Hub, anna: Who, boris: Wh
     answer = hub.desk.reply(boris, row.id, "key-0001", "mine now")
 
     assert await refused(answer) == ("taken", "Anna")
+
+
+async def test_who_loses_the_dialog_while_answering_is_told_who_has_it(
+    hub: Hub, mortal: Mortal, anna: Who, boris: Who
+) -> None:
+    row = await ask(hub)
+    await hub.desk.take(anna, row.id)
+
+    async def handed_over() -> None:
+        await hub.desk.give_back(anna, row.id)
+        await hub.desk.take(boris, row.id)
+
+    mortal.meanwhile(handed_over, before=0)
+    answer = hub.desk.reply(anna, row.id, "key-0001", "still mine")
+
+    assert await refused(answer) == ("taken", "Boris")
+    assert texts(await log_of(hub.engine, row.id), EntryKind.OUT) == []
 
 
 async def test_a_repeated_key_of_any_age_gives_the_same_entry(

@@ -48,6 +48,8 @@ from tests.spine import (
     SHOP,
     WEEK,
     Clock,
+    Crash,
+    Mortal,
     all_of,
     ask,
     assembled,
@@ -257,6 +259,21 @@ async def test_a_message_while_the_operator_closes_is_never_lost(hub: Hub, anna:
         assert (row.unanswered > 0) == row.open
 
 
+async def test_a_closing_that_the_row_does_not_know_counts_as_well(
+    hub: Hub, mortal: Mortal, clock: Clock, anna: Who
+) -> None:
+    """The process died between the closing's entry and its row, and a week went by."""
+    row = await ask(hub, 1)
+    mortal.dies_after(1)
+    with pytest.raises(Crash):
+        await hub.desk.close(anna, row.id)
+    mortal.lives()
+
+    await receive(hub, message(2, clock.forward(WEEK + MS)))
+
+    assert [each.seq for each in await episodes(hub)] == [3, 1]
+
+
 async def test_a_reopening_while_a_new_episode_begins_leaves_one_of_them_open(
     hub: Hub, clock: Clock, anna: Who
 ) -> None:
@@ -342,6 +359,20 @@ async def test_an_edit_and_its_message_at_once_meet_in_any_order(hub: Hub) -> No
     entries = await log_of(hub.engine, (await current(hub)).id)
 
     assert [each.text for each in entries] == ["edited"] * 15
+
+
+async def test_a_mark_finds_the_message_that_came_while_the_mark_was_put_aside(
+    hub: Hub, mortal: Mortal
+) -> None:
+    async def came_and_was_ruled() -> None:
+        await receive(hub, message(1, hub.now()))
+        await hub.worker.work()
+
+    mortal.meanwhile(came_and_was_ruled, before=0)
+    await receive(hub, MessageDeleted(sender=IVAN, at=hub.now(), external_id="ivan.1"))
+
+    (entry,) = await log_of(hub.engine, (await current(hub)).id)
+    assert entry.deleted_at == hub.now()
 
 
 async def test_a_mark_whose_message_never_came_is_dropped_after_two_days(

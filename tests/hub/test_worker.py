@@ -166,6 +166,21 @@ async def test_workers_at_once_and_messages_between_them_leave_nothing_due(
     assert fact.cycle == row.cycle
 
 
+@pytest.mark.parametrize("step", [0, 1])
+async def test_what_comes_while_the_rules_run_is_ruled_next(
+    hub: Hub, mortal: Mortal, anna: Who, step: int
+) -> None:
+    row = await ask(hub)
+    mortal.meanwhile(lambda: hub.desk.take(anna, row.id), before=step)
+
+    await hub.worker.work()
+
+    assert [each.id for each in await all_of(hub.engine, RULES_DUE, {})] == [row.id]
+    (fact,) = await facts(hub)
+    assert fact.cycle.operator == "anna"
+    assert (await current(hub)).ruled_seq == 2
+
+
 async def test_the_rules_survive_a_crash_after_every_write(
     hub: Hub, mortal: Mortal, anna: Who
 ) -> None:
@@ -263,6 +278,15 @@ async def test_what_one_process_left_is_mended_while_another_lives(
 
     assert (await sound(hub.engine, row.id)).unanswered == 2
     assert await hub.worker.repair() == 0
+
+
+async def test_the_walk_looks_at_what_was_written_while_somebody_else_looked(
+    hub: Hub, mortal: Mortal, clock: Clock
+) -> None:
+    await left_behind(hub, mortal, "ivan")
+    clock.forward(room.WALK_MARGIN)
+    await hub.worker.mark_alive()
+    assert await hub.worker.repair() == 1
 
 
 async def test_the_walk_does_not_look_at_what_was_looked_at_before(

@@ -67,6 +67,7 @@ async def parts(house: House) -> dict[str, str]:
     said = await anna.post(
         f"/dialogs/{ok['dialog']}/messages", {"key": "answer-1", "text": "да"}, expect=201
     )
+    await visitor.socket.until(lambda f: f["t"] == "entry" and f["entry"]["state"] == "sent")
     return {"project": "alpha", "dialog": ok["dialog"], "entry": said["id"]}
 
 

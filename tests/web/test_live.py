@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from hub.events import PresenceChanged
-from hub.model import Membership, OperatorId, ProjectId
+from hub.model import ChannelId, Membership, OperatorId, ProjectId
 from tests.web.house import PASSWORD, House
 from web.routes import ROOT
 from web.sockets import SocketLimits
@@ -109,6 +109,25 @@ async def test_another_project_hears_nothing(house: House) -> None:
     event = await boris.event("dialog.changed")
     assert event["project"] == "beta"
     assert "секрет" not in "".join(boris.raw)
+
+
+async def test_a_membership_that_names_channels_hears_only_them(house: House) -> None:
+    await house.operator("vera", ProjectId("alpha"))
+    vera = await house.hub.accounts.by_login("vera")
+    assert vera is not None
+    await house.hub.engine.change(
+        Membership,
+        f"{vera.id}:alpha",
+        lambda had: replace(had, channels=(ChannelId("alpha-echo"),)),
+    )
+    live = await (await house.browser("vera")).live()
+    await live.frame("hello")
+    await (await house.visitor("alpha-site")).write("секрет")
+    await house.hub.bus.announce(
+        PresenceChanged(project=ProjectId("alpha"), operator=OperatorId("x"), presence="away")
+    )
+    await live.until(lambda f: f["t"] == "event" and f["event"].get("presence") == "away")
+    assert "секрет" not in "".join(live.raw)
 
 
 async def test_a_cursor_of_one_project_shows_nothing_of_another(house: House) -> None:
@@ -231,6 +250,10 @@ async def test_a_socket_that_reads_too_slowly_is_dropped(house: House) -> None:
     state = house.server.app[STATE]
     assert len(state.sockets._open) == 1
     anna_id = (await anna.get("/me"))["operator"]["id"]
+    assert house.server.runner is not None
+    served = house.server.runner.server
+    assert served is not None
+    talking = len(served.connections)
     while state.sockets._open:
         for _ in range(20):
             await house.hub.bus.announce(
@@ -241,6 +264,10 @@ async def test_a_socket_that_reads_too_slowly_is_dropped(house: House) -> None:
                 )
             )
         await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        # The server tells nobody when a connection is gone.
+        while len(served.connections) >= talking:  # noqa: ASYNC110
+            await asyncio.sleep(0)
     assert (await anna.get("/me"))["operator"]["login"] == "anna"
 
 
