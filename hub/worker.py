@@ -124,11 +124,12 @@ class Worker:
         upto = page.items[-1].seq if page.items else row.seq
 
         def ruled(current: Dialog) -> Dialog:
-            level = max(current.ruled_seq, upto)
+            # Whoever was overtaken by another worker may have written over what that one
+            # wrote of a later row, so the row is looked at again.
             return replace(
                 current,
-                ruled_seq=level,
-                rules_at=None if level >= current.seq else now,
+                ruled_seq=max(current.ruled_seq, upto),
+                rules_at=None if upto >= current.seq else now,
             )
 
         await self._engine.change(Dialog, row.id, ruled)

@@ -18,6 +18,7 @@ from hub import config
 from hub.accounts import Who
 from hub.channel import Capabilities, ChannelKind, Draft, Hook, Receipt
 from hub.dialogs import latest
+from hub.errors import UnavailableError
 from hub.events import ChannelEvent, DeliveryReported, MessageReceived, Sender
 from hub.fold import fold
 from hub.hub import Hub, assemble
@@ -347,8 +348,8 @@ class Crash(BaseException):
 class Mortal(Engine):
     """The real store, in whose process the power fails after a number of write steps.
 
-    What is written together is split into steps of their own, so both engines play the
-    worse one, where a crash may come between any two of them.
+    While it is told to fail, what is written together is split into steps of their own, so
+    both engines play the worse one, where a crash may come between any two of them.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -357,12 +358,15 @@ class Mortal(Engine):
         self.steps = 0
         self._others: Callable[[], Awaitable[object]] | None = None
         self._before = 0
+        self.dice: Callable[[], bool] | None = None
+        self.down = False
 
     def dies_after(self, steps: int) -> None:
         self.left, self.steps = steps, 0
 
     def lives(self) -> None:
-        self.left = None
+        self.left = self.dice = None
+        self.down = False
 
     def meanwhile(self, act: Callable[[], Awaitable[object]], *, before: int) -> None:
         """Lets another worker act right before that one of the next write steps, from 0."""
@@ -376,6 +380,9 @@ class Mortal(Engine):
             self._before -= 1
         if self.left is not None and self.steps >= self.left:
             raise Crash
+        if self.dice is not None and self.dice():
+            raise Crash
+        self._answers()
         self.steps += 1
 
     async def open(self) -> None:
@@ -384,13 +391,22 @@ class Mortal(Engine):
     async def close(self) -> None:
         await self._engine.close()
 
+    def _answers(self) -> None:
+        if self.down:
+            raise UnavailableError("the store is down")
+
     async def get(self, of: type[D], id: str) -> D | None:
+        self._answers()
         return await self._engine.get(of, id)
 
     async def get_many(self, of: type[D], ids: Sequence[str]) -> dict[str, D]:
+        self._answers()
         return await self._engine.get_many(of, ids)
 
     async def write(self, *steps: Insert | Replace) -> None:
+        if not (self.left is not None or self._others or self.dice or self.down):
+            await self._engine.write(*steps)
+            return
         for n, step in enumerate(steps):
             await self._step()
             try:
@@ -409,6 +425,7 @@ class Mortal(Engine):
         return await self._engine.delete_if(of, id, condition)
 
     async def walk(self, walk: Walk[D], limit: int) -> list[D]:
+        self._answers()
         return await self._engine.walk(walk, limit)
 
     async def tally(self, walk: Walk[D], cap: int) -> int:

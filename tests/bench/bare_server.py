@@ -58,7 +58,9 @@ class Writer(Thread):
                 if seq == 1:
                     db.execute("INSERT INTO dialogs VALUES (?, 0, ?)", (dialog, body))
                 db.execute("INSERT INTO entries VALUES (?, ?, ?, ?)", (id, dialog, seq, body))
-                db.execute("UPDATE dialogs SET seq = ?, body = ? WHERE _id = ?", (seq, body, dialog))
+                db.execute(
+                    "UPDATE dialogs SET seq = ?, body = ? WHERE _id = ?", (seq, body, dialog)
+                )
                 done.append((future, seq))
             db.execute("COMMIT")
             self._loop.call_soon_threadsafe(_resolve, done)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -107,7 +106,7 @@ class Visitor:
 @asynccontextmanager
 async def visitor(session: aiohttp.ClientSession, url: str, name: str) -> AsyncIterator[Visitor]:
     async with session.ws_connect(f"{url}/widget/site/live", origin=url) as socket:
-        hello = {"t": "hello", "key": None, "after_seq": 0, "dialog": None, "visit": {}, "now": 0}
+        hello: dict[str, object] = {"t": "hello", "key": None, "after_seq": 0, "now": 0}
         await socket.send_json(hello)
         greeting = await socket.receive_json()
         yield Visitor(name, socket, greeting.get("now", 0) - 3_600_000)
@@ -141,6 +140,7 @@ class Operator:
 async def operator(session: aiohttp.ClientSession, url: str) -> AsyncIterator[Operator]:
     async with session.ws_connect(f"{url}/api/v1/live", origin=url) as socket:
         await socket.send_json({"hello": {"cursor": None}})
-        while (await socket.receive_json())["t"] != "hello":
-            await asyncio.sleep(0)
+        greeting = await socket.receive_json()
+        if greeting["t"] != "hello":
+            raise RuntimeError(f"{greeting} for a hello")
         yield Operator(socket)

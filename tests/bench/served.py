@@ -41,7 +41,9 @@ class Served:
         return self._kilobytes("smaps_rollup", "Pss") / 1024
 
     def _kilobytes(self, file: str, name: str) -> int:
-        found = re.search(rf"^{name}:\s+(\d+) kB", Path(f"/proc/{self.pid}/{file}").read_text(), re.M)
+        found = re.search(
+            rf"^{name}:\s+(\d+) kB", Path(f"/proc/{self.pid}/{file}").read_text(), re.M
+        )
         assert found is not None
         return int(found[1])
 

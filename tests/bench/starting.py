@@ -21,6 +21,8 @@ async def measure(folder: Path, *, rounds: int = 5, rest: float = 5) -> list[Fig
             async with serving(program, command(program)) as server:
                 kept.append(server.first_page)
     memory = []
+    (folder / "rest").mkdir()
+    program = Program(folder / "rest")
     for command in (the_hub, the_floor):
         async with serving(program, command(program)) as server:
             await asyncio.sleep(rest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -21,12 +21,13 @@ from tests.store.samples import dialog, entry
 Pair = tuple[Entry, Dialog]
 
 
-def work(writer: int, first: int, messages: int) -> Iterator[Pair]:
-    """The lines of one writer's dialog with the row that each is folded into."""
+def work(writer: int, after: int, messages: int) -> list[Pair]:
+    """The next lines of one writer's dialog, each with its row as it then stands."""
     id = f"site:{writer}:1"
-    for n in range(first, first + messages):
-        line = entry(f"{id}:{n}", n, dialog=DialogId(id), project="p")
-        yield line, replace(dialog(id), seq=n, rev=n)
+    return [
+        (entry(f"{id}:{n}", n, dialog=DialogId(id)), replace(dialog(id), seq=n, rev=n - 1))
+        for n in range(after + 1, after + messages + 1)
+    ]
 
 
 async def by_engine(engine: SqliteEngine, pairs: Sequence[Sequence[Pair]]) -> float:
@@ -61,27 +62,27 @@ def in_batches(pairs: Sequence[Sequence[Pair]]) -> list[list[Statement]]:
     ]
 
 
-async def emptied(path: Path, writers: int) -> SqliteEngine:
-    """An open store with an empty row for each writer."""
-    engine = SqliteEngine(path)
+async def begin(engine: SqliteEngine, writers: int) -> None:
+    """Opens the store and gives each writer an empty row."""
     await engine.open()
     for writer in range(writers):
         await engine.write(Insert(dialog(f"site:{writer}:1")))
-    return engine
 
 
 async def measure(
     folder: Path, *, rounds: int = 5, writers: int = 20, each: int = 500
 ) -> list[Figure]:
-    engine = await emptied(folder / "engine.db", writers)
-    await (await emptied(folder / "bare.db", writers)).close()
+    engine, other = SqliteEngine(folder / "engine.db"), SqliteEngine(folder / "bare.db")
+    await begin(engine, writers)
+    await begin(other, writers)
+    await other.close()
     db = sqlite3.connect(folder / "bare.db", isolation_level=None, cached_statements=512)
     db.execute("PRAGMA journal_mode = WAL").fetchall()
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA cache_size = -16384")
     ours, bare = [], []
     for n in range(rounds):
-        pairs = [list(work(writer, n * each, each)) for writer in range(writers)]
+        pairs = [work(writer, n * each, each) for writer in range(writers)]
         ours.append(writers * each / await by_engine(engine, pairs))
         bare.append(writers * each / by_hand(db, in_batches(pairs)))
     db.close()

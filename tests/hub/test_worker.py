@@ -12,6 +12,9 @@ import pytest
 
 from hub import worker as room
 from hub.accounts import Who
+from hub.bus import Announcement, Subscription
+from hub.errors import UnavailableError
+from hub.events import EntryChanged
 from hub.hub import Hub
 from hub.model import Dialog, Early, Entry, Fact, ProjectId, Session
 from hub.statuses import RequestType, Status
@@ -181,6 +184,22 @@ async def test_what_comes_while_the_rules_run_is_ruled_next(
     assert (await current(hub)).ruled_seq == 2
 
 
+async def test_a_worker_that_was_overtaken_does_not_leave_an_older_fact(
+    hub: Hub, mortal: Mortal, anna: Who
+) -> None:
+    row = await ask(hub)
+
+    async def overtaking() -> None:
+        await hub.desk.take(anna, row.id)
+        await hub.worker.work()
+
+    mortal.meanwhile(overtaking, before=0)
+    await hub.worker.work()
+
+    (fact,) = await facts(hub)
+    assert fact.cycle == (await current(hub)).cycle
+
+
 async def test_the_rules_survive_a_crash_after_every_write(
     hub: Hub, mortal: Mortal, anna: Who
 ) -> None:
@@ -336,19 +355,40 @@ async def test_sessions_that_ran_out_are_swept_and_the_others_stay(
     assert await hub.engine.get(Session, "live") is not None
 
 
+async def told_sent(events: Subscription[Announcement]) -> None:
+    """Waits until some message of ours is announced as sent."""
+    async with asyncio.timeout(10):
+        while True:
+            for each in await events.take():
+                if isinstance(each.event, EntryChanged) and each.event.entry.state == "sent":
+                    return
+
+
+async def test_the_loops_outlive_a_store_that_was_away(
+    hub: Hub, mortal: Mortal, anna: Who, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = await ask(hub)
+    async with hub.working(), hub.bus.listen() as events:
+        mortal.down = True
+        with pytest.raises(UnavailableError):
+            await receive(hub, message(2, hub.now()))
+        while {"delivery.waits", "worker.waits"} - {each.message for each in caplog.records}:
+            await hub.bus.wake("delivery")
+            await hub.bus.wake("rules")
+            await asyncio.sleep(0)
+        mortal.lives()
+        await receive(hub, message(2, hub.now()))
+        await hub.desk.reply(anna, row.id, "key-0001", "answer")
+        await told_sent(events)
+
+
 async def test_the_hub_works_from_end_to_end_and_stops(hub: Hub, anna: Who) -> None:
     """The loops together: a question is ruled, its answer delivered, everything ends."""
     async with hub.working():
         row = await ask(hub)
         async with hub.bus.listen() as events:
             entry, _ = await hub.desk.reply(anna, row.id, "key-0001", "answer")
-            told: list[str] = []
-            async with asyncio.timeout(10):
-                while "sent" not in told:
-                    told += [
-                        str(getattr(getattr(each.event, "entry", None), "state", ""))
-                        for each in await events.take()
-                    ]
+            await told_sent(events)
     after = await hub.engine.get(Entry, entry.id)
     assert after is not None
     assert after.state == "sent"

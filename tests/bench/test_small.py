@@ -1,0 +1,176 @@
+"""The bench at a hundredth of its size: what it measures is right, and costs what it may.
+
+Nothing here looks at a clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from hub import channels, config, model
+from hub.events import DialogChanged, HubEvent, PresenceChanged
+from hub.hub import Hub, assemble, opened
+from hub.model import Dialog, DialogId, OperatorId, ProjectId, Role
+from hub.store.schema import LOG
+from hub.store.sqlite import SqliteEngine
+from tests.bench import fan, messages, starting, writing
+from tests.bench.figure import Figure, machine, table
+from tests.bench.people import EVENT, browser, operator, visitor
+from tests.web.house import PASSWORD, builder
+from web.app import build
+from web.views import AnyShown, Views
+
+
+def in_order(visitors: int, each: int) -> dict[str, list[int]]:
+    return {f"visitor{n:03d}": list(range(each)) for n in range(visitors)}
+
+
+def by_visitor(lines: list[str]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for line in lines:
+        name, _, n = line.partition(":")
+        found.setdefault(name, []).append(int(n))
+    return found
+
+
+async def test_every_message_reaches_the_operator_once_and_in_order(tmp_path: Path) -> None:
+    async with messages.rooms(tmp_path, visitors=4) as rooms:
+        for room in rooms:
+            await messages.burst(room, 12)
+            assert len(await messages.singly(room, 4, pause=0)) == 4
+            assert by_visitor(room.operator.lines) == in_order(4, 13)
+
+
+async def test_the_messages_figures_come_with_their_floors(tmp_path: Path) -> None:
+    figures = await messages.measure(tmp_path, rounds=1, visitors=4, each=12, idle=2, pause=0)
+    assert all(figure.value >= 0 and figure.floor is not None for figure in figures)
+    assert figures[0].ratio
+
+
+async def test_one_event_is_the_same_bytes_on_every_socket(tmp_path: Path) -> None:
+    async with fan.halls(tmp_path, sockets=3) as (hub, floor):
+        told = await fan.spread(hub, "", 2)
+        assert len(told) == 2
+        assert [len(set(each)) for each in told] == [1, 1]
+        assert await fan.spread(floor, EVENT, 1) == {(EVENT,) * 3}
+
+
+async def test_a_started_hub_serves_its_page_and_its_memory_is_seen(tmp_path: Path) -> None:
+    figures = await starting.measure(tmp_path, rounds=1, rest=0)
+    assert all(figure.value > 0 and figure.floor for figure in figures)
+
+
+async def test_the_engine_and_the_bare_file_end_with_the_same_lines(tmp_path: Path) -> None:
+    [figure] = await writing.measure(tmp_path, rounds=2, writers=5, each=10)
+    assert figure.ratio
+    kept = []
+    for name in ("engine", "bare"):
+        engine = SqliteEngine(tmp_path / f"{name}.db")
+        await engine.open()
+        for writer in range(5):
+            id = DialogId(f"site:{writer}:1")
+            row = await engine.get(Dialog, id)
+            page = await engine.find(LOG, {"dialog": id})
+            assert row is not None
+            assert [each.seq for each in page.items] == list(range(1, 21))
+            kept.append((name, row.rev, row.seq, page.items))
+        await engine.close()
+    assert [each[1:] for each in kept[:5]] == [each[1:] for each in kept[5:]]
+
+
+@asynccontextmanager
+async def at_home(folder: Path, trace: list[str]) -> AsyncIterator[tuple[Hub, TestServer]]:
+    """The whole hub in this process, its rules and its delivery asleep."""
+    settings = config.settings(
+        {
+            "data": {"dir": str(folder)},
+            "projects": {"main": {"name": "Bench"}},
+            "channels": {"site": {"settings": {"origins": ["*"]}}},
+        },
+        folder,
+    )
+    engine = SqliteEngine(folder / "traced.db", trace=trace.append)
+    hub = assemble(settings, builder, now=model.now, engine=engine)
+    async with opened(hub):
+        await channels.adopt(engine, settings, model.now())
+        await hub.channels.refresh()
+        server = TestServer(build(hub))
+        await server.start_server(shutdown_timeout=1)
+        yield hub, server
+        await server.close()
+
+
+async def test_a_message_over_the_socket_is_one_read_and_two_writes_up_to_its_ok(
+    tmp_path: Path,
+) -> None:
+    trace: list[str] = []
+    async with at_home(tmp_path, trace) as (_, server), browser() as session:
+        url = str(server.make_url("")).rstrip("/")
+        async with visitor(session, url, "visitor") as one:
+            await one.send_many(1, 1)
+            for _ in range(20):
+                trace.clear()
+                await one.send_many(1, 1)
+                words = Counter(statement.split()[0] for statement in trace)
+                assert words == Counter(SELECT=1, INSERT=1, UPDATE=1, BEGIN=1, COMMIT=1)
+
+
+async def test_an_event_is_put_into_bytes_once_for_ten_sockets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at_home(tmp_path, []) as (hub, server), browser() as session:
+        url = str(server.make_url("")).rstrip("/")
+        anna = await hub.accounts.add_operator("anna", "Anna")
+        await hub.accounts.join(OperatorId(anna.id), ProjectId("main"), Role.OPERATOR)
+        await hub.accounts.set_password(OperatorId(anna.id), PASSWORD)
+        answer = await session.post(
+            f"{url}/api/v1/session", json={"login": "anna", "password": PASSWORD}
+        )
+        assert answer.status == 200
+        made: list[HubEvent] = []
+        plain = Views.event
+
+        def counted(self: Views, event: HubEvent) -> AnyShown:
+            made.append(event)
+            return plain(self, event)
+
+        monkeypatch.setattr(Views, "event", counted)
+        async with AsyncExitStack() as stack:
+            listeners = [await stack.enter_async_context(operator(session, url)) for _ in range(10)]
+            one = await stack.enter_async_context(visitor(session, url, "visitor"))
+            await one.send_many(3, 1)
+            for each in listeners:
+                await each.hear(3)
+    assert [type(each) for each in made if not isinstance(each, PresenceChanged)] == [
+        DialogChanged
+    ] * 3
+
+
+async def test_what_twenty_ask_in_one_turn_of_the_loop_is_one_transaction(tmp_path: Path) -> None:
+    trace: list[str] = []
+    engine = SqliteEngine(tmp_path / "traced.db", trace=trace.append)
+    await writing.begin(engine, 20)
+    trace.clear()
+    await writing.by_engine(engine, [writing.work(writer, 0, 10) for writer in range(20)])
+    await engine.close()
+    words = Counter(statement.split()[0] for statement in trace)
+    assert words == Counter(INSERT=200, UPDATE=200, BEGIN=10, COMMIT=10)
+
+
+def test_the_table_says_what_was_missed() -> None:
+    slow = Figure("messages", "1/s", [10, 30, 20], [100, 100, 50], ratio_aim="≥ 0.5")
+    assert (slow.value, slow.floor, slow.ratio) == (20, 100, 0.2)
+    assert slow.spread == (0.1, 0.4)
+    good = Figure("start", "s", [1.0], aim="≤ 2")
+    assert [slow.met, good.met] == [False, True]
+    lines = table([slow, good]).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert "ratio ≥ 0.5 MISSED" in lines[2]
+    assert "MISSED" not in lines[3]
+    assert "Python" in machine()
