@@ -31,7 +31,6 @@ from hub.events import DialogChanged, OperatorTyping
 from hub.files import Files
 from hub.fold import closing
 from hub.model import (
-    Attachment,
     Author,
     Awaits,
     Contact,
@@ -40,7 +39,6 @@ from hub.model import (
     Entry,
     EntryId,
     EntryKind,
-    File,
     FileId,
     OutState,
     ProjectId,
@@ -200,7 +198,8 @@ class Desk:
             raise TooLargeError(f"at most {limits.attachments_max} files", field="attachments")
         if not text.strip() and not attachments:
             raise BadValueError("says nothing", field="text")
-        named = await self._attachments(row.project, who, attachments)
+        named = await self._files.attachments(row.project, attachments, who.id)
+        await self._files.mark_used([each.id for each in named])
         if row.owner != who.operator.id:
             row = await self.take(who, id)
 
@@ -347,19 +346,6 @@ class Desk:
         entry = await self._engine.get(Entry, key)
         return entry if entry is not None and entry.dialog == row.id else None
 
-    async def _attachments(
-        self, project: ProjectId, who: Who, ids: Sequence[FileId]
-    ) -> tuple[Attachment, ...]:
-        if not ids:
-            return ()
-        files = await self._engine.get_many(File, list(ids))
-        for n, id in enumerate(ids):
-            file = files.get(id)
-            if file is None or file.project != project or file.by != who.operator.id:
-                raise BadValueError("no such file", field=f"attachments[{n}]")
-        await self._files.mark_used(list(ids))
-        return tuple(attachment(files[id]) for id in ids)
-
     def _draft(
         self, row: Dialog, who: Who, id: str, kind: EntryKind, verb: Verb | None = None
     ) -> Entry:
@@ -375,12 +361,6 @@ class Desk:
 
 class _AlreadyError(Exception):
     """Nothing has to be done."""
-
-
-def attachment(file: File) -> Attachment:
-    return Attachment(
-        FileId(file.id), file.name, file.mime, file.size_bytes, file.kind, file.width, file.height
-    )
 
 
 def _walk(

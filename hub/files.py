@@ -145,7 +145,7 @@ class Files:
     ) -> tuple[Attachment, ...]:
         """The files as an entry names them, in the order asked for.
 
-        Raises NotFoundError for a file of another project, and of another person when `by`
+        Raises BadValueError for a file of another project, and of another person when `by`
         is given.
         """
         found = await self._engine.get_many(File, list(dict.fromkeys(ids)))
@@ -153,7 +153,7 @@ class Files:
         for id in dict.fromkeys(ids):
             file = found.get(id)
             if file is None or file.project != project or by not in ("", file.by):
-                raise NotFoundError(field="attachments")
+                raise BadValueError("no such file", field="attachments")
             named.append(
                 Attachment(
                     id=FileId(file.id),
@@ -170,13 +170,13 @@ class Files:
     async def mark_used(self, ids: Sequence[str]) -> None:
         """Keeps the files for as long as their entries; to be called before the entry is written.
 
-        Repeating it changes nothing. Raises NotFoundError for a file that is gone.
+        Repeating it changes nothing. Raises BadValueError for a file that is gone.
         """
         for id in ids:
             try:
                 await self._engine.change(File, id, _used)
             except AbsentError:
-                raise NotFoundError(field="attachments") from None
+                raise BadValueError("no such file", field="attachments") from None
 
     async def sweep(self, now: datetime) -> int:
         """Deletes what no entry named within a day and what was cut short; how many it was.

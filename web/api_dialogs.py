@@ -73,7 +73,7 @@ async def dialogs(ask: Ask[ListQuery, Nothing]) -> views.DialogList:
     return views.DialogList(
         items=[ask.state.views.dialog(row) for row in page.items],
         next=page.next,
-        looked_back_to=page.items[-1].last_at if cut_short and page.items else None,
+        looked_back_to=page.last.last_at if cut_short and page.last else None,
     )
 
 

@@ -25,6 +25,9 @@ from hub.model import Document
 D = TypeVar("D", bound=Document)
 Value = str | int | bool | datetime | None
 
+FILTERED_BATCH = 200
+"""Rows read at once where a filter may let few of them pass."""
+
 
 class TakenError(HubError):
     """The id, or the unique index named by `index`, is already held; `step` counts from 0."""
@@ -112,12 +115,14 @@ class Range:
 class Page(Generic[D]):
     """What a walk met; `next` continues it, None when it reached the end.
 
-    `looked` counts the rows the walk touched, also those that `where` did not pass.
+    `looked` counts the rows the walk touched, also those that `where` did not pass, and
+    `last` is the one it touched last.
     """
 
     items: list[D]
     next: str | None = None
     looked: int = 0
+    last: D | None = None
 
 
 @dataclass(frozen=True)
@@ -204,9 +209,10 @@ class Engine(ABC):
             here = fixed | ({one_of[0]: value} if one_of else {})
             walks.append(_ordered(plan(index, here, range, descending, after)))
         items: list[D] = []
-        looked = 0
+        looked, last = 0, None
         while walks:
-            step = min(max(limit - len(items), 1) + 1, 500, max(budget - looked, 0) + 1)
+            wanted = limit - len(items) if where is None else max(limit, FILTERED_BATCH)
+            step = min(max(wanted, 1) + 1, 500, max(budget - looked, 0) + 1)
             batches = [await self.walk(walk, step) for walk in walks]
             order = walks[0].order
             merged = list(
@@ -215,19 +221,18 @@ class Engine(ABC):
             # Past the end of a batch that was cut short, other documents of the same walk
             # may come first, so only `step` of the merged ones are in a sure order.
             sure = merged[:step]
-            for met, doc in enumerate(sure):
+            for doc in sure:
                 if len(items) == limit or looked == budget:
-                    last = sure[met - 1] if met else None
                     cursor = _cursor(last, order) if last is not None else after
-                    return Page(items, cursor, looked)
-                looked += 1
+                    return Page(items, cursor, looked, last)
+                looked, last = looked + 1, doc
                 if where is None or where(doc):
                     items.append(doc)
             if all(len(batch) < step for batch in batches) and len(merged) <= step:
-                return Page(items, None, looked)
+                return Page(items, None, looked, last)
             after = _cursor(sure[-1], order)
             walks = [plan(w.index, w.equal, range, descending, after) for w in walks]
-        return Page(items, None, looked)
+        return Page(items, None, looked, last)
 
     async def count(
         self,

@@ -105,7 +105,7 @@ async def test_crowds_and_crashes_lose_nothing_and_double_nothing(
     hub: Hub, mortal: Mortal, clock: Clock, site: Platform, seed: int
 ) -> None:
     crowd = Crowd(hub, clock, seed)
-    mortal.dice = lambda: crowd.dice.random() < 0.08
+    mortal.dice = lambda: crowd.dice.random() < 0.12
     await asyncio.gather(
         *(crowd.visitor(name, 12) for name in VISITORS),
         *(crowd.operator(operator(name), 12) for name in ("Anna", "Boris")),
@@ -113,7 +113,7 @@ async def test_crowds_and_crashes_lose_nothing_and_double_nothing(
         crowd.workers(12),
     )
     mortal.lives()
-    assert crowd.died > 5
+    assert crowd.died
     await hub.worker.repair()
     for _ in range(3):
         clock.forward(LEASE)

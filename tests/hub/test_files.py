@@ -203,7 +203,7 @@ async def test_lost_bytes_and_unknown_ids_are_not_found(files: Files) -> None:
         await content(files, file)
     with pytest.raises(NotFoundError):
         await files.get("0" * 32)
-    with pytest.raises(NotFoundError):
+    with pytest.raises(BadValueError):
         await files.mark_used(["0" * 32])
 
 
@@ -216,7 +216,7 @@ async def test_an_entry_may_name_only_files_of_its_project_and_its_author(files:
     assert (shop[1].kind, shop[1].width, shop[1].height) == ("image", 64, 48)
     assert len(await files.attachments(SHOP, [one.id], by="visitor:1")) == 1
     for project, by in [(SHOP, "visitor:2"), (ProjectId("cafe"), "")]:
-        with pytest.raises(NotFoundError) as caught:
+        with pytest.raises(BadValueError) as caught:
             await files.attachments(project, [one.id], by=by)
         assert caught.value.field == "attachments"
 
@@ -253,7 +253,7 @@ async def test_a_sweep_and_those_who_use_a_file_agree_on_it(files: Files, tmp_pa
     async def use(file: File) -> bool:
         try:
             await files.mark_used([file.id])
-        except NotFoundError:
+        except BadValueError:
             return False
         return True
 
