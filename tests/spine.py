@@ -445,3 +445,28 @@ async def all_of(engine: Engine, index: Index[D], equal: dict[str, Any]) -> list
 def dialog_of(accepted: Accepted) -> DialogId:
     assert accepted.dialog is not None
     return accepted.dialog
+
+
+async def say(hub: Hub, row: Dialog, *texts: str) -> None:
+    for text in texts:
+        await hub.desk.reply(operator("Anna"), row.id, f"key-{text.replace(' ', '_'):0>8}", text)
+
+
+async def deliver(hub: Hub) -> None:
+    """Everything that is due at this moment."""
+    for id in await hub.delivery.due(50):
+        await hub.delivery.deliver(id)
+
+
+async def sent(hub: Hub, row: Dialog) -> list[Entry]:
+    return [each for each in await log_of(hub.engine, row.id) if each.kind is EntryKind.OUT]
+
+
+async def states(hub: Hub, row: Dialog) -> list[str]:
+    return [str(each.state) for each in await sent(hub, row)]
+
+
+async def lane(hub: Hub, row: Dialog) -> tuple[datetime | None, str]:
+    """Until when the lane is held, and by whom."""
+    after = await sound(hub.engine, row.id)
+    return after.lane_at, after.lane_by

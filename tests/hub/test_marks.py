@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from random import Random
 
@@ -10,10 +11,24 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hub import marks
-from hub.events import MessageDeleted, MessageEdited, MessageReacted, Sender
+from hub.events import EntryChanged, MessageDeleted, MessageEdited, MessageReacted, Sender
 from hub.hub import Hub
 from hub.model import Author, DialogId, Entry, EntryKind, OutState, ProjectId, Reaction
-from tests.spine import MS, START, Clock, ask, log_of, operator, receive, tick
+from hub.store.schema import EARLY_OLD
+from tests.spine import (
+    MS,
+    START,
+    Clock,
+    Mortal,
+    all_of,
+    ask,
+    current,
+    log_of,
+    message,
+    operator,
+    receive,
+    tick,
+)
 
 IVAN, PETR = Sender(external_id="ivan"), Sender(external_id="petr")
 
@@ -168,3 +183,84 @@ async def test_a_mark_changes_when_the_entry_was_changed_and_not_its_place(
     (after,) = await log_of(hub.engine, row.id)
     assert (after.changed_at, after.place, after.stored_at) == (at, before.place, before.stored_at)
     assert after.rev > before.rev
+
+
+async def test_an_edit_before_its_message_is_put_on_it(hub: Hub) -> None:
+    at = hub.now()
+    await receive(
+        hub,
+        MessageEdited(sender=IVAN, at=at + MS * 2, external_id="ivan.1", text="second thought"),
+        MessageEdited(sender=IVAN, at=at + MS, external_id="ivan.1", text="first thought"),
+        MessageReacted(sender=IVAN, at=at, external_id="ivan.1", emoji="👍"),
+        message(1, at),
+    )
+    await hub.worker.work()
+
+    (entry,) = await log_of(hub.engine, (await current(hub)).id)
+
+    assert (entry.text, entry.edited_at) == ("second thought", at + MS * 2)
+    assert entry.reactions == (Reaction("ivan", "👍"),)
+    assert await all_of(hub.engine, EARLY_OLD, {}) == []
+
+
+async def test_an_edit_and_its_message_at_once_meet_in_any_order(hub: Hub) -> None:
+    at = hub.now()
+    await asyncio.gather(
+        *(
+            receive(hub, event)
+            for n in range(15)
+            for event in (
+                MessageEdited(sender=IVAN, at=at + MS, external_id=f"ivan.{n}", text="edited"),
+                message(n, at),
+            )
+        )
+    )
+    while await hub.worker.work():
+        pass
+
+    entries = await log_of(hub.engine, (await current(hub)).id)
+
+    assert [each.text for each in entries] == ["edited"] * 15
+
+
+async def test_a_mark_finds_the_message_that_came_while_the_mark_was_put_aside(
+    hub: Hub, mortal: Mortal
+) -> None:
+    async def came_and_was_ruled() -> None:
+        await receive(hub, message(1, hub.now()))
+        await hub.worker.work()
+
+    mortal.meanwhile(came_and_was_ruled, before=0)
+    await receive(hub, MessageDeleted(sender=IVAN, at=hub.now(), external_id="ivan.1"))
+
+    (entry,) = await log_of(hub.engine, (await current(hub)).id)
+    assert entry.deleted_at == hub.now()
+
+
+async def test_a_mark_whose_message_never_came_is_dropped_after_two_days(
+    hub: Hub, clock: Clock
+) -> None:
+    deleted = MessageDeleted(sender=IVAN, at=hub.now(), external_id="ivan.1")
+    await receive(hub, deleted, deleted)
+    assert len(await all_of(hub.engine, EARLY_OLD, {})) == 1
+
+    clock.forward(marks.EARLY_KEPT)
+    await hub.worker.sweep()
+    assert len(await all_of(hub.engine, EARLY_OLD, {})) == 1
+
+    clock.forward(MS)
+    await hub.worker.sweep()
+    assert await all_of(hub.engine, EARLY_OLD, {}) == []
+
+
+async def test_a_mark_on_a_known_message_is_put_on_it_and_announced(hub: Hub) -> None:
+    await ask(hub)
+    cursor = await hub.bus.cursor()
+
+    await receive(hub, MessageDeleted(sender=IVAN, at=hub.now(), external_id="ivan.1"))
+
+    (entry,) = await log_of(hub.engine, (await current(hub)).id)
+    assert entry.deleted_at == hub.now()
+    (event,) = await hub.bus.since(cursor)
+    assert isinstance(event.event, EntryChanged)
+    assert event.event.entry == entry
