@@ -91,7 +91,10 @@ class Site(ChannelKind[Settings]):
 
     def mint(self) -> str:
         """The key of a visitor who was never here."""
-        visitor = secrets.token_urlsafe(12)
+        return self.key_of(secrets.token_urlsafe(12))
+
+    def key_of(self, visitor: str) -> str:
+        """The key of that visitor under the hub's key in use, for one whose key is older."""
         return f"{visitor}.{self.keys.sign('visitor', f'{self.id}:{visitor}')}"
 
     def visitor(self, key: str) -> str | None:

@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -27,6 +28,7 @@ from hub.errors import (
     NotFoundError,
     UnauthenticatedError,
 )
+from hub.legible import legible
 from hub.model import (
     Audit,
     ChannelId,
@@ -50,6 +52,7 @@ SEEN_EVERY = timedelta(minutes=5)
 TRIES_PERIOD = timedelta(minutes=15)
 TRIES_LOGIN = 20
 TRIES_ADDRESS = 100
+TRIES_EVERYWHERE = 400
 
 # OWASP's second argon2id setting with more rounds: a guess costs 19 MiB and some 30 ms.
 HASHER = PasswordHasher(time_cost=3, memory_cost=19 * 1024, parallelism=1)
@@ -189,8 +192,12 @@ class Accounts:
         LimitedError when the login or the address was tried too often.
         """
         login = login.strip().lower()[:LOGIN_MAX]
-        await self._limit(f"sign-in:login:{_hash(login)}", TRIES_LOGIN)
-        await self._limit(f"sign-in:address:{address}", TRIES_ADDRESS)
+        # One address alone can neither guess long nor shut an operator out of his account:
+        # it spends its own tries long before those that everybody has together.
+        source = source_of(address)
+        await self._limit(f"sign-in:address:{source}", TRIES_ADDRESS)
+        await self._limit(f"sign-in:login:{_hash(login)}:{source}", TRIES_LOGIN)
+        await self._limit(f"sign-in:login:{_hash(login)}", TRIES_EVERYWHERE)
         operator = await self.by_login(login)
         if operator is not None and await self._spend_code(operator, password):
             return await self._begin(operator, address, agent, by_code=True)
@@ -289,7 +296,7 @@ class Accounts:
             expires_at=now + self._session_lasts,
             seen_at=now,
             by_code=by_code,
-            agent=agent[:200],
+            agent=legible(agent)[:200],
         )
         verb = "signed_in_by_code" if by_code else "signed_in"
         await self._engine.write(
@@ -324,7 +331,9 @@ class Accounts:
                 raise UnauthenticatedError
             return replace(had, code_hash="", code_until=None)
 
-        if operator.code_until is None:
+        # Looked at before anything is asked of the store, so that a pending code takes no
+        # longer to miss than none.
+        if not hmac.compare_digest(operator.code_hash, hashed):
             return False
         try:
             await self._engine.change(Operator, operator.id, spend)
@@ -408,10 +417,22 @@ def clean_name(name: str) -> str:
     return name
 
 
+def source_of(address: str) -> str:
+    """What limits count as one place: an IPv4 address, or the network an IPv6 one is free in."""
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(known, IPv6Address):
+        return str(ip_network((known, 64), strict=False))
+    return str(known)
+
+
 def _code(given: str) -> str:
     """A code as it is compared: people type it with other dashes, spaces and in small letters."""
     return "".join(letter for letter in given[:64].upper() if letter.isalnum())
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    # A stranger's cookie may hold halves of characters.
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

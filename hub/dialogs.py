@@ -155,7 +155,7 @@ async def seal(engine: Engine, row: Dialog, now: datetime) -> Appended | None:
         if current.open:
             raise ConflictError("open")
         return replace(
-            draft(current, f"seal:{row.id}", EntryKind.SYSTEM, now, now), verb=Verb.SEALED
+            draft(current, f"{row.id}:seal", EntryKind.SYSTEM, now, now), verb=Verb.SEALED
         )
 
     try:
@@ -171,6 +171,13 @@ def dialog_id(identity: IdentityId, n: int) -> DialogId:
 def entry_id(channel: str, external_id: str) -> EntryId:
     """The key of what a platform calls `external_id` on that channel, also for our own messages."""
     return EntryId(f"{channel}:{external_id}")
+
+
+async def speaks_with(engine: Engine, identity: IdentityId, id: str) -> bool:
+    """Whether the entry of that id is of a dialog with this identity and no other."""
+    entry = await engine.get(Entry, id)
+    row = await engine.get(Dialog, entry.dialog) if entry is not None else None
+    return row is not None and row.identity == identity
 
 
 async def open_episode(engine: Engine, row: Dialog) -> Dialog:

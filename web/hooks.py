@@ -23,12 +23,14 @@ log = logging.getLogger(__name__)
 
 
 async def hook(request: web.Request) -> web.StreamResponse:
-    hub = request.app[STATE].hub
+    state = request.app[STATE]
+    hub = state.hub
     kind = hub.channels.get(request.match_info["channel"])
     door: object = kind
     if isinstance(door, SiteDoor):
         raise NotFoundError
-    body = await wire.read(request, BODY_MAX_BYTES)
+    with state.intray.room(state.door.source(request)) as took:
+        body = await wire.read(request, BODY_MAX_BYTES, took)
     asked = Hook(
         body=body,
         headers={name.lower(): value for name, value in request.headers.items()},
@@ -42,6 +44,11 @@ async def hook(request: web.Request) -> web.StreamResponse:
             HOOKS_REFUSED.labels(channel=kind.id).inc()
             log.warning("hook.refused")
             raise
+        except Exception:
+            # Whatever a stranger's headers did to the check, it did not say yes.
+            HOOKS_REFUSED.labels(channel=kind.id).inc()
+            log.exception("hook.refused")
+            raise SignatureError from None
         try:
             await hub.intake.accept(kind, kind.parse(asked))
         except UnavailableError:

@@ -36,6 +36,7 @@ class SiteDoor(Protocol):
     @property
     def settings(self) -> SiteSettings: ...
     def mint(self) -> str: ...
+    def key_of(self, visitor: str) -> str: ...
     def visitor(self, key: str) -> str | None: ...
     def allows(self, origin: str, host: str) -> bool: ...
 
@@ -47,7 +48,7 @@ class Place:
         self.state: State = request.app[STATE]
         self.host = request.host
         self.origin = request.headers.get("Origin", "")
-        self.address = self.state.door.address(request)
+        self.source = self.state.door.source(request)
         self.look(request.match_info["channel"])
 
     def look(self, id: str) -> None:
@@ -65,10 +66,11 @@ class Place:
     def check_origin(self, request: web.Request, *, required: bool) -> None:
         if not self.origin and not required:
             return
-        if not self.origin or not (
+        known = self.origin.isascii() and (
             self.state.door.is_ours(request, self.origin)
             or self.site.allows(self.origin, self.host)
-        ):
+        )
+        if not self.origin or not known:
             HOOKS_REFUSED.labels(channel=self.kind.id).inc()
             raise OriginError
 

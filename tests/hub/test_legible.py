@@ -1,0 +1,74 @@
+"""Whatever a stranger types can be kept by every store and shown on every screen."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub import legible
+from hub.events import MessageEdited, MessageReceived, Sender, TypingNoticed
+from hub.model import Visit
+
+WILD = st.text(st.characters(codec=None, exclude_categories=()))
+SENDER = Sender(external_id="\0as it is", name="Eve\n\x1b[31m\0", phone="+7\r\n999")
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@given(WILD)
+def test_any_text_can_be_stored_and_stays_as_it_then_is(text: str) -> None:
+    clean = legible.legible(text)
+    clean.encode()
+    assert all(each in "\n\t" or each >= " " for each in clean)
+    assert legible.legible(clean) == clean
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("a\0b", "ab"),
+        ("one\r\ntwo\rthree\n\tfour", "one\ntwo\nthree\n\tfour"),
+        ("\x1b[2J\x07", "[2J"),
+        ("\ud83d", ""),
+        ("Семья 👨‍👩‍👧 ё", "Семья 👨‍👩‍👧 ё"),
+        ("\x85\x9f", ""),
+    ],
+)
+def test_what_nobody_sees_goes_and_the_rest_stays(text: str, kept: str) -> None:
+    assert legible.legible(text) == kept
+
+
+@given(st.dictionaries(WILD, WILD, max_size=40), WILD)
+def test_a_page_may_claim_anything_of_the_visit(utm: dict[str, str], page: str) -> None:
+    made = legible.visit(Visit(page=page * 50, utm=utm))
+    assert len(made.page) <= legible.URL_MAX
+    assert len(made.utm) <= legible.UTM_MAX
+    for name, value in made.utm.items():
+        assert name
+        assert not set("\0.$") & set(name)
+        (name + value).encode()
+    assert legible.visit(made) == made
+
+
+def test_a_report_is_cleaned_in_its_words_and_never_in_its_ids() -> None:
+    seen = legible.event(
+        MessageReceived(
+            sender=SENDER,
+            at=AT,
+            external_id="id\0",
+            text="hi\0",
+            visit=Visit(utm={"utm.source": "a", "$where": "b", "": "c"}),
+        )
+    )
+    assert isinstance(seen, MessageReceived)
+    assert (seen.text, seen.external_id) == ("hi", "id\0")
+    assert (seen.sender.name, seen.sender.phone) == ("Eve [31m", "+7 999")
+    assert seen.sender.external_id == "\0as it is"
+    assert seen.visit == Visit(utm={"utm_source": "a", "_where": "b"})
+    edited = legible.event(MessageEdited(sender=SENDER, at=AT, external_id="1", text="\0x"))
+    assert isinstance(edited, MessageEdited)
+    assert edited.text == "x"
+    typing = TypingNoticed(sender=SENDER, at=AT)
+    assert legible.event(typing) is typing
