@@ -76,11 +76,11 @@ def marked(entry: Entry, mark: Mark, at: datetime) -> Entry | None:
         case MessageEdited():
             if entry.edited_at is not None and mark.at <= entry.edited_at:
                 return None
-            return replace(entry, text=mark.text, edited_at=mark.at, changed_at=at)
+            return replace(entry, text=mark.text, edited_at=mark.at, changed_at=at, reread_at=at)
         case MessageDeleted():
             if entry.deleted_at is not None:
                 return None
-            return replace(entry, deleted_at=mark.at, changed_at=at)
+            return replace(entry, deleted_at=mark.at, changed_at=at, reread_at=at)
         case MessageReacted():
             by = mark.sender.external_id
             rest = tuple(each for each in entry.reactions if each.by != by)
