@@ -1,7 +1,7 @@
 """What may be lost: live events with a cursor, wake-ups, presence and rate limits.
 
 The store decides; whoever finds a gap in the bus reloads from it. `Bus` is the port and
-`LocalBus` serves one process.
+`LocalBus` serves one process; the one in `hub/redis_bus.py` serves many.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -75,6 +75,15 @@ class Subscription(Generic[T]):
 
 
 class Bus(ABC):
+    kind: ClassVar[str]
+    shared: ClassVar[bool] = False
+    """Whether other processes hear it too, who may die before they announced what they stored."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether what is announced reaches every process now."""
+        return True
+
     @abstractmethod
     async def open(self) -> None: ...
 
@@ -87,7 +96,10 @@ class Bus(ABC):
 
     @abstractmethod
     async def announce(self, event: HubEvent) -> str:
-        """Gives the event to every subscriber and returns its cursor."""
+        """Gives the event to every subscriber and returns its cursor.
+
+        Never fails and never holds its caller up for long: what cannot be said is lost.
+        """
 
     @abstractmethod
     async def since(self, cursor: str) -> Sequence[Announcement]:
@@ -123,6 +135,8 @@ class Bus(ABC):
 class LocalBus(Bus):
     """The bus of a single process; its epoch ends with the process."""
 
+    kind: ClassVar[str] = "local"
+
     def __init__(self) -> None:
         self._epoch = secrets.token_hex(6)
         self._number = 0
@@ -136,8 +150,21 @@ class LocalBus(Bus):
         pass
 
     async def close(self) -> None:
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        """Ends every listener: something was missed, and each has to look for itself."""
         for listener in self._listeners:
             listener.end()
+
+    def give(self, announcement: Announcement) -> None:
+        """Hands every listener what was announced elsewhere."""
+        for listener in self._listeners:
+            listener.put(announcement)
+
+    def wake_all(self) -> None:
+        for sleeper in self._sleepers.values():
+            sleeper.set()
 
     async def cursor(self) -> str:
         return f"{self._epoch}:{self._number}"
@@ -147,8 +174,7 @@ class LocalBus(Bus):
         cursor = f"{self._epoch}:{self._number}"
         announcement = Announcement(cursor, event, msgspec.json.encode(event))
         self._kept.append(announcement)
-        for listener in self._listeners:
-            listener.put(announcement)
+        self.give(announcement)
         return cursor
 
     async def since(self, cursor: str) -> Sequence[Announcement]:

@@ -60,14 +60,17 @@ async def claim(engine: Engine, by: str, now: datetime, limit: int = 100) -> lis
 
 async def settle(engine: Engine, timer: Timer, again: datetime | None = None) -> None:
     """Ends a claimed timer for good, or sets its own next time; nothing if it was lost."""
+
+    def mine(current: Timer) -> bool:
+        # The time too: another worker may go by the same name, or the same one claim again.
+        return (current.claimed_by, current.due_at) == (timer.claimed_by, timer.due_at)
+
     if again is None:
-        await engine.delete_if(
-            Timer, timer.id, lambda current: current.claimed_by == timer.claimed_by
-        )
+        await engine.delete_if(Timer, timer.id, mine)
         return
 
     def later(current: Timer) -> Timer | None:
-        if current.claimed_by != timer.claimed_by:
+        if not mine(current):
             return None
         return replace(current, due_at=again, claimed_by="")
 

@@ -20,7 +20,7 @@ from hub.events import (
     VisitorTyping,
 )
 from hub.model import ChannelId, OperatorId
-from hub.observe import SOCKETS_OPEN
+from hub.observe import CURSORS_LOST, SOCKETS_OPEN
 from hub.rights import Right, What, may
 from web import wire
 from web.routes import ROOT, signed_in
@@ -42,6 +42,7 @@ from web.views import View
 PRESENCE_LASTS = timedelta(seconds=60)
 FRAMES = 120
 FRAMES_PERIOD = timedelta(minutes=1)
+FRAMES_IGNORED = 1_000
 PING = b'{"t":"ping"}'
 
 
@@ -116,8 +117,10 @@ class _Seat:
         bus = self.state.hub.bus
         for project in self.who.memberships:
             await bus.appear(project, self.who.id, "offline", timedelta(0))
+            # The operator may still be here by a socket of another process.
+            here = (await bus.present(project)).get(self.who.id, "offline")
             await bus.announce(
-                PresenceChanged(project=project, operator=self.who.id, presence="offline")
+                PresenceChanged(project=project, operator=self.who.id, presence=here)
             )
 
     async def tell(self, events: Subscription[Heard], already: set[str]) -> None:
@@ -129,13 +132,16 @@ class _Seat:
             already.clear()
 
     async def listen(self) -> None:
-        hub = self.state.hub
+        hub, ignored = self.state.hub, 0
         while True:
             try:
                 frame = _frames.decode(await self.socket.receive())
             except (msgspec.MsgspecError, UnicodeError, RecursionError):
                 raise OverError(PROTOCOL) from None
             if await hub.bus.allow(f"live:{self.who.id}", FRAMES, FRAMES_PERIOD) is not None:
+                ignored += 1
+                if ignored > FRAMES_IGNORED:
+                    raise OverError(TOO_OFTEN)
                 continue
             if isinstance(frame, Typing):
                 try:
@@ -168,7 +174,9 @@ class Live:
         if who is None:
             await socket.close(SESSION_OVER)
             return opened
-        if len(self._seats.get(who.id, ())) >= state.sockets.limits.per_operator:
+        source = state.door.source(request)
+        mine = len(self._seats.get(who.id, ()))
+        if mine >= state.sockets.limits.per_operator or state.sockets.full(source):
             await socket.close(TOO_OFTEN)
             return opened
         seat = _Seat(state, socket, who)
@@ -176,7 +184,7 @@ class Live:
         seats.append(seat)
         SOCKETS_OPEN.labels(side="operator").inc()
         try:
-            with state.sockets.hold(socket):
+            with state.sockets.hold(socket, source):
                 await socket.run(self._talk(seat))
         finally:
             SOCKETS_OPEN.labels(side="operator").dec()
@@ -211,6 +219,7 @@ class Live:
                 missed = [seat.state.fan.heard(each) for each in await bus.since(cursor)]
             except GapError:
                 gap = True
+                CURSORS_LOST.inc()
         now = missed[-1].cursor if missed else await bus.cursor()
         told = cursor if cursor is not None and not gap and missed else now
         await seat.socket.say(Greeting(cursor=told, gap=gap))

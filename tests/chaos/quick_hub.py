@@ -1,0 +1,20 @@
+"""The hub with short leases and the tests' own channel kind, so that kills heal in seconds."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import bots
+from hub import delivery, worker
+from hub.__main__ import main
+
+bots.__path__.append(str(Path(__file__).with_name("kinds")))
+delivery.LEASE = timedelta(seconds=3)
+delivery.SEND_TIMEOUT = timedelta(seconds=1.2)
+worker.SWEEP_EVERY = timedelta(seconds=2)
+worker.LEAD_LASTS = timedelta(seconds=4)
+
+if __name__ == "__main__":
+    sys.exit(main())
