@@ -21,6 +21,7 @@ from hub.config import Settings
 from hub.errors import HubError, NotFoundError
 from hub.model import Channel, ChannelId, Project, ProjectId
 from hub.schedule import always, daily
+from hub.secrets import SealError, Vault
 from hub.store.engine import Engine, Insert, TakenError
 from hub.store.schema import CHANNELS_ALL, PROJECTS_BY_NAME
 
@@ -35,13 +36,15 @@ log = logging.getLogger(__name__)
 class Channels:
     """Live adapters by id; `build` makes one of a document and may refuse its settings."""
 
-    def __init__(self, engine: Engine, bus: Bus, build: Build) -> None:
+    def __init__(self, engine: Engine, bus: Bus, build: Build, vault: Vault) -> None:
         self._engine = engine
         self._bus = bus
         self._build = build
+        self._vault = vault
         self._documents: dict[str, Channel] = {}
         self._live: dict[str, ChannelKind[msgspec.Struct]] = {}
         self._projects: dict[str, Project] = {}
+        self._sealed: set[str] = set()
 
     def get(self, id: str) -> ChannelKind[msgspec.Struct]:
         """The live adapter; NotFoundError when there is none or it is switched off."""
@@ -67,6 +70,7 @@ class Channels:
 
     async def refresh(self) -> None:
         """Takes over what changed in the store; a channel that cannot be opened is left out."""
+        await asyncio.to_thread(self._vault.refresh)
         projects: dict[str, Project] = {}
         after = None
         while True:
@@ -82,16 +86,34 @@ class Channels:
                 break
         before, self._documents, self._projects = self._documents, documents, projects
         for id, document in documents.items():
-            if before.get(id) != document:
-                await self._end(id)
-                if document.enabled:
-                    await self._start(document)
+            if before.get(id) == document and id not in self._sealed:
+                continue
+            if document.enabled and not await self._opens(document):
+                # It goes on as it was, until the key that it was sealed with is here too.
+                self._sealed.add(id)
+                continue
+            self._sealed.discard(id)
+            await self._end(id)
+            if document.enabled:
+                await self._start(document)
         for id in before.keys() - documents.keys():
             await self._end(id)
 
+    async def _opens(self, document: Channel) -> bool:
+        """Whether its secrets can be read, also when the key file changed this moment."""
+        for _ in range(2):
+            try:
+                self._vault.opened(document)
+            except SealError as error:
+                log.error("channel.sealed", extra={"channel": document.id, "reason": str(error)})
+                await asyncio.to_thread(self._vault.refresh)
+            else:
+                return True
+        return False
+
     async def _start(self, document: Channel) -> None:
         try:
-            channel = self._build(document)
+            channel = self._build(self._vault.opened(document))
             await channel.open()
         except HubError as error:
             log.error("channel.refused", extra={"channel": document.id, "reason": str(error)})
@@ -118,19 +140,25 @@ class Channels:
             raise
 
 
-async def put(engine: Engine, document: Channel) -> None:
-    """Keeps the channel as given, whatever it was before."""
+async def put(engine: Engine, vault: Vault, document: Channel) -> None:
+    """Keeps the channel as given, its secrets sealed, whatever it was before."""
+    sealed = vault.sealed(document)
+
+    def changed(had: Channel) -> Channel | None:
+        kept = replace(document, rev=had.rev, v=had.v, created_at=had.created_at)
+        try:
+            same = vault.opened(had) == vault.opened(kept) and vault.resealed(had) is None
+        except SealError:
+            same = False
+        return None if same else replace(kept, settings=sealed.settings)
+
     try:
-        await engine.write(Insert(document))
+        await engine.write(Insert(sealed))
     except TakenError:
-        await engine.change(
-            Channel,
-            document.id,
-            lambda had: replace(document, rev=had.rev, created_at=had.created_at),
-        )
+        await engine.change(Channel, document.id, changed)
 
 
-async def adopt(engine: Engine, settings: Settings, now: datetime) -> None:
+async def adopt(engine: Engine, vault: Vault, settings: Settings, now: datetime) -> None:
     """Takes projects and channels over from the settings, where they are kept as code.
 
     A channel that was there as code and is no more is switched off, its dialogs stay.
@@ -148,6 +176,7 @@ async def adopt(engine: Engine, settings: Settings, now: datetime) -> None:
     for id, channel in settings.channels.items():
         await put(
             engine,
+            vault,
             Channel(
                 id=id,
                 project=ProjectId(channel.project),

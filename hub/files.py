@@ -1,15 +1,13 @@
 """The bytes that people send each other: durable before an entry names them, a day if none does.
 
-A file lies under its project's folder by its id; its name is only ever shown. Beside the
-files stands a folder of marks: a mark is made before a file is begun or deleted and taken
-away when the store agrees, so whatever was cut short is found by its mark alone.
+A file is a document before its first byte is written and until its last is deleted, so
+whatever was cut short is found in the store: `coming` ones that never became `kept`, and
+`doomed` ones that nobody can name any more. Its name is only ever shown.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import os
 import re
 import secrets
 import unicodedata
@@ -17,19 +15,26 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Protocol
 from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from hub import model
-from hub.errors import BadValueError, NotFoundError, TooLargeError, UnavailableError
+from hub import leases, model, storage
+from hub.errors import (
+    BadValueError,
+    NotFoundError,
+    RefusedError,
+    TooLargeError,
+    UnavailableError,
+)
 from hub.model import Attachment, File, FileId, ProjectId
 from hub.sniff import Sniffed, sniff
+from hub.storage import BLOCK_BYTES, Storage, on_disk
 from hub.store.engine import AbsentError, Engine, Insert, Range
 from hub.store.schema import FILES_UNUSED
+from hub.thumbs import small_copy
 
-BLOCK_BYTES = 256 * 1024
 NAME_MAX_CHARS = 120
 ENDING_MAX_CHARS = 12
 UNUSED_KEPT = timedelta(hours=24)
@@ -39,9 +44,8 @@ _FOLDER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ID = re.compile(r"[0-9a-f]{32}")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-
-P = ParamSpec("P")
-T = TypeVar("T")
+COPYING = "backup"
+"""The lease of whoever copies the files; nothing is deleted while it is held."""
 
 
 class Signer(Protocol):
@@ -53,18 +57,18 @@ class Signer(Protocol):
 
 
 class Files:
-    """All files of all projects under one folder; a disk that fails is an UnavailableError."""
+    """All files of all projects in one storage; one that fails is an UnavailableError."""
 
     def __init__(
         self,
         engine: Engine,
-        dir: Path,
+        storage: Storage,
         keys: Signer,
         max_bytes: int,
         now: Callable[[], datetime] = model.now,
     ) -> None:
         self._engine = engine
-        self._dir = dir
+        self.storage = storage
         self._keys = keys
         self._max_bytes = max_bytes
         self._now = now
@@ -77,62 +81,88 @@ class Files:
         Raises TooLargeError as soon as the limit is passed, and BadValueError for no bytes.
         """
         id = FileId(secrets.token_hex(16))
-        path, mark = self._places(project, id)
-        try:
-            await _on_disk(_begin, path, mark, self._now())
-            size, digest = await self._pour(chunks, path)
-            now = self._now()
-            found = await _on_disk(_finish, path, mark, now)
-        except BaseException:
-            _drop(path, mark)
-            raise
+        now = self._now()
         file = File(
             id=id,
             project=project,
             name=clean(name),
-            mime=found.mime,
-            kind=found.kind,
-            size_bytes=size,
-            width=found.width,
-            height=found.height,
-            sha256=digest,
+            mime="",
+            kind="file",
+            size_bytes=0,
+            sha256="",
             by=by,
+            state="coming",
             unused_since=now,
             created_at=now,
         )
-        # Whether an insert that failed was carried out nobody knows, so its bytes stay until
-        # `sweep` meets the mark.
+        key(file)
         await self._engine.write(Insert(file))
-        await _on_disk(_drop, mark)
-        return file
+        spool = self.storage.incoming / id
+        try:
+            await on_disk(storage.begin, spool, now)
+            return await self._kept(file, spool, chunks)
+        except RefusedError:
+            # No byte has reached the storage; what did is known by its document until a sweep.
+            await self._engine.delete_if(File, id, lambda _: True)
+            raise
+        finally:
+            storage.drop(spool)
+            storage.drop(_beside(spool))
+
+    async def _kept(self, file: File, spool: Path, chunks: AsyncIterator[bytes]) -> File:
+        size, digest = await self._pour(chunks, spool)
+        found = await on_disk(_sniffed, spool)
+        small = await small_copy(spool, size) if found.kind == "image" else None
+        if small is not None:
+            await self._put_small(file, _beside(spool), small)
+        await self.storage.put(key(file), spool, digest)
+        now = self._now()
+
+        def kept(coming: File) -> File:
+            if coming.state != "coming":
+                raise UnavailableError("files: it took longer than a file may take")
+            return replace(
+                coming,
+                state="kept",
+                mime=found.mime,
+                kind=found.kind,
+                size_bytes=size,
+                width=found.width,
+                height=found.height,
+                thumb=small is not None,
+                sha256=digest,
+                unused_since=now,
+                created_at=now,
+            )
+
+        try:
+            return await self._engine.change(File, file.id, kept)
+        except AbsentError:
+            raise UnavailableError("files: it took longer than a file may take") from None
+
+    async def _put_small(self, file: File, spool: Path, small: bytes) -> None:
+        await on_disk(storage.begin, spool, self._now())
+        await on_disk(storage.append, spool, small)
+        await self.storage.put(small_key(file), spool, hashlib.sha256(small).hexdigest())
 
     async def get(self, id: str) -> File:
         """Raises NotFoundError."""
         file = await self._engine.get(File, id)
-        if file is None:
+        if file is None or file.state != "kept":
             raise NotFoundError(field="file")
         return file
 
-    def path(self, file: File) -> Path:
-        """Where the bytes lie; nothing a person wrote has a part in it."""
-        return self._places(file.project, file.id)[0]
-
     async def read(self, file: File) -> AsyncIterator[bytes]:
         """The bytes in blocks; raises NotFoundError if they are gone."""
-        path = self.path(file)
-        try:
-            stream = await asyncio.to_thread(path.open, "rb")
-        except FileNotFoundError:
-            raise NotFoundError(field="file") from None
-        with stream:
-            while block := await _on_disk(stream.read, BLOCK_BYTES):
-                yield block
+        async for block in self.storage.read(key(file)):
+            yield block
 
-    def link(self, id: FileId, name: str, now: datetime) -> str:
+    def link(self, id: FileId, name: str, now: datetime, *, small: bool = False) -> str:
         """A path that opens the file for one to two hours, equal within each hour of the clock."""
         until = (int(now.timestamp()) // LINK_SECONDS + 2) * LINK_SECONDS
         signature = self._keys.sign("file", f"{id}:{until}")
-        return f"/files/{id}/{quote(name, safe='')}?e={until}&s={signature}"
+        link = f"/files/{id}/{quote(name, safe='')}?e={until}&s={signature}"
+        return f"{link}&small=1" if small else link
 
     def check_link(self, id: str, e: str, s: str, now: datetime) -> bool:
         """Whether `link` made it for this file and its time is not over."""
@@ -152,36 +182,51 @@ class Files:
         named = []
         for id in dict.fromkeys(ids):
             file = found.get(id)
-            if file is None or file.project != project or by not in ("", file.by):
+            if file is None or file.project != project or file.state != "kept":
                 raise BadValueError("no such file", field="attachments")
-            named.append(
-                Attachment(
-                    id=FileId(file.id),
-                    name=file.name,
-                    mime=file.mime,
-                    size_bytes=file.size_bytes,
-                    kind=file.kind,
-                    width=file.width,
-                    height=file.height,
-                )
-            )
+            if by not in ("", file.by):
+                raise BadValueError("no such file", field="attachments")
+            named.append(attachment(file))
         return tuple(named)
 
-    async def mark_used(self, ids: Sequence[str]) -> None:
+    async def mark_used(self, ids: Sequence[str], entry: str) -> None:
         """Keeps the files for as long as their entries; to be called before the entry is written.
 
         Repeating it changes nothing. Raises BadValueError for a file that is gone.
         """
+
+        def used(file: File) -> File | None:
+            if file.state != "kept":
+                raise BadValueError("no such file", field="attachments")
+            if not file.used:
+                return replace(file, used=True, used_by=entry, unused_since=None)
+            if file.shared or file.used_by == entry:
+                return None
+            return replace(file, shared=True)
+
         for id in ids:
             try:
-                await self._engine.change(File, id, _used)
+                await self._engine.change(File, id, used)
             except AbsentError:
                 raise BadValueError("no such file", field="attachments") from None
+
+    async def release(self, ids: Sequence[str], entry: str) -> None:
+        """Takes the files from an entry that goes; one that others name too stays."""
+
+        def released(file: File) -> File | None:
+            if file.shared or file.used_by != entry:
+                return None
+            return replace(file, used=False, used_by="", unused_since=self._now())
+
+        for id in ids:
+            with suppress(AbsentError):
+                await self._engine.change(File, id, released)
 
     async def sweep(self, now: datetime) -> int:
         """Deletes what no entry named within a day and what was cut short; how many it was.
 
-        It may be killed at any line, and several may run at once.
+        It may be killed at any line, and several may run at once. While files are being
+        copied nothing is deleted.
         """
         before = now - UNUSED_KEPT
         removed = 0
@@ -191,53 +236,77 @@ class Files:
                 FILES_UNUSED, range=Range("unused_since", below=before), after=after, limit=200
             )
             for file in page.items:
+                if await leases.held(self._engine, COPYING, now):
+                    return removed
                 removed += await self._remove(file, before)
             after = page.next
             if after is None:
                 break
-        for project, id in await _on_disk(_marks_before, self._dir, before):
-            removed += await self._settle(ProjectId(project), FileId(id), before)
+        removed += await on_disk(storage.drop_older, self.storage.incoming, before)
         return removed
 
     async def _remove(self, file: File, before: datetime) -> bool:
-        await _on_disk(_mark_old, self._places(file.project, file.id)[1])
-        deleted = await self._engine.delete_if(File, file.id, lambda now: _is_due(now, before))
-        await self._settle(file.project, FileId(file.id), before)
-        return deleted
+        def doomed(file: File) -> File | None:
+            return replace(file, state="doomed") if _is_due(file, before) else None
 
-    async def _settle(self, project: ProjectId, id: FileId, before: datetime) -> bool:
-        """Makes the disk agree with the store; whether there were bytes without a document."""
-        path, mark = self._places(project, id)
-        file = await self._engine.get(File, id)
-        if file is not None and _is_due(file, before):
-            return False  # Another sweep is about to delete it and needs the mark.
-        orphaned = file is None and await _on_disk(_drop, path)
-        await _on_disk(_drop, mark)
-        return orphaned
+        try:
+            file = await self._engine.change(File, file.id, doomed)
+        except AbsentError:
+            return False
+        if file.state != "doomed":
+            return False
+        # Whoever dies here leaves a doomed document, and the next sweep does it all again.
+        await self.storage.delete(small_key(file))
+        await self.storage.delete(key(file))
+        return await self._engine.delete_if(File, file.id, lambda now: now.state == "doomed")
 
     async def _pour(self, chunks: AsyncIterator[bytes], path: Path) -> tuple[int, str]:
         digest = hashlib.sha256()
         size = 0
         waiting = bytearray()
+
+        def pour(block: bytes) -> None:
+            storage.append(path, block)
+            digest.update(block)
+
         async for chunk in chunks:
             size += len(chunk)
             if size > self._max_bytes:
                 raise TooLargeError(f"a file has at most {self._max_bytes} bytes", field="file")
             waiting += chunk
             if len(waiting) >= BLOCK_BYTES:
-                await _on_disk(_append, path, bytes(waiting), digest.update)
+                await on_disk(pour, bytes(waiting))
                 waiting.clear()
         if not size:
             raise BadValueError("the file is empty", field="file")
-        await _on_disk(_append, path, bytes(waiting), digest.update)
+        await on_disk(pour, bytes(waiting))
         return size, digest.hexdigest()
 
-    def _places(self, project: ProjectId, id: str) -> tuple[Path, Path]:
-        """Where the bytes and the mark of a file lie."""
-        if not _FOLDER.fullmatch(project) or not _ID.fullmatch(id):
-            raise NotFoundError(field="file")
-        folder = self._dir / project
-        return folder / id[:2] / id, folder / "marks" / id
+
+def key(file: File) -> str:
+    """Where the bytes lie in the storage; nothing a person wrote has a part in it."""
+    if not _FOLDER.fullmatch(file.project) or not _ID.fullmatch(file.id):
+        raise NotFoundError(field="file")
+    return f"{file.project}/{file.id[:2]}/{file.id}"
+
+
+def small_key(file: File) -> str:
+    """Where the small copy of a picture lies."""
+    return f"{key(file)}.webp"
+
+
+def attachment(file: File) -> Attachment:
+    """The file as an entry names it."""
+    return Attachment(
+        id=FileId(file.id),
+        name=file.name,
+        mime=file.mime,
+        size_bytes=file.size_bytes,
+        kind=file.kind,
+        width=file.width,
+        height=file.height,
+        thumb=file.thumb,
+    )
 
 
 def clean(name: str) -> str:
@@ -259,88 +328,14 @@ def clean(name: str) -> str:
     return name or "file"
 
 
-def _used(file: File) -> File | None:
-    return None if file.used else replace(file, used=True, unused_since=None)
-
-
 def _is_due(file: File, before: datetime) -> bool:
     return file.unused_since is not None and file.unused_since < before
 
 
-async def _on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    try:
-        return await asyncio.to_thread(work, *args, **kwargs)
-    except OSError as error:
-        raise UnavailableError(f"files: {error.strerror or 'the disk failed'}") from error
+def _beside(spool: Path) -> Path:
+    return spool.with_suffix(".webp")
 
 
-def _begin(path: Path, mark: Path, now: datetime) -> None:
-    _make(mark.parent)
-    _make(path.parent)
-    mark.touch(mode=0o600, exist_ok=False)
-    os.utime(mark, (now.timestamp(), now.timestamp()))
-    path.touch(mode=0o600, exist_ok=False)
-
-
-def _append(path: Path, block: bytes, digest: Callable[[bytes], None]) -> None:
-    # Never creates: a write that comes after its keeper was cancelled must leave nothing.
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "ab") as stream:
-        stream.write(block)
-    digest(block)
-
-
-def _finish(path: Path, mark: Path, now: datetime) -> Sniffed:
+def _sniffed(path: Path) -> Sniffed:
     with path.open("rb") as stream:
-        found = sniff(stream)
-        os.fsync(stream.fileno())
-    _sync(path.parent)
-    # Fails if a sweep took this file for an abandoned one, which must not be named then.
-    os.utime(mark, (now.timestamp(), now.timestamp()))
-    return found
-
-
-def _mark_old(mark: Path) -> None:
-    """Makes a mark that the next sweep acts on at once."""
-    _make(mark.parent)
-    handle = os.open(mark, os.O_WRONLY | os.O_CREAT, 0o600)
-    try:
-        os.utime(handle, (0, 0))
-    finally:
-        os.close(handle)
-
-
-def _drop(*paths: Path) -> bool:
-    """Whether any of the files was there to delete."""
-    there = False
-    for path in paths:
-        try:
-            path.unlink()
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        there = True
-    return there
-
-
-def _marks_before(dir: Path, before: datetime) -> list[tuple[str, str]]:
-    found = []
-    for mark in dir.glob("*/marks/*"):
-        with suppress(FileNotFoundError):
-            if _ID.fullmatch(mark.name) and mark.stat().st_mtime < before.timestamp():
-                found.append((mark.parent.parent.name, mark.name))
-    return found
-
-
-def _make(folder: Path) -> None:
-    """Makes the folder so that a power cut does not unmake it."""
-    if not folder.is_dir():
-        _make(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        _sync(folder.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        return sniff(stream)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import resource
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -18,11 +19,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from hub import leases
 from hub.errors import BadValueError, NotFoundError, TooLargeError, UnavailableError
-from hub.files import BLOCK_BYTES, NAME_MAX_CHARS, Files, clean
+from hub.files import COPYING, NAME_MAX_CHARS, Files, clean, key
 from hub.keys import Keys
 from hub.model import File, FileId, ProjectId
+from hub.s3 import S3
+from hub.storage import BLOCK_BYTES, Folder, Storage
+from hub.store.schema import FILES_UNUSED
 from hub.store.sqlite import SqliteEngine
+
+if TYPE_CHECKING:
+    from tests.bucket import S3Server
 
 SHOP = ProjectId("shop")
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -50,9 +58,34 @@ async def engine(tmp_path: Path) -> AsyncIterator[SqliteEngine]:
     await engine.close()
 
 
+@pytest.fixture(params=["folder", "s3"])
+async def place(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
+) -> AsyncIterator[Place]:
+    """Each storage in turn, and what lies in it as somebody else sees it."""
+    if request.param == "folder":
+        yield Place(Folder(tmp_path / "files"), lambda: under(tmp_path / "files"))
+        return
+    server: S3Server = request.getfixturevalue("s3")
+    bucket = server.new_bucket()
+    storage = S3(bucket, tmp_path / "files" / "incoming")
+    yield Place(storage, lambda: server.keys(bucket) | under(tmp_path / "files"))
+    await storage.close()
+
+
 @pytest.fixture
-def files(engine: SqliteEngine, tmp_path: Path, clock: Clock) -> Files:
-    return Files(engine, tmp_path / "files", Keys(b"k" * 32), 1_000_000, clock)
+def files(engine: SqliteEngine, place: Place, clock: Clock) -> Files:
+    return Files(engine, place.storage, Keys(b"k" * 32), 1_000_000, clock)
+
+
+@dataclass
+class Place:
+    storage: Storage
+    left: Callable[[], set[str]]
+
+
+def under(folder: Path) -> set[str]:
+    return {str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file()}
 
 
 async def pieces(*blocks: bytes) -> AsyncIterator[bytes]:
@@ -60,19 +93,15 @@ async def pieces(*blocks: bytes) -> AsyncIterator[bytes]:
         yield block
 
 
-async def content(files: Files, file: File) -> bytes:
+async def content_of(files: Files, file: File) -> bytes:
     return b"".join([block async for block in files.read(file)])
-
-
-def on_disk(tmp_path: Path) -> list[Path]:
-    return [each for each in (tmp_path / "files").rglob("*") if each.is_file()]
 
 
 async def test_what_was_kept_is_read_back_and_described(files: Files, clock: Clock) -> None:
     blocks = [PNG, b"a" * BLOCK_BYTES, b"b" * 10]
     file = await files.keep(SHOP, "Фото с моря.PNG", pieces(*blocks), "visitor:1")
 
-    assert await content(files, file) == b"".join(blocks)
+    assert await content_of(files, file) == b"".join(blocks)
     assert file == replace(
         file,
         name="Фото с моря.PNG",
@@ -90,12 +119,12 @@ async def test_what_was_kept_is_read_back_and_described(files: Files, clock: Clo
     assert await files.get(file.id) == file
 
 
-async def test_a_file_lies_under_its_project_by_its_id_alone(files: Files, tmp_path: Path) -> None:
+async def test_a_file_lies_under_its_project_by_its_id_alone(files: Files, place: Place) -> None:
     file = await files.keep(SHOP, "../../etc/passwd", pieces(b"x"), "visitor:1")
 
-    assert on_disk(tmp_path) == [files.path(file)]
-    assert files.path(file) == tmp_path / "files" / "shop" / file.id[:2] / file.id
-    assert files.path(replace(file, name="/root")) == files.path(file)
+    assert place.left() == {key(file)}
+    assert key(file) == f"shop/{file.id[:2]}/{file.id}"
+    assert key(replace(file, name="/root")) == key(file)
     assert file.name == "passwd"
 
 
@@ -106,11 +135,11 @@ async def test_a_file_lies_under_its_project_by_its_id_alone(files: Files, tmp_p
 async def test_ids_that_are_no_ids_lead_nowhere(files: Files, project: str, id: str) -> None:
     file = await files.keep(SHOP, "a", pieces(b"x"), "")
     with pytest.raises(NotFoundError):
-        files.path(replace(file, project=ProjectId(project), id=id))
+        key(replace(file, project=ProjectId(project), id=id))
 
 
 async def test_too_many_bytes_are_refused_before_the_rest_is_read_and_leave_nothing(
-    files: Files, engine: SqliteEngine, tmp_path: Path
+    files: Files, engine: SqliteEngine, place: Place
 ) -> None:
     given = 0
 
@@ -125,7 +154,8 @@ async def test_too_many_bytes_are_refused_before_the_rest_is_read_and_leave_noth
 
     assert caught.value.field == "file"
     assert given == 11
-    assert on_disk(tmp_path) == []
+    assert place.left() == set()
+    assert await engine.count(FILES_UNUSED) == 0
 
 
 async def test_a_file_of_exactly_the_limit_is_kept(files: Files) -> None:
@@ -133,25 +163,25 @@ async def test_a_file_of_exactly_the_limit_is_kept(files: Files) -> None:
     assert file.size_bytes == 1_000_000
 
 
-async def test_no_bytes_are_no_file(files: Files, tmp_path: Path) -> None:
+async def test_no_bytes_are_no_file(files: Files, place: Place) -> None:
     with pytest.raises(BadValueError) as caught:
         await files.keep(SHOP, "a", pieces(b"", b""), "")
 
     assert caught.value.field == "file"
-    assert on_disk(tmp_path) == []
+    assert place.left() == set()
 
 
-async def test_a_sender_who_goes_away_leaves_nothing(files: Files, tmp_path: Path) -> None:
+async def test_a_sender_who_goes_away_leaves_nothing(files: Files, place: Place) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"x" * BLOCK_BYTES
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
         await files.keep(SHOP, "a", broken(), "")
-    assert on_disk(tmp_path) == []
+    assert place.left() == set()
 
 
-async def test_a_cancelled_sender_leaves_nothing(files: Files, tmp_path: Path) -> None:
+async def test_a_cancelled_sender_leaves_nothing(files: Files, place: Place) -> None:
     begun = asyncio.Event()
 
     async def stuck() -> AsyncIterator[bytes]:
@@ -165,7 +195,7 @@ async def test_a_cancelled_sender_leaves_nothing(files: Files, tmp_path: Path) -
     await asyncio.wait([task])
 
     assert task.cancelled()
-    assert on_disk(tmp_path) == []
+    assert place.left() == set()
 
 
 @contextmanager
@@ -180,12 +210,12 @@ def small_disk(room_bytes: int) -> Iterator[None]:
 
 
 async def test_a_full_disk_is_unavailable_leaves_nothing_and_heals(
-    files: Files, tmp_path: Path
+    files: Files, place: Place
 ) -> None:
     with small_disk(300_000), pytest.raises(UnavailableError):
         await files.keep(SHOP, "a", pieces(b"x" * 400_000), "")
 
-    assert on_disk(tmp_path) == []
+    assert place.left() == set()
     assert (await files.keep(SHOP, "a", pieces(b"x" * 400_000), "")).size_bytes == 400_000
 
 
@@ -197,14 +227,14 @@ async def test_a_folder_that_cannot_be_made_is_unavailable(files: Files, tmp_pat
 
 async def test_lost_bytes_and_unknown_ids_are_not_found(files: Files) -> None:
     file = await files.keep(SHOP, "a", pieces(b"x"), "")
-    files.path(file).unlink()
+    await files.storage.delete(key(file))
 
     with pytest.raises(NotFoundError):
-        await content(files, file)
+        await content_of(files, file)
     with pytest.raises(NotFoundError):
         await files.get("0" * 32)
     with pytest.raises(BadValueError):
-        await files.mark_used(["0" * 32])
+        await files.mark_used(["0" * 32], "entry")
 
 
 async def test_an_entry_may_name_only_files_of_its_project_and_its_author(files: Files) -> None:
@@ -222,37 +252,37 @@ async def test_an_entry_may_name_only_files_of_its_project_and_its_author(files:
 
 
 async def test_a_file_that_nobody_named_goes_after_a_day(
-    files: Files, clock: Clock, tmp_path: Path
+    files: Files, clock: Clock, place: Place
 ) -> None:
     unnamed = await files.keep(SHOP, "a", pieces(b"x"), "")
     named = await files.keep(SHOP, "b", pieces(b"y"), "")
-    await files.mark_used([named.id])
-    await files.mark_used([named.id])
+    await files.mark_used([named.id], "entry")
+    await files.mark_used([named.id], "entry")
 
     assert await files.sweep(START + timedelta(hours=24)) == 0
     assert await files.sweep(START + timedelta(hours=24, milliseconds=1)) == 1
-    assert on_disk(tmp_path) == [files.path(named)]
+    assert place.left() == {key(named)}
     with pytest.raises(NotFoundError):
         await files.get(unnamed.id)
     assert await files.sweep(START + timedelta(days=100)) == 0
     assert (await files.get(named.id)).unused_since is None
 
 
-async def test_a_sweep_takes_more_than_one_page(files: Files, tmp_path: Path) -> None:
+async def test_a_sweep_takes_more_than_one_page(files: Files, place: Place) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(230):
             group.create_task(files.keep(SHOP, "a", pieces(b"x"), ""))
 
     assert await files.sweep(START + timedelta(hours=25)) == 230
-    assert on_disk(tmp_path) == []
+    assert place.left() == set()
 
 
-async def test_a_sweep_and_those_who_use_a_file_agree_on_it(files: Files, tmp_path: Path) -> None:
+async def test_a_sweep_and_those_who_use_a_file_agree_on_it(files: Files, place: Place) -> None:
     kept = [await files.keep(SHOP, "a", pieces(b"x"), "") for _ in range(60)]
 
     async def use(file: File) -> bool:
         try:
-            await files.mark_used([file.id])
+            await files.mark_used([file.id], "entry")
         except BadValueError:
             return False
         return True
@@ -263,21 +293,9 @@ async def test_a_sweep_and_those_who_use_a_file_agree_on_it(files: Files, tmp_pa
     )
 
     assert removed + again + sum(used) >= 60
-    left = {files.path(file) for file, was in zip(reversed(kept), used, strict=True) if was}
-    assert set(on_disk(tmp_path)) == left
-
-
-async def test_a_document_in_the_store_outlives_a_stale_mark(files: Files, tmp_path: Path) -> None:
-    file = await files.keep(SHOP, "a", pieces(b"x"), "")
-    await files.mark_used([file.id])
-    mark = tmp_path / "files" / "shop" / "marks" / file.id
-    mark.touch()
-    os.utime(mark, (0, 0))
-    (mark.parent / "not a mark").touch()
-
-    assert await files.sweep(START) == 0
-    assert not mark.exists()
-    assert await content(files, file) == b"x"
+    assert place.left() == {
+        key(file) for file, was in zip(reversed(kept), used, strict=True) if was
+    }
 
 
 async def test_a_file_swept_away_while_it_was_coming_is_not_announced(
@@ -375,14 +393,61 @@ def test_any_name_becomes_a_short_visible_one_that_stays_as_it_is(name: str) -> 
     assert clean(kept) == kept
 
 
-async def test_a_file_of_an_insert_that_may_have_failed_is_kept_until_it_is_known(
-    files: Files, engine: SqliteEngine, tmp_path: Path
+async def test_a_store_that_fails_keeps_no_bytes_that_nobody_knows_of(
+    files: Files, engine: SqliteEngine, place: Place
 ) -> None:
-    await engine.close()
+    async def closing() -> AsyncIterator[bytes]:
+        yield b"x"
+        await engine.close()
+
     with pytest.raises(UnavailableError):
-        await files.keep(SHOP, "a", pieces(b"x"), "")
-    assert len(on_disk(tmp_path)) == 2
+        await files.keep(SHOP, "a", closing(), "")
+    assert len(place.left()) == 1
 
     await engine.open()
     assert await files.sweep(START + timedelta(hours=25)) == 1
-    assert on_disk(tmp_path) == []
+    assert place.left() == set()
+    assert await engine.count(FILES_UNUSED) == 0
+
+
+async def test_a_part_of_a_file_is_read_alone(files: Files) -> None:
+    file = await files.keep(SHOP, "a", pieces(b"0123456789"), "")
+
+    async def part(start: int, end: int | None) -> bytes:
+        return b"".join([each async for each in files.storage.read(key(file), start, end)])
+
+    assert await part(0, 4) == b"0123"
+    assert await part(4, None) == b"456789"
+    assert await part(9, 10) == b"9"
+    assert await part(4, 4) == b""
+    assert await files.storage.size(key(file)) == 10
+    assert await files.storage.size("shop/no/such") is None
+
+
+async def test_nothing_is_deleted_while_files_are_being_copied(
+    files: Files, engine: SqliteEngine, place: Place
+) -> None:
+    await files.keep(SHOP, "a", pieces(b"x"), "")
+    late = START + timedelta(hours=25)
+    lease = await leases.claim(engine, COPYING, "copier", late, timedelta(minutes=1))
+    assert lease is not None
+
+    assert await files.sweep(late) == 0
+    assert len(place.left()) == 1
+    assert await files.sweep(late + timedelta(minutes=2)) == 1
+
+
+async def test_a_file_that_an_entry_lets_go_is_gone_after_a_day_unless_others_may_name_it(
+    files: Files, place: Place
+) -> None:
+    once = await files.keep(SHOP, "a", pieces(b"x"), "")
+    twice = await files.keep(SHOP, "b", pieces(b"y"), "")
+    await files.mark_used([once.id, twice.id], "entry")
+    await files.mark_used([once.id], "entry")
+    await files.mark_used([twice.id], "another")
+
+    await files.release([once.id, twice.id, "0" * 32], "nobody")
+    await files.release([once.id, twice.id, "0" * 32], "entry")
+    assert await files.sweep(START + timedelta(hours=24)) == 0
+    assert await files.sweep(START + timedelta(hours=25)) == 1
+    assert place.left() == {key(twice)}

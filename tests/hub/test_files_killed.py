@@ -1,4 +1,4 @@
-"""A process killed at each line of `hub.files` in turn, and what the next sweep makes of it.
+"""A process killed at each line that keeps or sweeps files, and what the next sweep makes of it.
 
 Run as a program this file is the process that is killed: it forks one child for each line.
 """
@@ -20,10 +20,12 @@ from typing import Any
 
 import pytest
 
-from hub import files as module
+from hub import files as files_module
+from hub import storage as storage_module
 from hub.files import Files
 from hub.keys import Keys
 from hub.model import File, ProjectId
+from hub.storage import Folder
 from hub.store.schema import FILES_UNUSED
 from hub.store.sqlite import SqliteEngine
 
@@ -31,6 +33,8 @@ SHOP = ProjectId("shop")
 # After the real time: a mark has that for a moment.
 START = datetime(2100, 3, 1, 12, 0, tzinfo=UTC)
 LATER = START + timedelta(hours=25)
+
+WATCHED = (files_module.__file__, storage_module.__file__)
 
 Work = Callable[[Files, SqliteEngine], Awaitable[None]]
 
@@ -45,7 +49,7 @@ async def keep(files: Files, engine: SqliteEngine) -> None:
 
 async def keep_used(files: Files, engine: SqliteEngine) -> None:
     file = await files.keep(SHOP, "b", chunks(), "")
-    await files.mark_used([file.id])
+    await files.mark_used([file.id], "entry")
 
 
 async def sweep(files: Files, engine: SqliteEngine) -> None:
@@ -81,12 +85,13 @@ async def alive(work: Work, die_at: int) -> None:
     folder = Path(sys.argv[2])
     engine = SqliteEngine(folder / "hub.db", serving=False)
     await engine.open()
-    await work(Files(engine, folder / "files", Keys(b"k" * 32), 1_000, lambda: START), engine)
+    storage = Folder(folder / "files")
+    await work(Files(engine, storage, Keys(b"k" * 32), 1_000, lambda: START), engine)
     await engine.close()
 
 
 def die(number: int) -> None:
-    """Kills the process just before that line of `hub.files`, counted as they are run."""
+    """Kills the process just before that line of the watched modules, counted as they are run."""
     count = itertools.count(1)
 
     def at_line(frame: FrameType, event: str, arg: Any) -> Any:
@@ -95,7 +100,7 @@ def die(number: int) -> None:
         return at_line
 
     def at_call(frame: FrameType, event: str, arg: Any) -> Any:
-        return at_line if frame.f_code.co_filename == module.__file__ else None
+        return at_line if frame.f_code.co_filename in WATCHED else None
 
     threading.settrace(at_call)
     sys.settrace(at_call)
