@@ -13,9 +13,11 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 # What must hold on MongoDB's protocol as well as on the embedded store.
 ON_MONGO := $(wildcard tests/store tests/hub/test_intake*.py tests/hub/test_delivery*.py \
 	tests/hub/test_desk*.py tests/hub/test_dialogs*.py tests/hub/test_timers*.py \
-	tests/hub/test_worker*.py tests/hub/test_marks*.py tests/hub/test_leads*.py)
+	tests/hub/test_worker*.py tests/hub/test_marks*.py tests/hub/test_leads*.py \
+	tests/hub/test_search*.py tests/hub/test_leases*.py tests/hub/test_many_workers*.py \
+	tests/hub/test_secrets*.py tests/hub/test_verify*.py tests/hub/test_housekeeping*.py)
 
-.PHONY: run install test check lint types pytest mongo bench format lock browser clean
+.PHONY: run install test check lint types pytest mongo redis bench format lock browser clean
 
 run: install
 	$(BIN)/hub demo
@@ -40,7 +42,7 @@ $(BUILT): $(SCREENS) | $(INSTALLED)
 
 test: check
 
-check: lint types pytest mongo
+check: lint types pytest mongo redis
 
 lint: install
 	$(BIN)/ruff format --check .
@@ -58,6 +60,9 @@ pytest: install browser
 
 mongo: install
 	$(BIN)/pytest --store=mongo -m "not e2e" $(ON_MONGO)
+
+redis: install
+	$(BIN)/pytest --bus=redis tests/web/test_live.py tests/web/test_widget.py tests/web/test_journey.py
 
 # The browser of the end-to-end tests; only they need it.
 browser:

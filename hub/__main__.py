@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import getpass
 import logging
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -16,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hub import channels, config, observe
+from hub import channels, commands, config, observe, secrets
 from hub.errors import ConfigError, ConflictError, HubError, UnavailableError
-from hub.hub import Hub, assemble, opened
+from hub.hub import Hub, assemble, opened, storage_of
 from hub.model import Channel, ChannelId, Operator, OperatorId, ProjectId, Role, now
 
 if TYPE_CHECKING:
@@ -53,29 +52,37 @@ def builder(keys: Keys) -> channels.Build:
     return build
 
 
+def secret_fields(kind: str) -> frozenset[str] | None:
+    """Which settings of that kind are secret; of an unknown kind all."""
+    import bots
+
+    try:
+        return secrets.secret_fields(bots.load(kind).settings_type)
+    except ConfigError:
+        return None
+
+
 async def serve(
     settings: Settings,
     *,
     engine: Engine | None = None,
     ready: Callable[[Hub, str], contextlib.AbstractAsyncContextManager[None]] | None = None,
+    loops: bool = True,
 ) -> None:
     """Serves until SIGTERM or SIGINT, then drains.
 
     `ready` is entered with the hub and its address once it serves and left before it stops.
+    Without `loops` other processes deliver and rule.
     """
-    from aiohttp import web
-
     from web.app import build
+    from web.server import Runner
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop.set)
-    hub = assemble(settings, builder, now=now, engine=engine)
+    stop = _told_to_stop()
+    hub = assemble(settings, builder, secret_fields=secret_fields, now=now, engine=engine)
     async with opened(hub), contextlib.AsyncExitStack() as stack:
-        await channels.adopt(hub.engine, settings, now())
-        await stack.enter_async_context(hub.working())
-        runner = web.AppRunner(build(hub), access_log=None, shutdown_timeout=5)
+        await channels.adopt(hub.engine, hub.vault, settings, now())
+        await stack.enter_async_context(hub.working(loops=loops))
+        runner = Runner(build(hub), settings.server.connections_max)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         url = await _listen(runner, settings.server.host, settings.server.port)
@@ -84,6 +91,52 @@ async def serve(
             await stack.enter_async_context(ready(hub, url))
         await stop.wait()
         log.info("stopping")
+
+
+async def work(
+    settings: Settings, *, port: int | None = None, engine: Engine | None = None
+) -> None:
+    """Delivers and rules beside processes that serve, until SIGTERM or SIGINT, then drains.
+
+    On the port, if there is one, it tells machines how it is.
+    """
+    stop = _told_to_stop()
+    hub = assemble(settings, builder, secret_fields=secret_fields, now=now, engine=engine)
+    async with opened(hub), contextlib.AsyncExitStack() as stack:
+        await channels.adopt(hub.engine, hub.vault, settings, now())
+        await stack.enter_async_context(hub.working())
+        url = ""
+        if port is not None:
+            from aiohttp import web
+
+            from web.app import build_for_machines
+
+            runner = web.AppRunner(build_for_machines(hub), access_log=None, shutdown_timeout=1)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            url = await _listen(runner, settings.server.host, port)
+        log.info("working", extra={"url": url})
+        await stop.wait()
+        log.info("stopping")
+
+
+def _told_to_stop() -> asyncio.Event:
+    stop = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    return stop
+
+
+def shared(settings: Settings) -> Settings:
+    """The same settings, proven to be those of one process among several."""
+    for key, url in (("database.url", settings.database.url), ("redis.url", settings.redis.url)):
+        if not url:
+            raise ConfigError(
+                f"{key}: must be set, because `hub web` and `hub worker` are several processes "
+                "that share a MongoDB server and a Redis; one process alone is `hub run`",
+                field=key,
+            )
+    return settings
 
 
 async def _listen(runner: Any, host: str, port: int) -> str:
@@ -109,6 +162,9 @@ def demo_settings(settings: Settings) -> Settings:
         settings,
         database=config.Database(),
         data=replace(settings.data, dir=folder),
+        files=config.Storage(),
+        backup=config.Backup(),
+        retention=config.Retention(),
         security=replace(settings.security, key_file=folder / "hub.key"),
         projects={
             DEMO_PROJECT: config.ProjectCode(name="Тёплый дом", lang="ru", zone="Europe/Moscow")
@@ -139,7 +195,7 @@ async def _demo(settings: Settings) -> None:
                 settings={"origins": [site, site.replace("localhost", "127.0.0.1")]},
                 created_at=now(),
             )
-            await channels.put(hub.engine, document)
+            await channels.put(hub.engine, hub.vault, document)
             await hub.channels.refresh()
             code = await _demo_code(hub)
             print(_demo_words(url, site, code), flush=True)
@@ -181,10 +237,15 @@ def _demo_words(url: str, site: str, code: str) -> str:
     )
 
 
+def _beside(settings: Settings) -> Hub:
+    """The hub for a command that runs beside the serving processes."""
+    return assemble(settings, builder, secret_fields=secret_fields, now=now, serving=False)
+
+
 async def _user_add(settings: Settings, args: argparse.Namespace) -> None:
-    hub = assemble(settings, builder, now=now, serving=False)
+    hub = _beside(settings)
     async with opened(hub):
-        await channels.adopt(hub.engine, settings, now())
+        await channels.adopt(hub.engine, hub.vault, settings, now())
         await hub.channels.refresh()
         project = ProjectId(args.project or next(iter(settings.projects), ""))
         home = hub.channels.project(project)
@@ -196,7 +257,7 @@ async def _user_add(settings: Settings, args: argparse.Namespace) -> None:
 
 
 async def _user_passwd(settings: Settings, args: argparse.Namespace) -> None:
-    hub = assemble(settings, builder, now=now, serving=False)
+    hub = _beside(settings)
     async with opened(hub):
         operator = await _operator(hub, args.login)
         if args.code:
@@ -218,14 +279,14 @@ async def _operator(hub: Hub, login: str) -> Operator:
     return operator
 
 
-async def _check(settings: Settings, where: Path | None) -> bool:
+async def _check(settings: Settings, where: Path | None, public: str = "") -> bool:
     """Says in plain words what works; True if everything does."""
     good = True
 
-    def say(works: bool, what: str) -> None:
+    def say(works: bool | None, what: str) -> None:
         nonlocal good
-        good = good and works
-        print(("  ok    " if works else "  FAIL  ") + what)
+        good = good and works is not False
+        print({True: "  ok    ", False: "  FAIL  ", None: "  note  "}[works] + what)
 
     say(
         True,
@@ -234,11 +295,11 @@ async def _check(settings: Settings, where: Path | None) -> bool:
     kind = "MongoDB" if settings.database.url else f"the embedded file {settings.data.store}"
     hub = None
     try:
-        hub = assemble(settings, builder, now=now, serving=False)
+        hub = _beside(settings)
         say(True, f"key file: {settings.security.key_file}")
         async with opened(hub):
             say(True, f"store: {kind} answers and is of this program's version")
-            await channels.adopt(hub.engine, settings, now())
+            await channels.adopt(hub.engine, hub.vault, settings, now())
             await hub.channels.refresh()
             for id in settings.channels:
                 try:
@@ -246,18 +307,62 @@ async def _check(settings: Settings, where: Path | None) -> bool:
                     say(True, f"channel {id}: its settings can be used")
                 except HubError:
                     say(False, f"channel {id}: its settings cannot be used, see the log above")
+            if settings.redis.url:
+                await _check_bus(settings, say)
+            if public:
+                await _look_from_outside(hub, public, say)
     except HubError as error:
         say(False, str(error) if hub is None else f"store: {kind}: {error}")
-    folder = settings.data.files
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        say(os.access(folder, os.W_OK), f"files: {folder} can be written")
-    except OSError as error:
-        say(False, f"files: {folder}: {error.strerror}")
+    await _check_files(settings, say)
     from web.pages import built
 
     say(built(), "front end: built")
     return good
+
+
+async def _check_bus(settings: Settings, say: Callable[[bool | None, str], None]) -> None:
+    from hub.redis_bus import RedisBus
+
+    bus = RedisBus(settings.redis.url)
+    try:
+        await bus.open()
+    except ConfigError as error:
+        say(False, str(error))
+        return
+    say(bus.connected, "redis: " + ("answers" if bus.connected else "does not answer"))
+    await bus.close()
+
+
+async def _check_files(settings: Settings, say: Callable[[bool | None, str], None]) -> None:
+    storage = storage_of(settings, now)
+    where = settings.files.url or settings.data.files
+    try:
+        await storage.check()
+        say(True, f"files: {where} can be written")
+    except UnavailableError as error:
+        say(False, f"files: {where}: {error}")
+    finally:
+        await storage.close()
+
+
+async def _look_from_outside(
+    hub: Hub, public: str, say: Callable[[bool | None, str], None]
+) -> None:
+    from web import outside
+
+    sites = [
+        each.id
+        for project in hub.settings.projects
+        for each in hub.channels.of(ProjectId(project))
+        if each.enabled and each.kind == "site"
+    ]
+    expected = outside.Expected(
+        server=hub.settings.server,
+        sign=lambda text: hub.keys.sign("check", text),
+        channels=tuple(sites),
+        now=now,
+    )
+    await outside.look(public, expected, say)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -271,14 +376,38 @@ def parser() -> argparse.ArgumentParser:
         "--config", type=Path, metavar="FILE", help="settings other than ./config.toml"
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    verbs.add_parser("run", help="serve the inbox, the widget and the channels")
+    run = verbs.add_parser("run", help="serve the inbox, the widget and the channels")
+    doors = verbs.add_parser(
+        "web",
+        help="only serve, beside `hub worker` and other `hub web`",
+        description="Serves inbox and widget and leaves deliveries and rules to `hub worker`. "
+        "All of them share the MongoDB server of [database] and the Redis of [redis].",
+    )
+    for each in (run, doors):
+        each.add_argument("--port", type=_port, help="another than [server] port")
+    worker = verbs.add_parser(
+        "worker",
+        help="only deliver and follow the rules, beside `hub web`",
+        description="Sends what waits and follows the rules, for any number of `hub web`. Several "
+        "workers share the work; one of them leads what is done once.",
+    )
+    worker.add_argument("--port", type=_port, help="where to tell /live, /ready and /metrics")
     verbs.add_parser(
         "demo",
         help="serve a demo project and a demo site, in a folder of their own",
         description="Serves a demo project and a small company site with the chat on it. Its data "
         "lies in the folder demo of [data] dir; your real data is neither read nor changed.",
     )
-    verbs.add_parser("check", help="say in plain words whether settings and connections work")
+    check = verbs.add_parser(
+        "check", help="say in plain words whether settings and connections work"
+    )
+    check.add_argument(
+        "--public",
+        metavar="URL",
+        default="",
+        help="also reach the running hub at this address, as a visitor's browser would",
+    )
+    commands.add(verbs)
     user = verbs.add_parser("user", help="add operators, change passwords")
     users = user.add_subparsers(dest="user_verb", required=True, metavar="COMMAND")
     add = users.add_parser("add", help="add an operator and print a one-time code to sign in with")
@@ -296,6 +425,20 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65_535:
+        raise ValueError
+    return number
+
+
+def _on_port(settings: Settings, port: int | None) -> Settings:
+    if port is None:
+        return settings
+    replace = msgspec.structs.replace
+    return replace(settings, server=replace(settings.server, port=port))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
@@ -303,11 +446,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         observe.set_up(settings.log.level, settings.log.format)
         match args.verb:
             case "run":
-                asyncio.run(serve(settings))
+                asyncio.run(serve(_on_port(settings, args.port)))
+            case "web":
+                asyncio.run(serve(_on_port(shared(settings), args.port), loops=False))
+            case "worker":
+                asyncio.run(work(shared(settings), port=args.port))
             case "demo":
                 asyncio.run(_demo(settings))
             case "check":
-                return 0 if asyncio.run(_check(settings, args.config)) else 1
+                return 0 if asyncio.run(_check(settings, args.config, args.public)) else 1
+            case verb if verb in commands.VERBS:
+                return commands.run(args, settings, lambda: _beside(settings))
             case _ if args.user_verb == "add":
                 asyncio.run(_user_add(settings, args))
             case _:

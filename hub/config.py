@@ -45,14 +45,20 @@ class Server(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8080
     public_url: str = ""
     trusted_proxies: tuple[str, ...] = ()
+    connections_max: Annotated[int, msgspec.Meta(ge=10, le=1_000_000)] = 10_000
 
 
 class Database(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url: Secret = Secret()
 
 
+class Redis(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    url: Secret = Secret()
+
+
 class Data(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dir: Path = Path("data")
+    warn_free_mb: Annotated[int, msgspec.Meta(ge=0)] = 1_000
 
     @property
     def store(self) -> Path:
@@ -64,6 +70,36 @@ class Data(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.dir / "files"
 
 
+class Storage(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table `files`: where the bytes of messages lie."""
+
+    url: str = ""
+    bucket: str = ""
+    region: str = "us-east-1"
+    key_id: Secret = Secret()
+    secret: Secret = Secret()
+
+
+Days = Annotated[int, msgspec.Meta(ge=0, le=36_500)]
+
+
+class Backup(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Copies made by the hub itself; no folder, no copies."""
+
+    folder: Path = Path()
+    at: Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z")] = "03:30"
+    keep: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 7
+
+
+class Retention(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """After how many days what is deleted; 0 keeps it."""
+
+    messages_days: Days = 0
+    files_days: Days = 0
+    audit_days: Days = 0
+    dead_letters_days: Days = 0
+
+
 class Security(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key_file: Path = Path()
     session_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 30
@@ -71,6 +107,8 @@ class Security(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class Limits(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     file_max_bytes: Annotated[int, msgspec.Meta(ge=1_000, le=2_000_000_000)] = 20_000_000
+    sockets_per_address: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 500
+    disk_spare_bytes: Annotated[int, msgspec.Meta(ge=0, le=10**15)] = 500_000_000
 
 
 class Log(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,7 +137,11 @@ class ChannelCode(Section, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     server: Server = Server()
     database: Database = Database()
+    redis: Redis = Redis()
     data: Data = Data()
+    files: Storage = Storage()
+    backup: Backup = Backup()
+    retention: Retention = Retention()
     security: Security = Security()
     limits: Limits = Limits()
     log: Log = Log()
@@ -143,21 +185,67 @@ def settings(raw: dict[str, Any], folder: Path) -> Settings:
     url = _secret("database.url", read.database.url, folder)
     if url and not url.startswith(("mongodb://", "mongodb+srv://")):
         raise _bad("database.url", "must be empty or start with mongodb:// or mongodb+srv://")
+    redis = _secret("redis.url", read.redis.url, folder)
+    if redis and not redis.startswith(("redis://", "rediss://", "unix://")):
+        raise _bad("redis.url", "must be empty or start with redis://, rediss:// or unix://")
+    if redis and _split(redis) is None:
+        raise _bad("redis.url", "is not an address")
     key_file = read.security.key_file
     if url and key_file == Path():
         raise _bad("security.key_file", "must be given when database.url is set")
     _check_code(read)
-    data = Data(dir=folder / read.data.dir)
+    data = msgspec.structs.replace(read.data, dir=folder / read.data.dir)
     return msgspec.structs.replace(
         read,
         server=server,
         database=Database(url=url),
+        redis=Redis(url=redis),
         data=data,
+        files=_storage(read.files, folder),
+        backup=_backup(read.backup, folder, embedded=not url),
+        channels={
+            id: _channel(f"channels.{id}", each, folder) for id, each in read.channels.items()
+        },
         security=msgspec.structs.replace(
             read.security,
             key_file=data.dir / "hub.key" if key_file == Path() else folder / key_file,
         ),
     )
+
+
+def _storage(files: Storage, folder: Path) -> Storage:
+    if not files.url:
+        return files
+    url = _bare_url("files.url", files.url, "https://s3.example.com")
+    for name in ("bucket", "region", "key_id", "secret"):
+        if not getattr(files, name):
+            raise _bad(f"files.{name}", "must be given when files.url is set")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", files.bucket):
+        raise _bad("files.bucket", "is not the name of a bucket")
+    return msgspec.structs.replace(
+        files,
+        url=url,
+        key_id=_secret("files.key_id", files.key_id, folder),
+        secret=_secret("files.secret", files.secret, folder),
+    )
+
+
+def _backup(backup: Backup, folder: Path, *, embedded: bool) -> Backup:
+    if backup.folder == Path():
+        return backup
+    if not embedded:
+        raise _bad("backup.folder", "is for the embedded store; MongoDB has tools of its own")
+    return msgspec.structs.replace(backup, folder=folder / backup.folder)
+
+
+def _channel(key: str, channel: ChannelCode, folder: Path) -> ChannelCode:
+    settings = {
+        name: str(_secret(f"{key}.settings.{name}", Secret(value), folder))
+        if isinstance(value, str) and value.startswith(("env:", "file:"))
+        else value
+        for name, value in channel.settings.items()
+    }
+    return msgspec.structs.replace(channel, settings=settings)
 
 
 def _check_code(read: Settings) -> None:
@@ -274,11 +362,15 @@ def _split(url: str) -> SplitResult | None:
 def _public_url(url: str) -> str:
     if not url:
         return ""
+    return _bare_url("server.public_url", url, "https://chat.example.com")
+
+
+def _bare_url(key: str, url: str, like: str) -> str:
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _bad("server.public_url", "must look like https://chat.example.com")
+        raise _bad(key, f"must look like {like}")
     if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise _bad("server.public_url", "must end after the host and the port")
+        raise _bad(key, "must end after the host and the port")
     return f"{parts.scheme}://{parts.netloc}"
 
 

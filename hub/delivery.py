@@ -12,6 +12,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -34,7 +35,7 @@ from hub.errors import (
     UnreachableError,
 )
 from hub.model import Dialog, DialogId, Entry, EntryId, Identity, OutState, Verb
-from hub.store.engine import Engine, Range
+from hub.store.engine import AbsentError, Engine, Range
 from hub.store.schema import LANES, LOG_PENDING
 
 log = logging.getLogger(__name__)
@@ -119,12 +120,13 @@ class Delivery:
         busy.pop(id, None)
 
     async def _guarded(self, id: DialogId) -> None:
-        try:
-            await self.deliver(id)
-        except UnavailableError as error:
-            log.warning("delivery.waits", extra={"dialog": id, "reason": str(error)})
-        except Exception:
-            log.exception("delivery.failed", extra={"dialog": id})
+        with observe.about(dialog=id):
+            try:
+                await self.deliver(id)
+            except UnavailableError as error:
+                log.warning("delivery.waits", extra={"reason": str(error)})
+            except Exception:
+                log.exception("delivery.failed")
 
     async def due(self, limit: int) -> list[DialogId]:
         """Dialogs whose lane may be claimed now, the longest due first."""
@@ -195,7 +197,8 @@ class Delivery:
                 if entry.verb is Verb.RETRIED:
                     await self._requeue(entry)
                     break
-                again = await self._send(row, entry)
+                with observe.about(dialog=row.id, entry=entry.id, channel=row.channel):
+                    again = await self._send(row, entry)
                 if again is not None:
                     return seen, again
 
@@ -235,7 +238,8 @@ class Delivery:
         # `attempt_at` stands as long as it may have gone out since then.
         if (
             entry.attempt_at is not None
-            and now - entry.attempt_at >= channel.capabilities.idempotent_for
+            # Of an attempt in the future only this is sure: one of the clocks is wrong by that.
+            and abs(now - entry.attempt_at) >= channel.capabilities.idempotent_for
         ):
             await self._settle(row, entry, OutState.UNKNOWN, entry.failure or "interrupted")
             return None
@@ -273,7 +277,7 @@ class Delivery:
         except TimeoutError:
             error = TransientError("timeout", maybe_sent=True)
         except Exception:
-            log.exception("delivery.broken", extra={"entry": entry.id, "channel": row.channel})
+            log.exception("delivery.broken")
             error = TransientError("internal", maybe_sent=True)
         else:
             await self._sent(row, entry, receipt)
@@ -328,6 +332,8 @@ class Delivery:
             )
 
         await marks.change(self._engine, self._bus, entry, held)
+        observe.DELIVERIES_HELD.labels(kind=row.kind, reason=error.code).inc()
+        log.info("delivery.held", extra={"reason": error.code, "tries": tries})
         if isinstance(error, ThrottledError):
             return self._now() + min(error.retry_after, WAIT_MAX)
         return self._now() + min(policy.wait * (1 << max(tries - 1, 0)), WAIT_MAX)
@@ -344,3 +350,21 @@ class Delivery:
 
         await marks.change(self._engine, self._bus, entry, settled)
         observe.DELIVERIES_FINISHED.labels(kind=row.kind, state=state.value).inc()
+
+
+async def straighten(engine: Engine, now: datetime) -> int:
+    """Makes lanes due that wait longer than one can: a clock that was ahead put them off."""
+
+    def straight(row: Dialog) -> Dialog | None:
+        # Whoever still holds the lane finds at its next step that it was lost.
+        if row.lane_at is None or row.lane_at <= now + WAIT_MAX + LEASE:
+            return None
+        return replace(row, lane_at=now, lane_by="")
+
+    page = await engine.find(
+        LANES, range=Range("lane_at", at_least=now + WAIT_MAX + 2 * LEASE), limit=500
+    )
+    for row in page.items:
+        with suppress(AbsentError):
+            await engine.change(Dialog, row.id, straight)
+    return len(page.items)

@@ -25,11 +25,13 @@ from hub.dialogs import (
     latest,
     level,
     read_log,
+    speaks_with,
 )
 from hub.errors import BadValueError, ConflictError, NotFoundError, TooLargeError
 from hub.events import DialogChanged, OperatorTyping
 from hub.files import Files
 from hub.fold import closing
+from hub.legible import legible
 from hub.model import (
     Author,
     Awaits,
@@ -191,6 +193,7 @@ class Desk:
             await level(self._engine, DialogId(row.id))
             await self._bus.wake(delivery.WAKE)
             return known, False
+        text = legible(text)
         limits = self._channels.get(row.channel).capabilities
         if len(text) > limits.text_max_chars:
             raise TooLargeError(f"at most {limits.text_max_chars} characters", field="text")
@@ -198,8 +201,10 @@ class Desk:
             raise TooLargeError(f"at most {limits.attachments_max} files", field="attachments")
         if not text.strip() and not attachments:
             raise BadValueError("says nothing", field="text")
+        if reply_to and not await speaks_with(self._engine, row.identity, reply_to):
+            raise BadValueError("no such message", field="reply_to")
         named = await self._files.attachments(row.project, attachments, who.id)
-        await self._files.mark_used([each.id for each in named])
+        await self._files.mark_used([each.id for each in named], own)
         if row.owner != who.operator.id:
             row = await self.take(who, id)
 
@@ -222,6 +227,7 @@ class Desk:
 
     async def note(self, who: Who, id: str, key: str, text: str) -> tuple[Entry, bool]:
         """Keeps a note that only operators see; once for each `key`."""
+        text = legible(text)
         if not text.strip():
             raise BadValueError("says nothing", field="text")
         if len(text) > NOTE_MAX_CHARS:
@@ -282,6 +288,7 @@ class Desk:
 
     async def close(self, who: Who, id: str, result: str = "") -> Dialog:
         """Ends the cycle; its times are kept with the entry that closed it."""
+        result = legible(result)
         if len(result) > RESULT_MAX_CHARS:
             raise TooLargeError(f"at most {RESULT_MAX_CHARS} characters", field="result")
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from socket import gethostname
 
 from hub import keys as key_file
 from hub import observe
@@ -18,8 +20,14 @@ from hub.config import Settings
 from hub.delivery import Delivery
 from hub.desk import Desk
 from hub.files import Files
+from hub.health import Health
+from hub.housekeeping import Housekeeping
 from hub.intake import Intake
 from hub.keys import Keys
+from hub.letters import Letters
+from hub.search import Search
+from hub.secrets import SecretFields, Vault
+from hub.storage import Folder, Storage
 from hub.store import connect
 from hub.store.engine import Engine
 from hub.worker import Worker
@@ -35,43 +43,55 @@ class Hub:
     engine: Engine
     bus: Bus
     keys: Keys
+    vault: Vault
     accounts: Accounts
     channels: Channels
     files: Files
     intake: Intake
     desk: Desk
     delivery: Delivery
+    search: Search
     worker: Worker
+    letters: Letters
+    health: Health
+    housekeeping: Housekeeping
     now: Callable[[], datetime]
     embedded: bool
 
     @asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
+    async def working(self, *, loops: bool = True) -> AsyncIterator[None]:
         """Repairs what a dead process left, then delivers and rules until the block ends.
 
         Leaving the block drains: what is on its way is finished, nothing new is begun.
+        Without `loops` it leaves all that to other processes and only keeps itself fresh.
         """
         await self.channels.refresh()
         if self.embedded:
             await self.delivery.recover()
-        mended = await self.worker.repair()
-        if mended:
-            log.warning("rows.repaired", extra={"rows": mended})
-        loops = [
-            asyncio.create_task(each, name=name)
+        if loops:
+            mended = await self.worker.repair()
+            if mended:
+                log.warning("rows.repaired", extra={"rows": mended})
+        work = (
+            ("delivery", self.delivery.run),
+            ("worker", self.worker.run),
+            ("housekeeping", self.housekeeping.run),
+        )
+        running = [
+            asyncio.create_task(each(), name=name)
             for name, each in (
-                ("channels", self.channels.run()),
-                ("delivery", self.delivery.run()),
-                ("worker", self.worker.run()),
-                ("lag", observe.watch_loop()),
+                ("channels", self.channels.run),
+                *(work if loops else ()),
+                ("health", self.health.run),
+                ("lag", observe.watch_loop),
             )
         ]
-        for loop in loops:
+        for loop in running:
             loop.add_done_callback(_ended)
         try:
             yield
         finally:
-            for loop in reversed(loops):
+            for loop in reversed(running):
                 loop.cancel()
                 await asyncio.wait([loop])
 
@@ -84,26 +104,40 @@ def assemble(
     engine: Engine | None = None,
     bus: Bus | None = None,
     serving: bool = True,
+    secret_fields: SecretFields = lambda _: None,
 ) -> Hub:
-    """Puts the rooms together; nothing is opened yet. `build` makes channels of documents."""
+    """Puts the rooms together; nothing is opened yet. `build` makes channels of documents.
+
+    `secret_fields` says which of a kind's settings the store must not show; all, if not told.
+    """
     embedded = not settings.database.url
     engine = engine or connect(settings, serving=serving)
-    bus = bus or LocalBus()
-    keys = key_file.load(settings.security.key_file, make=embedded)
-    channels = Channels(engine, bus, build(keys))
-    files = Files(engine, settings.data.files, keys, settings.limits.file_max_bytes, now)
+    bus = bus or _bus(settings, serving=serving)
+    # A store that is there without its key was written with another one: none is made for it.
+    fresh = embedded and not settings.data.store.exists()
+    keys = key_file.load(settings.security.key_file, make=fresh)
+    vault = Vault(keys, secret_fields)
+    channels = Channels(engine, bus, build(keys), vault)
+    files = Files(engine, storage_of(settings, now), keys, settings.limits.file_max_bytes, now)
+    intake = Intake(engine, bus, channels, files, now)
+    search = Search(engine)
     return Hub(
         settings=settings,
         engine=engine,
         bus=bus,
         keys=keys,
+        vault=vault,
         accounts=Accounts(engine, bus, now, timedelta(days=settings.security.session_days)),
         channels=channels,
         files=files,
-        intake=Intake(engine, bus, channels, files, now),
+        intake=intake,
         desk=Desk(engine, bus, channels, files, now),
         delivery=Delivery(engine, bus, channels, now),
-        worker=Worker(engine, bus, files, now),
+        search=search,
+        worker=Worker(engine, bus, files, search, now, f"{gethostname()}:{os.getpid()}"),
+        letters=Letters(engine, channels, intake, now),
+        health=Health(engine, bus, settings.data.dir, now, settings.data.warn_free_mb * 1_000_000),
+        housekeeping=Housekeeping(settings, engine, files, search, now),
         now=now,
         embedded=embedded,
     )
@@ -111,16 +145,43 @@ def assemble(
 
 @asynccontextmanager
 async def opened(hub: Hub) -> AsyncIterator[Hub]:
-    """The hub with its store and bus open."""
+    """The hub with its store and bus open; ConfigError if the key is not the store's."""
     await hub.engine.open()
     try:
+        await hub.vault.check(hub.engine, hub.settings.security.key_file)
         await hub.bus.open()
         try:
             yield hub
         finally:
             await hub.bus.close()
+            await hub.files.storage.close()
     finally:
         await hub.engine.close()
+
+
+def _bus(settings: Settings, *, serving: bool) -> Bus:
+    """A command beside the serving processes announces nothing and needs no server for it."""
+    if not settings.redis.url or not serving:
+        return LocalBus()
+    from hub.redis_bus import RedisBus
+
+    return RedisBus(settings.redis.url)
+
+
+def storage_of(settings: Settings, now: Callable[[], datetime]) -> Storage:
+    """Where the settings say that the bytes of files lie."""
+    if not settings.files.url:
+        return Folder(settings.data.files)
+    from hub.s3 import S3, Bucket
+
+    bucket = Bucket(
+        url=settings.files.url,
+        name=settings.files.bucket,
+        region=settings.files.region,
+        key_id=settings.files.key_id,
+        secret=settings.files.secret,
+    )
+    return S3(bucket, settings.data.dir / "incoming", now)
 
 
 def _ended(loop: asyncio.Task[None]) -> None:

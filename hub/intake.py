@@ -14,7 +14,7 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from hub import dialogs, marks, observe
+from hub import dialogs, legible, marks, observe
 from hub.bus import Bus
 from hub.channel import ChannelKind
 from hub.channels import Channels
@@ -90,7 +90,8 @@ class Intake:
 
         Raises UnavailableError; the platform may then repeat the whole request.
         """
-        return [await self._accept(channel, event) for event in events]
+        with observe.about(channel=channel.id):
+            return [await self._accept(channel, event) for event in events]
 
     async def undigested(self, channel: Kind, body: bytes, error: str) -> None:
         """Keeps a body that we failed to digest, for replay."""
@@ -108,9 +109,11 @@ class Intake:
 
     async def _accept(self, channel: Kind, event: ChannelEvent) -> Accepted:
         document = self._channels.document(channel.id)
+        event = legible.event(event)
         match event:
             case MessageReceived():
-                return await self._message(channel, document, event)
+                with observe.about(entry=dialogs.entry_id(channel.id, event.external_id)):
+                    return await self._message(channel, document, event)
             case MessageEdited() | MessageDeleted() | MessageReacted() | DeliveryReported():
                 await marks.report(self._engine, self._bus, document, event, self._now())
             case TypingNoticed():
@@ -127,7 +130,7 @@ class Intake:
         id = dialogs.entry_id(channel.id, event.external_id)
         now = self._now()
         if event.attachments:
-            await self._files.mark_used([each.id for each in event.attachments])
+            await self._files.mark_used([each.id for each in event.attachments], id)
 
         def make(row: Dialog) -> Entry:
             if not _belongs(row, event, project):

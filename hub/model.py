@@ -66,7 +66,10 @@ HUB = Author("hub")
 
 
 class Attachment(msgspec.Struct, frozen=True):
-    """A file named by an entry; the bytes were durable before the entry named them."""
+    """A file named by an entry; the bytes were durable before the entry named them.
+
+    A picture with a `thumb` has a small copy beside it.
+    """
 
     id: FileId
     name: str
@@ -75,6 +78,7 @@ class Attachment(msgspec.Struct, frozen=True):
     kind: Literal["image", "audio", "video", "file"] = "file"
     width: int = 0
     height: int = 0
+    thumb: bool = False
 
 
 class Place(msgspec.Struct, frozen=True, order=True, array_like=True):
@@ -198,6 +202,7 @@ class Dialog(Document, frozen=True, kw_only=True):
     rules_at: datetime | None = None
     ruled_seq: int = 0
     out_seq: int = 0
+    dropped_at: datetime | None = None
     lane_at: datetime | None = None
     lane_by: str = ""
     deal: str = ""
@@ -242,6 +247,7 @@ class Entry(Document, frozen=True, kw_only=True):
     verb: Verb | None = None
     data: dict[str, str] = {}
     cycle: Cycle | None = None
+    reread_at: datetime | None = None
 
     @property
     def place(self) -> Place:
@@ -406,7 +412,10 @@ class Audit(Document, frozen=True, kw_only=True):
 
 
 class File(Document, frozen=True, kw_only=True):
-    """What is known of stored bytes; `used` once an entry names them."""
+    """What is known of stored bytes; `used` once the entry `used_by` names them.
+
+    It is `shared` once another entry names it too.
+    """
 
     project: ProjectId
     name: str
@@ -417,7 +426,11 @@ class File(Document, frozen=True, kw_only=True):
     height: int = 0
     sha256: str
     by: str
+    state: Literal["coming", "kept", "doomed"] = "kept"
+    thumb: bool = False
     used: bool = False
+    used_by: str = ""
+    shared: bool = False
     unused_since: datetime | None = None
     created_at: datetime
 
@@ -438,6 +451,23 @@ class Fact(Document, frozen=True, kw_only=True):
     cycle: Cycle
     created_at: datetime
     changed_at: datetime
+
+
+class Words(Document, frozen=True, kw_only=True):
+    """What an entry, or with no entry the name of a dialog's contact, is found by.
+
+    `at` is the order of answers; `read_rev` is the source's as it was when it was read, and
+    `rules` the version of `hub.words` that read it.
+    """
+
+    project: ProjectId
+    channel: ChannelId
+    dialog: DialogId
+    entry: EntryId | None = None
+    at: datetime
+    stems: tuple[str, ...]
+    read_rev: int
+    rules: int
 
 
 class Lock(Document, frozen=True, kw_only=True):

@@ -39,6 +39,41 @@ DEAD_LETTERS = Counter(
 ROWS_REPAIRED = Counter(
     "hub_rows_repaired_total", "Rows found behind their log after a crash and folded forward."
 )
+LETTERS_REPLAYED = Counter(
+    "hub_letters_replayed_total", "Dead letters that were tried again.", ["outcome"]
+)
+DELIVERIES_HELD = Counter(
+    "hub_deliveries_held_total", "Attempts after which a lane has to wait.", ["kind", "reason"]
+)
+CURSORS_LOST = Counter(
+    "hub_cursors_lost_total", "Screens that came back too late and had to read all anew."
+)
+QUEUE_WAITING = Gauge(
+    "hub_queue_waiting", "What waits to be done, counted up to a thousand.", ["queue"]
+)
+QUEUE_OLDEST = Gauge(
+    "hub_queue_oldest_seconds", "How long the oldest of it has been due.", ["queue"]
+)
+STORE_WORKING = Gauge("hub_store_working", "Whether the store answered when last asked.")
+STORE_BEHIND = Gauge(
+    "hub_store_behind_bytes", "Written and safe, but not yet in the store's main file."
+)
+DISK_FREE = Gauge("hub_disk_free_bytes", "What is left where the data lies.")
+BUS_CONNECTED = Gauge("hub_bus_connected", "1 while the bus reaches every process.")
+BUS_CONNECTED.set(1)
+BUS_GAPS = Counter(
+    "hub_bus_gaps_total", "Times that every screen of this process had to look for itself."
+)
+BUS_EVENTS_DROPPED = Counter(
+    "hub_bus_events_dropped_total", "Events that the bus could not carry in time."
+)
+BUS_LIMITS_UNSHARED = Counter(
+    "hub_bus_limits_unshared_total", "Rate limits decided by this process alone."
+)
+DISK_LOW = Gauge("hub_disk_low", "Folders whose disk has less room than is wanted.")
+BACKUP_AT = Gauge("hub_backup_made_timestamp_seconds", "When the newest nightly copy was made.")
+BACKUPS_FAILED = Counter("hub_backups_failed_total", "Nightly copies that could not be made.")
+DIALOGS_DROPPED = Counter("hub_dialogs_dropped_total", "Closed dialogs deleted after their time.")
 SOCKETS_OPEN = Gauge("hub_sockets_open", "Live connections.", ["side"])
 LOOP_LAG = Histogram(
     "hub_loop_lag_seconds",

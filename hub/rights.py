@@ -19,6 +19,8 @@ class Right(StrEnum):
     WRITE = "write"
     TAKE = "take"
     RELEASE = "release"
+    OVERSEE = "oversee"
+    MEND = "mend"
 
 
 class What(msgspec.Struct, frozen=True):
@@ -33,8 +35,8 @@ NOTHING = What()
 _EVERY = frozenset({Right.SEE, Right.WRITE, Right.TAKE, Right.RELEASE})
 _RIGHTS: dict[Role, frozenset[Right]] = {
     Role.OPERATOR: _EVERY,
-    Role.SUPERVISOR: _EVERY,
-    Role.ADMIN: _EVERY,
+    Role.SUPERVISOR: _EVERY | {Right.OVERSEE},
+    Role.ADMIN: _EVERY | {Right.OVERSEE, Right.MEND},
 }
 
 
@@ -43,6 +45,7 @@ def may(who: Who | None, verb: Right, what: What = NOTHING) -> bool:
 
     A membership that names channels ends at them. An operator releases (returns, closes)
     only what is his own or nobody's; supervisors and admins whatever is in the project.
+    Overseeing the hub as a whole is for whoever oversees one of its projects.
     """
     if verb is Right.ANYONE:
         return True
@@ -50,6 +53,8 @@ def may(who: Who | None, verb: Right, what: What = NOTHING) -> bool:
         return False
     if verb is Right.SELF:
         return True
+    if verb is Right.OVERSEE and what.project is None:
+        return any(verb in _RIGHTS[each.role] for each in who.memberships.values())
     membership = who.memberships.get(what.project) if what.project else None
     if membership is None or verb not in _RIGHTS[membership.role]:
         return False

@@ -13,13 +13,15 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from hub import dialogs, marks, observe
+from hub import delivery, dialogs, leases, marks, observe
 from hub.bus import Bus
+from hub.echo import echo
 from hub.errors import UnavailableError
 from hub.files import Files
 from hub.model import Cycle, Dialog, DialogId, Fact, Lock, Session, Verb
+from hub.search import Search
 from hub.statuses import Status
-from hub.store.engine import Engine, Insert, Range, TakenError
+from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
 from hub.store.schema import LOG, LOG_RECENT, RULES_DUE, SESSIONS_OLD
 
 log = logging.getLogger(__name__)
@@ -30,14 +32,32 @@ ROWS_AT_ONCE = 100
 SWEEP_EVERY = timedelta(minutes=1)
 ALIVE = "alive"
 WALK_MARGIN = timedelta(minutes=2)
+LEAD = "sweeps"
+LEAD_LASTS = timedelta(seconds=90)
+ECHO_BACK = timedelta(minutes=3)
+"""How far a new leader says again what changed: longer than a dead one keeps its lease."""
+ECHO_MARGIN = timedelta(seconds=10)
+POSTPONED = timedelta(minutes=5)
 
 
 class Worker:
-    def __init__(self, engine: Engine, bus: Bus, files: Files, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        bus: Bus,
+        files: Files,
+        search: Search,
+        now: Callable[[], datetime],
+        name: str = "",
+    ) -> None:
         self._engine = engine
         self._bus = bus
         self._files = files
+        self._search = search
         self._now = now
+        self._name = name
+        self._lead: leases.Lease | None = None
+        self._echoed: datetime | None = None
 
     async def repair(self) -> int:
         """Brings level every row that a dead process left behind its log; how many were.
@@ -45,7 +65,10 @@ class Worker:
         Looks at entries stored since somebody last looked.
         """
         alive = await self._engine.get(Lock, ALIVE)
-        since = None if alive is None or alive.until is None else alive.until - WALK_MARGIN
+        since = None
+        if alive is not None and alive.until is not None:
+            # A mark in the future is of a clock that was wrong.
+            since = min(alive.until, self._now()) - WALK_MARGIN
         mended, after = 0, None
         while True:
             page = await self._engine.find(
@@ -76,18 +99,59 @@ class Worker:
 
     async def run(self) -> None:
         """Works until cancelled; an unavailable store only makes it wait."""
-        swept = self._now()
-        while True:
-            try:
-                more = await self.work()
-                if self._now() - swept >= SWEEP_EVERY:
-                    swept = self._now()
-                    await self.sweep()
-            except UnavailableError as error:
-                log.warning("worker.waits", extra={"reason": str(error)})
-                more = False
-            if not more:
-                await self._bus.sleep(WAKE, IDLE)
+        swept, greeted = self._now(), not self._bus.shared
+        try:
+            while True:
+                try:
+                    if not greeted:
+                        await echo(self._engine, self._bus, self._now() - ECHO_BACK)
+                        greeted = True
+                    more = await self.work() or await self._words()
+                    if not timedelta(0) <= self._now() - swept < SWEEP_EVERY:
+                        swept = self._now()
+                        await self._take_turn_safely()
+                except UnavailableError as error:
+                    log.warning("worker.waits", extra={"reason": str(error)})
+                    more = False
+                if not more:
+                    await self._bus.sleep(WAKE, IDLE)
+        finally:
+            await self.resign()
+
+    async def _take_turn_safely(self) -> None:
+        """A fault of one sweep must not end the rules."""
+        try:
+            await self.take_turn()
+        except UnavailableError:
+            raise
+        except Exception:
+            log.exception("sweep.failed")
+
+    async def take_turn(self) -> bool:
+        """Sweeps if that is this process's to do; among several one leads."""
+        if not self._bus.shared:
+            await self.sweep()
+            return True
+        now = self._now()
+        if self._lead is not None:
+            self._lead = await leases.renew(self._engine, self._lead, now, LEAD_LASTS)
+        if self._lead is None:
+            self._echoed = None
+            self._lead = await leases.claim(self._engine, LEAD, self._name, now, LEAD_LASTS)
+        if self._lead is None:
+            return False
+        await self.sweep()
+        since = min(self._echoed, now) - ECHO_MARGIN if self._echoed else now - ECHO_BACK
+        await echo(self._engine, self._bus, since)
+        self._echoed = now
+        return True
+
+    async def resign(self) -> None:
+        """Lets another lead at once."""
+        if self._lead is not None:
+            with suppress(UnavailableError):
+                await leases.release(self._engine, self._lead)
+            self._lead = None
 
     async def work(self) -> bool:
         """Takes the due rows once; True when there may be more."""
@@ -95,14 +159,25 @@ class Worker:
             RULES_DUE, range=Range("rules_at", at_most=self._now()), limit=ROWS_AT_ONCE
         )
         for row in page.items:
-            try:
-                await self._rule(row)
-            except UnavailableError:
-                raise
-            except Exception:
-                log.exception("worker.failed", extra={"dialog": row.id})
-                await self._postpone(row)
+            with observe.about(dialog=row.id, channel=row.channel):
+                try:
+                    await self._rule(row)
+                except UnavailableError:
+                    raise
+                except Exception:
+                    log.exception("worker.failed")
+                    await self._postpone(row)
         return len(page.items) == ROWS_AT_ONCE
+
+    async def _words(self) -> bool:
+        """Takes what search must read again or never read; True when there may be more."""
+        try:
+            return await self._search.reread() or await self._search.read_history()
+        except UnavailableError:
+            raise
+        except Exception:
+            log.exception("search.failed")
+            return False
 
     async def _rule(self, row: Dialog) -> None:
         page = await self._engine.find(
@@ -117,6 +192,7 @@ class Worker:
             await marks.settle(self._engine, self._bus, entry, now)
             if entry.verb is Verb.CLOSED and entry.cycle is not None:
                 cycles[entry.cycle.n] = entry.cycle
+        await self._search.read(row, page.items)
         if row.open:
             cycles[row.cycle.n] = row.cycle
         for cycle in cycles.values():
@@ -136,7 +212,7 @@ class Worker:
 
     async def _postpone(self, row: Dialog) -> None:
         """A row that breaks its rules must not keep the others waiting."""
-        later = self._now() + timedelta(minutes=5)
+        later = self._now() + POSTPONED
         await self._engine.change(Dialog, row.id, lambda current: replace(current, rules_at=later))
 
     async def _record(self, row: Dialog, cycle: Cycle, now: datetime) -> None:
@@ -178,6 +254,7 @@ class Worker:
         """
         now = self._now()
         await self.repair()
+        await self._straighten(now)
         await marks.sweep(self._engine, now)
         await self._files.sweep(now)
         page = await self._engine.find(
@@ -185,3 +262,13 @@ class Worker:
         )
         for session in page.items:
             await self._engine.delete_if(Session, session.id, lambda old: old.expires_at < now)
+
+    async def _straighten(self, now: datetime) -> None:
+        """Makes due what a clock that ran ahead put further off than anything is put."""
+        await delivery.straighten(self._engine, now)
+        page = await self._engine.find(
+            RULES_DUE, range=Range("rules_at", at_least=now + 2 * POSTPONED), limit=500
+        )
+        for row in page.items:
+            with suppress(AbsentError):
+                await self._engine.change(Dialog, row.id, lambda had: replace(had, rules_at=now))

@@ -16,6 +16,7 @@ import pytest
 
 if TYPE_CHECKING:
     from hub.store.engine import Engine
+    from tests.bucket import S3Server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,6 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("sqlite", "mongo"),
         default="sqlite",
         help="the engine under the tests that use one (HUB_TEST_MONGO names another server)",
+    )
+    parser.addoption(
+        "--bus",
+        choices=("local", "redis"),
+        default="local",
+        help="the bus under the tests of the doors (HUB_TEST_REDIS names another server)",
     )
 
 
@@ -53,6 +60,15 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.wait()
 
 
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A storage that speaks S3, another process."""
+    from tests.bucket import s3_server
+
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
 @pytest.fixture
 def new_database(mongo_server: str) -> Iterator[Callable[[], str]]:
     """Makes addresses of databases that nobody used before and that are gone after the test."""
@@ -69,6 +85,44 @@ def new_database(mongo_server: str) -> Iterator[Callable[[], str]]:
     with MongoClient[dict[str, object]](mongo_server) as client:
         for name in made:
             client.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Redis server without a database: the tests' own, or HUB_TEST_REDIS."""
+    given = os.environ.get("HUB_TEST_REDIS")
+    if given:
+        yield given.rstrip("/")
+        return
+    from tests.valkey import Valkey
+
+    server = Valkey(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> Iterator[str]:
+    """A database of Redis that nothing is in."""
+    from redis import Redis
+
+    url = f"{redis_server}/9"
+    with Redis.from_url(url, protocol=2) as client:
+        client.flushdb()
+        yield url
+        client.flushdb()
+
+
+@pytest.fixture
+def bus_url(request: pytest.FixtureRequest) -> str:
+    """What `[redis] url` holds in this run: empty for the bus of one process."""
+    if request.config.getoption("--bus") == "local":
+        return ""
+    url: str = request.getfixturevalue("redis_url")
+    return url
 
 
 @pytest.fixture

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from web import api_dialogs, api_session, files
+from web import api_dialogs, api_health, api_search, api_session, files
 from web.openapi import document
 from web.routes import ROOT, AnyRoute
 from web.routes import add as add_routes
 
-ROUTES: tuple[AnyRoute, ...] = api_session.ROUTES + api_dialogs.ROUTES + files.ROUTES
+ROUTES: tuple[AnyRoute, ...] = (
+    *api_session.ROUTES,
+    *api_dialogs.ROUTES,
+    *api_search.ROUTES,
+    *files.ROUTES,
+    *api_health.ROUTES,
+)
 
 
 def add(app: web.Application) -> None:

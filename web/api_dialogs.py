@@ -30,8 +30,9 @@ class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LogQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Without either bound the last entries."""
+    """Without any bound the last entries; `around_seq` goes before the other two."""
 
+    around_seq: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     after_seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     before_seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
@@ -127,13 +128,18 @@ async def dialog(ask: Ask[Nothing, Nothing]) -> views.DialogCard:
 
 
 async def log(ask: Ask[LogQuery, Nothing]) -> views.LogView:
+    head, around, limit = ask.dialog.seq, ask.query.around_seq, ask.query.limit
+    after = ask.query.after_seq
+    if around is not None:
+        after = max(min(around, head) - limit // 2 - 1, 0)
     entries, more = await ask.hub.desk.log(
-        DialogId(ask.dialog.id),
-        after_seq=ask.query.after_seq,
-        before_seq=ask.query.before_seq,
-        limit=ask.query.limit,
+        DialogId(ask.dialog.id), after_seq=after, before_seq=ask.query.before_seq, limit=limit
     )
-    return views.LogView(items=[ask.state.views.entry(each) for each in entries], more=more)
+    return views.LogView(
+        items=[ask.state.views.entry(each) for each in entries],
+        more=entries[0].seq > 1 if around is not None and entries else more,
+        newer=bool(entries) and entries[-1].seq < head,
+    )
 
 
 def _stored(

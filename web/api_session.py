@@ -100,6 +100,8 @@ async def sign_in(ask: Ask[Nothing, SignIn]) -> Answer:
         address=ask.address,
         agent=ask.request.headers.get("User-Agent", ""),
     )
+    if ask.someone is not None:
+        await ask.hub.accounts.sign_out(ask.someone, address=ask.address)
     lasts = who.session.expires_at - who.session.created_at
     return _with_cookie(ask, wire.json(me_view(ask.state, who)), id, lasts)
 

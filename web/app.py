@@ -14,6 +14,7 @@ from hub.hub import Hub
 from hub.observe import SOCKETS_OPEN
 from web import api, files, hooks, live, ops, pages, widget, wire
 from web.door import Door
+from web.intray import Intray
 from web.sockets import Fan, SocketLimits, Sockets
 from web.state import STATE, State
 from web.statics import Statics
@@ -39,16 +40,7 @@ def build(
     hub: Hub, limits: SocketLimits | None = None, statics: Statics | None = None
 ) -> web.Application:
     """The application over a hub that is open and working; it closes nothing of the hub's."""
-    app = web.Application(middlewares=[_refusals])
-    views = Views(hub.files, hub.now)
-    app[STATE] = State(
-        hub=hub,
-        door=Door(hub.settings.server),
-        views=views,
-        fan=Fan(hub.bus, views),
-        sockets=Sockets(limits or SocketLimits()),
-        statics=statics or Statics(),
-    )
+    app = _state(hub, limits, statics)
     for room in (api, live, files, widget, hooks, ops, pages):
         room.add(app)
     app.on_response_prepare.append(_protect)
@@ -56,6 +48,30 @@ def build(
     app.cleanup_ctx.append(_hear)
     for side in ("operator", "visitor"):
         SOCKETS_OPEN.labels(side=side)
+    return app
+
+
+def build_for_machines(hub: Hub) -> web.Application:
+    """Only what machines ask, for a process that works and has no doors."""
+    app = _state(hub, None, None)
+    ops.add(app)
+    app.on_response_prepare.append(_protect)
+    app.on_shutdown.append(_say_goodbye)
+    return app
+
+
+def _state(hub: Hub, limits: SocketLimits | None, statics: Statics | None) -> web.Application:
+    app = web.Application(middlewares=[_refusals])
+    views = Views(hub.files, hub.now)
+    app[STATE] = State(
+        hub=hub,
+        door=Door(hub.settings.server),
+        intray=Intray(),
+        views=views,
+        fan=Fan(hub.bus, views),
+        sockets=Sockets(limits or SocketLimits(per_source=hub.settings.limits.sockets_per_address)),
+        statics=statics or Statics(),
+    )
     return app
 
 
@@ -71,11 +87,15 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
         log.exception("request.failed", extra={"path": request.path})
     except web.HTTPException as error:
         return error if error.status < 400 else wire.from_http(error)
-    except ConnectionError:
-        raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, ConnectionError) and _is_gone(request):
+            raise
         log.exception("request.failed", extra={"path": request.path})
     return wire.problem(500, "internal")
+
+
+def _is_gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 async def _protect(request: web.Request, response: web.StreamResponse) -> None:

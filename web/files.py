@@ -5,14 +5,16 @@ Nothing that a browser could run is ever shown in place.
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from datetime import timedelta
 from urllib.parse import quote
 
 from aiohttp import web
 
 from hub.errors import ForbiddenError, LimitedError, NotFoundError
-from hub.model import File
+from hub.files import key, small_key
 from hub.rights import Right
+from hub.storage import Storage
 from web import views, wire
 from web.api_dialogs import NameQuery
 from web.routes import AnyRoute, Ask, Nothing, Route
@@ -20,6 +22,7 @@ from web.state import STATE
 
 UPLOADS = 120
 UPLOADS_PERIOD = timedelta(minutes=10)
+SMALL_MIME = "image/webp"
 SHOWN_IN_PLACE = frozenset({"image", "audio", "video"})
 
 
@@ -55,23 +58,58 @@ async def serve(request: web.Request) -> web.StreamResponse:
     id, query = request.match_info["id"], request.query
     if not hub.files.check_link(id, query.get("e", ""), query.get("s", ""), hub.now()):
         raise ForbiddenError
-    file = await hub.engine.get(File, id)
-    if file is None:
-        raise NotFoundError
-    path = hub.files.path(file)
+    file = await hub.files.get(id)
+    small = file.thumb and "small" in query
+    in_place = small or file.kind in SHOWN_IN_PLACE
+    mime = SMALL_MIME if small else file.mime
+    headers = {
+        "Content-Type": mime if in_place else "application/octet-stream",
+        "Content-Disposition": _disposition(file.name, in_place=in_place),
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Cache-Control": "private, max-age=3600, immutable",
+    }
+    at = small_key(file) if small else key(file)
+    path = hub.files.storage.local(at)
+    if path is None:
+        return await _streamed(request, hub.files.storage, at, headers)
     if not path.is_file():
         raise NotFoundError
-    in_place = file.kind in SHOWN_IN_PLACE
-    return web.FileResponse(
-        path,
-        headers={
-            "Content-Type": file.mime if in_place else "application/octet-stream",
-            "Content-Disposition": _disposition(file.name, in_place=in_place),
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-            "Cross-Origin-Resource-Policy": "cross-origin",
-            "Cache-Control": "private, max-age=3600, immutable",
-        },
-    )
+    return web.FileResponse(path, headers=headers)
+
+
+async def _streamed(
+    request: web.Request, storage: Storage, at: str, headers: dict[str, str]
+) -> web.StreamResponse:
+    """The bytes as they come from afar, or the one part of them that is asked for."""
+    size = await storage.size(at)
+    if size is None:
+        raise NotFoundError
+    start, end, status = 0, size, 200
+    try:
+        asked = request.http_range
+    except ValueError:
+        asked = slice(None)
+    if asked.start is not None or asked.stop is not None:
+        start, end, _ = asked.indices(size)
+        if start >= end:
+            raise web.HTTPRequestRangeNotSatisfiable(headers={"Content-Range": f"bytes */{size}"})
+        status, headers = 206, headers | {"Content-Range": f"bytes {start}-{end - 1}/{size}"}
+    answer = web.StreamResponse(status=status, headers=headers | {"Accept-Ranges": "bytes"})
+    answer.content_length = end - start
+    if request.method == "HEAD":
+        await answer.prepare(request)
+        return answer
+    # The first bytes are there before the headers leave: a storage that fails is still told.
+    blocks = storage.read(at, start, end)
+    async with aclosing(blocks):
+        first = await anext(blocks)
+        await answer.prepare(request)
+        await answer.write(first)
+        async for block in blocks:
+            await answer.write(block)
+    await answer.write_eof()
+    return answer
 
 
 def _disposition(name: str, *, in_place: bool) -> str:

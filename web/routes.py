@@ -138,7 +138,7 @@ def _handler(route: AnyRoute) -> Callable[[web.Request], Awaitable[web.StreamRes
         row = await _resolve(state, request, who, route.right)
         query = wire.read_query(request.query, route.query)
         has_body = route.method != "GET" and not route.raw
-        body = await wire.read_json(request, route.body) if has_body else route.body()
+        body = await _read(state, request, route.body) if has_body else route.body()
         answer = await route.call(Ask(state, request, query, body, who, row))
         if not isinstance(answer, Answer):
             answer = Answer(answer, route.status)
@@ -149,6 +149,11 @@ def _handler(route: AnyRoute) -> Callable[[web.Request], Awaitable[web.StreamRes
         return wire.json(answer.view, answer.status)
 
     return handle
+
+
+async def _read(state: State, request: web.Request, of: type[B]) -> B:
+    with state.intray.room(state.door.source(request)) as took:
+        return await wire.read_json(request, of, took)
 
 
 async def _check_writer(state: State, request: web.Request, who: Who | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,6 +48,7 @@ class SocketLimits:
     ping_seconds: float = 25
     queue: int = 1_000
     per_operator: int = 20
+    per_source: int = 500
 
 
 class OverError(Exception):
@@ -197,16 +198,25 @@ class Sockets:
         self.limits = limits
         self.stopping = False
         self._open: set[Socket] = set()
+        self._sources: Counter[str] = Counter()
+
+    def full(self, source: str) -> bool:
+        """Whether that place holds as many sockets open as any may."""
+        return self._sources[source] >= self.limits.per_source
 
     @contextmanager
-    def hold(self, socket: Socket) -> Iterator[None]:
+    def hold(self, socket: Socket, source: str) -> Iterator[None]:
         self._open.add(socket)
+        self._sources[source] += 1
         if self.stopping:
             socket.end(STOPPING)
         try:
             yield
         finally:
             self._open.discard(socket)
+            self._sources[source] -= 1
+            if not self._sources[source]:
+                del self._sources[source]
 
     def stop(self) -> None:
         self.stopping = True
@@ -261,6 +271,15 @@ class Socket:
 
     async def send(self, frame: bytes) -> None:
         try:
+            transport = self._request.transport
+            if (
+                transport is not None
+                and len(frame) < FRAME_MAX_BYTES // 2
+                and not transport.get_write_buffer_size()
+            ):
+                # Into an empty buffer it goes without waiting, and a timer costs as much as it.
+                await self._ws.send_frame(frame, WSMsgType.TEXT)
+                return
             async with asyncio.timeout(self._limits.send_seconds):
                 await self._ws.send_frame(frame, WSMsgType.TEXT)
         except TimeoutError:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from hub.hub import Hub
 from web.door import Door
+from web.intray import Intray
 from web.sockets import Fan, Sockets
 from web.statics import Statics
 from web.views import Views
@@ -17,6 +18,7 @@ from web.views import Views
 class State:
     hub: Hub
     door: Door
+    intray: Intray
     views: Views
     fan: Fan
     sockets: Sockets

@@ -50,6 +50,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileView(View, frozen=True, kw_only=True):
+    """`thumb` opens the small copy of a large picture, empty if there is none."""
+
     id: str
     name: str
     mime: str
@@ -58,6 +60,7 @@ class FileView(View, frozen=True, kw_only=True):
     width: int
     height: int
     url: str
+    thumb: str
 
 
 class DialogView(View, frozen=True, kw_only=True):
@@ -138,8 +141,30 @@ class DialogList(View, frozen=True, kw_only=True):
 
 
 class LogView(View, frozen=True, kw_only=True):
+    """`more` are there the way that was asked, older ones unless after; `newer` ones at all."""
+
     items: list[EntryView]
     more: bool
+    newer: bool
+
+
+class HitView(View, frozen=True, kw_only=True):
+    """Without an entry it is the dialog's name that was found.
+
+    `marks` are [start, end) in the entry's text, or in the name, counted in Unicode code points.
+    """
+
+    dialog: DialogView
+    entry: EntryView | None
+    marks: list[tuple[int, int]]
+
+
+class FoundView(View, frozen=True, kw_only=True):
+    """`looked_back_to` is set where the walk paused before the page was full."""
+
+    items: list[HitView]
+    next: str | None
+    looked_back_to: datetime | None
 
 
 class CountView(View, frozen=True, kw_only=True):
@@ -272,6 +297,7 @@ class Views:
         self._now = now
 
     def file(self, file: Attachment | File) -> FileView:
+        id, now = FileId(file.id), self._now()
         return FileView(
             id=file.id,
             name=file.name,
@@ -280,7 +306,8 @@ class Views:
             kind=file.kind,
             width=file.width,
             height=file.height,
-            url=self._files.link(FileId(file.id), file.name, self._now()),
+            url=self._files.link(id, file.name, now),
+            thumb=self._files.link(id, file.name, now, small=True) if file.thumb else "",
         )
 
     def dialog(self, row: Dialog) -> DialogView:

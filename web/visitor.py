@@ -6,13 +6,15 @@ It says "ok" only for what is durable, and "again" for whatever may pass by itse
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from hub.channel import Hook
+from hub import dialogs, legible
+from hub.channel import ChannelKind, Hook
 from hub.errors import (
     BadValueError,
     HubError,
@@ -23,8 +25,19 @@ from hub.errors import (
     TooLargeError,
     UnavailableError,
 )
+from hub.events import ChannelEvent
+from hub.hub import Hub
 from hub.intake import Accepted
-from hub.model import Attachment, DialogId, EntryKind, Identity, IdentityId, Visit
+from hub.model import (
+    Attachment,
+    DeadLetter,
+    DialogId,
+    EntryKind,
+    Identity,
+    IdentityId,
+    ProjectId,
+    Visit,
+)
 from hub.observe import HOOKS_REFUSED
 from hub.store.engine import Range, milliseconds
 from hub.store.schema import LOG
@@ -48,10 +61,9 @@ TAIL = 50
 MINUTE = timedelta(minutes=1)
 HELLOS = 120
 TICKS = 600
+PINGS = 240
 REFUSALS_MAX = 200
 PONG = b'{"t":"pong"}'
-URL_MAX = 2_000
-UTM_MAX = 20
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +146,11 @@ class _Passed(msgspec.Struct, frozen=True, kw_only=True):
     external_id: str = ""
 
 
+class _Kept(msgspec.Struct, frozen=True):
+    identity: str
+    frame: msgspec.Raw
+
+
 class _Keyed(msgspec.Struct, frozen=True):
     key: str = ""
 
@@ -145,7 +162,7 @@ _frames: msgspec.json.Decoder[Send | Delivered | Read | Typing | Ping] = msgspec
 
 async def talk(place: Place, socket: Socket) -> None:
     try:
-        await place.limit(f"hello:{place.address}", HELLOS)
+        await place.limit(f"hello:{place.source}", HELLOS)
     except LimitedError:
         raise OverError(TOO_OFTEN) from None
     try:
@@ -157,6 +174,8 @@ async def talk(place: Place, socket: Socket) -> None:
     if visitor is None:
         HOOKS_REFUSED.labels(channel=place.kind.id).inc()
         raise OverError(KEY_REFUSED)
+    # Whose key was made under an older key of the hub's takes a new one home.
+    key = place.site.key_of(visitor)
     guest = _Guest(place, socket, key, place.identity(visitor), hello.visit)
     with place.state.fan.join(guest.events, frozenset({visitor_of(guest.identity)})):
         try:
@@ -182,7 +201,7 @@ class _Guest:
         self._socket = socket
         self._key = key
         self.identity = identity
-        self._visit = clipped(visit) if visit else None
+        self._visit = legible.visit(visit) if visit else None
         self._dialog: str | None = None
         self._refusals = 0
         self._reached: dict[str, tuple[str, int]] = {}
@@ -222,7 +241,8 @@ class _Guest:
             try:
                 match frame:
                     case Ping():
-                        await self._socket.send(PONG)
+                        if await self._may("pings", PINGS):
+                            await self._socket.send(PONG)
                     case Send():
                         await self._send(frame)
                     case Typing():
@@ -251,29 +271,9 @@ class _Guest:
             raise OverError(TRY_LATER) from None
         settings = place.site.settings
         await place.limit(f"visitor:{self.identity}", settings.visitor_per_minute)
-        await place.limit(f"address:{place.address}", settings.address_per_minute)
-        can = place.kind.capabilities
-        if len(frame.text) > can.text_max_chars:
-            raise TooLargeError(f"at most {can.text_max_chars} characters", field="text")
-        if len(frame.attachments) > can.attachments_max:
-            raise TooLargeError(f"at most {can.attachments_max} files", field="attachments")
-        if not frame.text.strip() and not frame.attachments:
-            raise BadValueError("says nothing", field="text")
-        attachments = await self._hub.files.attachments(
-            place.channel.project, frame.attachments, uploader(self.identity)
-        )
-        [accepted] = await self._pass(
-            _Passed(
-                t="send",
-                key=frame.key,
-                at=int(frame.at),
-                order=frame.order,
-                text=frame.text,
-                attachments=attachments,
-                reply_to=frame.reply_to,
-                visit=self._visit,
-            )
-        )
+        await place.limit(f"address:{place.source}", settings.address_per_minute)
+        passed = await _checked(self._hub, place.kind, place.channel.project, self.identity, frame)
+        [accepted] = await self._pass(msgspec.structs.replace(passed, visit=self._visit))
         if accepted.entry is None:
             raise PayloadError("not a message")
         self._dialog = accepted.entry.dialog
@@ -321,37 +321,81 @@ class _Guest:
         return list(await self._hub.intake.accept(kind, kind.parse(hook)))
 
     async def _keep_aside(self, body: bytes, error: Exception) -> None:
-        kept = msgspec.json.encode({"identity": self.identity, "frame": msgspec.Raw(body)})
+        kept = msgspec.json.encode(_Kept(self.identity, msgspec.Raw(body)))
         try:
             await self._hub.intake.undigested(self._place.kind, kept, repr(error))
         except UnavailableError:
             raise OverError(TRY_LATER) from None
 
     async def _may(self, what: str, rate: int) -> bool:
+        """Whether this one is heard; who never stops is shown the door at last."""
         wait = await self._hub.bus.allow(f"widget:{what}:{self.identity}", rate, MINUTE)
+        if wait is not None:
+            self._refused()
         return wait is None
+
+    def _refused(self) -> None:
+        self._refusals += 1
+        if self._refusals > REFUSALS_MAX:
+            raise OverError(TOO_OFTEN)
 
     async def _refuse(self, key: str, error: HubError) -> None:
         """Says why; what may pass by itself is to be sent again."""
         again = isinstance(error, UnavailableError | LimitedError) or not isinstance(
             error, RefusedError | PayloadError
         )
-        self._refusals += 1
-        if self._refusals > REFUSALS_MAX:
-            raise OverError(TOO_OFTEN)
+        self._refused()
         await self._socket.say(Refusal(key=key, code=error.code, field=error.field, again=again))
 
 
-def clipped(visit: Visit) -> Visit:
-    """What a page claims of the visit, cut to sane lengths; a long address is no offence."""
-    utm = list(visit.utm.items())[:UTM_MAX]
-    return Visit(
-        page=visit.page[:URL_MAX],
-        title=visit.title[:300],
-        referrer=visit.referrer[:URL_MAX],
-        lang=visit.lang[:35],
-        zone=visit.zone[:64],
-        utm={name[:64]: value[:300] for name, value in utm},
+async def revived(
+    hub: Hub, kind: ChannelKind[msgspec.Struct], letter: DeadLetter
+) -> Sequence[ChannelEvent]:
+    """What a frame that was kept aside says; ticks and typing have had their time."""
+    try:
+        kept = msgspec.json.decode(letter.body, type=_Kept)
+    except (msgspec.MsgspecError, UnicodeError):
+        raise PayloadError("not a frame that the widget's door kept") from None
+    frame = _read(bytes(kept.frame))
+    visitor = kept.identity.removeprefix(f"{kind.id}:")
+    if not isinstance(frame, Send):
+        return []
+    passed = await _checked(hub, kind, letter.project, IdentityId(kept.identity), frame)
+    return kind.parse(
+        Hook(
+            body=msgspec.json.encode(passed),
+            headers={"x-visitor-key": visitor},
+            received_at=letter.created_at,
+        )
+    )
+
+
+async def _checked(
+    hub: Hub,
+    kind: ChannelKind[msgspec.Struct],
+    project: ProjectId,
+    identity: IdentityId,
+    frame: Send,
+) -> _Passed:
+    """What the visitor says, if he may say it; a RefusedError if not."""
+    can = kind.capabilities
+    text = legible.legible(frame.text)
+    if len(text) > can.text_max_chars:
+        raise TooLargeError(f"at most {can.text_max_chars} characters", field="text")
+    if len(frame.attachments) > can.attachments_max:
+        raise TooLargeError(f"at most {can.attachments_max} files", field="attachments")
+    if not text.strip() and not frame.attachments:
+        raise BadValueError("says nothing", field="text")
+    if frame.reply_to and not await dialogs.speaks_with(hub.engine, identity, frame.reply_to):
+        raise NotFoundError(field="reply_to")
+    return _Passed(
+        t="send",
+        key=frame.key,
+        at=int(frame.at),
+        order=frame.order,
+        text=text,
+        attachments=await hub.files.attachments(project, frame.attachments, uploader(identity)),
+        reply_to=frame.reply_to,
     )
 
 

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from shutil import disk_usage
 
 from aiohttp import web
 
-from hub.errors import ForbiddenError, HubError, NotFoundError
+from hub.errors import ForbiddenError, HubError, NotFoundError, UnavailableError
+from hub.model import IdentityId
 from hub.observe import HOOKS_REFUSED, SOCKETS_OPEN
 from hub.schedule import is_open, next_opening
 from hub.statuses import Lang
 from web import visitor, wire
 from web.place import Place, uploader
-from web.sockets import Socket
+from web.sockets import TOO_OFTEN, Socket
 from web.state import STATE
 from web.views import View
 
 UPLOADS = 30
 UPLOADS_BY_ADDRESS = 300
 UPLOADS_PERIOD = timedelta(minutes=10)
+MEGABYTE = 1_000_000
+MEGABYTES_BY_VISITOR = 200
+MEGABYTES_BY_ADDRESS = 500
+MEGABYTES_BY_CHANNEL = 5_000
 
 
 class Config(View, frozen=True, kw_only=True):
@@ -80,11 +87,11 @@ async def upload(request: web.Request) -> web.StreamResponse:
             raise ForbiddenError("the visitor's key is not ours")
         identity = place.identity(guest)
         await place.limit(f"upload:{identity}", UPLOADS, UPLOADS_PERIOD)
-        await place.limit(f"upload:{place.address}", UPLOADS_BY_ADDRESS, UPLOADS_PERIOD)
+        await place.limit(f"upload:{place.source}", UPLOADS_BY_ADDRESS, UPLOADS_PERIOD)
         file = await place.state.hub.files.keep(
             place.channel.project,
             request.query.get("name", "file"),
-            wire.chunks(request),
+            _metered(place, identity, wire.chunks(request)),
             uploader(identity),
         )
     except HubError as error:
@@ -98,6 +105,27 @@ async def upload(request: web.Request) -> web.StreamResponse:
     return answer
 
 
+async def _metered(
+    place: Place, identity: IdentityId, chunks: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
+    """The bytes, as many as this visitor, this address and this chat may still store."""
+    limits, paid = place.state.hub.settings.limits, 0
+    folder = place.state.hub.settings.data.dir
+    async for chunk in chunks:
+        while paid < len(chunk):
+            if folder.is_dir() and disk_usage(folder).free < limits.disk_spare_bytes:
+                raise UnavailableError("the disk is nearly full")
+            for whose, megabytes in (
+                (identity, MEGABYTES_BY_VISITOR),
+                (place.source, MEGABYTES_BY_ADDRESS),
+                (place.kind.id, MEGABYTES_BY_CHANNEL),
+            ):
+                await place.limit(f"megabytes:{whose}", megabytes, UPLOADS_PERIOD)
+            paid += MEGABYTE
+        paid -= len(chunk)
+        yield chunk
+
+
 async def live(request: web.Request) -> web.StreamResponse:
     place = Place(request)
     if request.headers.get("Upgrade", "").lower() != "websocket":
@@ -106,9 +134,12 @@ async def live(request: web.Request) -> web.StreamResponse:
     state = place.state
     socket = Socket(request, state.sockets.limits)
     opened = await socket.open()
+    if state.sockets.full(place.source):
+        await socket.close(TOO_OFTEN)
+        return opened
     SOCKETS_OPEN.labels(side="visitor").inc()
     try:
-        with state.sockets.hold(socket):
+        with state.sockets.hold(socket, place.source):
             await socket.run(visitor.talk(place, socket))
     finally:
         SOCKETS_OPEN.labels(side="visitor").dec()

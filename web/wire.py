@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
 from math import ceil
 from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from hub.errors import (
     BadValueError,
@@ -34,10 +35,15 @@ from hub.statuses import IllegalMove
 JSON_MAX_BYTES = 256 * 1024
 DEPTH_MAX = 32
 BODY_SECONDS = 30
+PACE_AFTER_SECONDS = 30
+PACE_BYTES = 2_000
 RETRY_SECONDS = 2
 CHUNK_BYTES = 64 * 1024
 
 T = TypeVar("T")
+
+BROKEN = (HttpProcessingError, web.RequestPayloadError)
+"""A body that ends early or cannot be unpacked, as aiohttp tells it."""
 
 STATUSES: dict[type[Exception], int] = {
     TooLargeError: 413,
@@ -130,8 +136,10 @@ def json(value: object, status: int = 200) -> web.Response:
     )
 
 
-async def read(request: web.Request, limit: int) -> bytes:
-    """The whole body; TooLargeError as soon as it is past the limit."""
+async def read(
+    request: web.Request, limit: int, took: Callable[[int], None] = lambda _: None
+) -> bytes:
+    """The whole body; TooLargeError as soon as it is past the limit. `took` hears of each part."""
     if (request.content_length or 0) > limit:
         raise TooLargeError(f"at most {limit} bytes")
     body = bytearray()
@@ -139,29 +147,41 @@ async def read(request: web.Request, limit: int) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.content.iter_chunked(CHUNK_BYTES):
                 body += chunk
+                took(len(chunk))
                 if len(body) > limit:
                     raise TooLargeError(f"at most {limit} bytes")
     except TimeoutError:
         raise BadValueError("the body did not come in time") from None
+    except BROKEN:
+        raise BadValueError("the body is broken") from None
     return bytes(body)
 
 
 async def chunks(request: web.Request) -> AsyncIterator[bytes]:
-    """The body as it comes; BadValueError if nothing comes for long."""
+    """The body as it comes; BadValueError if nothing comes for long, or for long very little."""
+    came, clock = 0, asyncio.get_running_loop().time
+    began = clock()
     while True:
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 chunk = await request.content.readany()
         except TimeoutError:
             raise BadValueError("the body did not come in time", field="file") from None
+        except BROKEN:
+            raise BadValueError("the body is broken", field="file") from None
         if not chunk:
             return
+        came += len(chunk)
+        if came < (clock() - began - PACE_AFTER_SECONDS) * PACE_BYTES:
+            raise BadValueError("the body comes too slowly", field="file")
         yield chunk
 
 
-async def read_json(request: web.Request, of: type[T]) -> T:
+async def read_json(
+    request: web.Request, of: type[T], took: Callable[[int], None] = lambda _: None
+) -> T:
     """The body as that type; an absent body is `{}`. Raises BadValueError with the field's path."""
-    body = await read(request, JSON_MAX_BYTES)
+    body = await read(request, JSON_MAX_BYTES, took)
     if not body:
         body = b"{}"
     elif request.content_type != "application/json":

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
 from types import GenericAlias
-from typing import Any, Generic, TypeVar, get_args, get_type_hints
+from typing import Any, ClassVar, Generic, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -61,7 +61,8 @@ class Index(Generic[D]):
     """A declared walk over one collection: equal fields first, then the order, then `_id`.
 
     With `present`, only documents whose that field is not None are walked. The fields that
-    order must not be None in the documents walked.
+    order must not be None in the documents walked. `each` names a field that is a tuple: the
+    document stands in the index once under each of its values, and every walk fixes one.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Index(Generic[D]):
     fields: tuple[str, ...]
     unique: bool = False
     present: str = ""
+    each: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,12 @@ class Walk(Generic[D]):
 class Engine(ABC):
     """Durable documents. Every method raises UnavailableError when the store cannot serve."""
 
+    kind: ClassVar[str]
+
+    def behind_bytes(self) -> int:
+        """What is written and safe but not yet in the store's main file, if it has one."""
+        return 0
+
     @abstractmethod
     async def open(self) -> None:
         """Connects, makes what `schema.py` declares; refuses a store newer than the program."""
@@ -204,6 +212,8 @@ class Engine(ABC):
         """
         fixed = dict(equal or {})
         values = tuple(dict.fromkeys(one_of[1])) if one_of else (None,)
+        if one_of and one_of[0] == index.each:
+            raise ValueError(f"{index.name}: a document would be met under each of {one_of[0]}")
         walks = []
         for value in values:
             here = fixed | ({one_of[0]: value} if one_of else {})
@@ -215,9 +225,12 @@ class Engine(ABC):
             step = min(max(wanted, 1) + 1, 500, max(budget - looked, 0) + 1)
             batches = [await self.walk(walk, step) for walk in walks]
             order = walks[0].order
-            merged = list(
-                heapq.merge(*batches, key=lambda doc: _sortable(doc, order), reverse=descending)
-            )
+            if len(batches) == 1:
+                [merged] = batches
+            else:
+                merged = list(
+                    heapq.merge(*batches, key=lambda doc: _sortable(doc, order), reverse=descending)
+                )
             # Past the end of a batch that was cut short, other documents of the same walk
             # may come first, so only `step` of the merged ones are in a sure order.
             sure = merged[:step]
@@ -258,6 +271,8 @@ def plan(
     if set(head) != set(equal):
         raise ValueError(f"{index.name}: {sorted(equal)} is not its prefix {head}")
     order = index.fields[len(equal) :]
+    if index.each in order:
+        raise ValueError(f"{index.name}: a walk must fix one of {index.each}")
     if range is not None and (not order or order[0] != range.field):
         raise ValueError(f"{index.name}: a range over {range.field} does not follow {head}")
     return Walk(index, equal, range, descending, _read_cursor(index.of, order, after), order)

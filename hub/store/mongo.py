@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -66,6 +66,8 @@ class MongoEngine(Engine):
 
     `listeners` are told every command that goes over the wire.
     """
+
+    kind: ClassVar[str] = "mongo"
 
     def __init__(
         self,

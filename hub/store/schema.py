@@ -2,9 +2,9 @@
 
 The project is the first field of every index. Exceptions, each for a reason: `sessions`
 and `operators` belong to people who serve several projects; `lanes`, `rules_due`,
-`timers_due`, `early_old`, `files_unused` and `log_recent` are the worker's to-do lists over
-all projects; `log` and `log_pending` start with the dialog, whose id belongs to one project;
-`locks` belong to processes.
+`timers_due`, `early_old`, `files_unused`, `log_recent` and `log_reread` are the worker's
+to-do lists over all projects; `log` and `log_pending` start with the dialog, whose id belongs
+to one project; `locks` belong to processes.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from hub.model import (
     Project,
     Session,
     Timer,
+    Words,
 )
 from hub.store.engine import Collection, Index
 
@@ -67,6 +68,7 @@ RULES_DUE = Index("rules_due", Dialog, ("rules_at",), present="rules_at")
 LOG = Index("log", Entry, ("dialog", "seq"), unique=True)
 LOG_PENDING = Index("log_pending", Entry, ("dialog", "pending", "seq"))
 LOG_RECENT = Index("log_recent", Entry, ("stored_at",))
+LOG_REREAD = Index("log_reread", Entry, ("reread_at",), present="reread_at")
 BY_EXTERNAL = Index("by_external", Entry, ("project", "external_id"), present="external_id")
 
 LEADS = Index("by_phone", Lead, ("project", "phone", "n"))
@@ -75,15 +77,19 @@ LEADS_DUE = Index("due", Lead, ("project", "live", "due_at"), present="due_at")
 TIMERS_DUE = Index("timers_due", Timer, ("due_at",), present="due_at")
 
 DEAD_LETTERS = Index("by_time", DeadLetter, ("project", "created_at"))
+LETTERS_WAITING = Index("waiting", DeadLetter, ("project", "replayed_at", "created_at"))
 
 EARLY_FOR = Index("early_for", Early, ("project", "about", "created_at"))
 EARLY_OLD = Index("early_old", Early, ("created_at",))
 
 AUDIT = Index("by_time", Audit, ("project", "created_at"))
 
+FILES = Index("by_time", File, ("project", "created_at"))
 FILES_UNUSED = Index("files_unused", File, ("unused_since",), present="unused_since")
 
 FACTS = Index("by_time", Fact, ("project", "created_at"))
+
+WORDS = Index("by_word", Words, ("project", "stems", "at"), each="stems")
 
 COLLECTIONS: tuple[Collection[Any], ...] = (
     Collection("projects", Project, (PROJECTS_BY_NAME,)),
@@ -100,14 +106,20 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
         (EPISODES, BY_LIFE, BY_OWNER, BY_AWAITS, BY_CONTACT, BY_CHANGE, LANES, RULES_DUE),
         personal=True,
     ),
-    Collection("entries", Entry, (LOG, LOG_PENDING, LOG_RECENT, BY_EXTERNAL), personal=True),
+    Collection(
+        "entries",
+        Entry,
+        (LOG, LOG_PENDING, LOG_RECENT, LOG_REREAD, BY_EXTERNAL),
+        personal=True,
+    ),
     Collection("leads", Lead, (LEADS, LEADS_DUE), personal=True),
     Collection("timers", Timer, (TIMERS_DUE,)),
-    Collection("dead_letters", DeadLetter, (DEAD_LETTERS,), personal=True),
+    Collection("dead_letters", DeadLetter, (DEAD_LETTERS, LETTERS_WAITING), personal=True),
     Collection("early", Early, (EARLY_FOR, EARLY_OLD), personal=True),
     Collection("audit", Audit, (AUDIT,), personal=True),
-    Collection("files", File, (FILES_UNUSED,), personal=True),
+    Collection("files", File, (FILES, FILES_UNUSED), personal=True),
     Collection("facts", Fact, (FACTS,), personal=True),
+    Collection("words", Words, (WORDS,), personal=True),
     Collection("locks", Lock),
 )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
 from hub.errors import BadValueError, ConfigError, UnavailableError
@@ -87,6 +87,8 @@ class SqliteEngine(Engine):
     one that does not serve works beside it. `trace` is told every statement carried out.
     """
 
+    kind: ClassVar[str] = "sqlite"
+
     def __init__(
         self,
         path: str | Path,
@@ -133,6 +135,12 @@ class SqliteEngine(Engine):
         self._reads.hand_over()
         self._writes.hand_over()
         await asyncio.to_thread(self._stop)
+
+    def behind_bytes(self) -> int:
+        try:
+            return self._wal.stat().st_size
+        except OSError:
+            return 0
 
     async def get(self, of: type[D], id: str) -> D | None:
         table = self._table(of)

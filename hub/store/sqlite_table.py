@@ -23,13 +23,15 @@ class Table(Generic[D]):
     """Bodies are JSON; a column repeats each field that an index needs.
 
     The columns have no type, so SQLite compares what `plain` made and converts nothing.
+    An index over each value of a tuple is a table of its own, kept by triggers.
     """
 
     def __init__(self, kept: Collection[D]) -> None:
         self.kept = kept
         self.name = _quoted(kept.name)
-        used = (name for each in kept.indexes for name in (*each.fields, each.present))
-        self.columns = tuple(dict.fromkeys(name for name in used if name))
+        used = [name for each in kept.indexes for name in (*each.fields, each.present)]
+        tuples = {each.each for each in kept.indexes}
+        self.columns = tuple(name for name in dict.fromkeys(used) if name and name not in tuples)
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(kept.of).decode
         names = [_quoted(name) for name in ("_id", "rev", "body", *self.columns)]
@@ -43,8 +45,11 @@ class Table(Generic[D]):
 
     def make(self, db: sqlite3.Connection) -> list[Callable[[], object]]:
         """What is still to be done to the file so that it has all that the schema declares."""
+        of_each = [index for index in self.kept.indexes if index.each]
+        own = (self.kept.name, *(self._index_name(index) for index in of_each))
+        holes = ", ".join("?" * len(own))
         there: dict[str, str] = dict(
-            db.execute("SELECT name, sql FROM sqlite_master WHERE tbl_name = ?", (self.kept.name,))
+            db.execute(f"SELECT name, sql FROM sqlite_master WHERE tbl_name IN ({holes})", own)  # noqa: S608
         )
         steps: list[Callable[[], object]] = []
 
@@ -62,7 +67,12 @@ class Table(Generic[D]):
                 run(f"ALTER TABLE {self.name} ADD COLUMN {_quoted(name)}")
             if missing:
                 steps.append(lambda: self._fill(db))
+        for index in of_each:
+            for sql in self._each_sql(index, there):
+                run(sql)
         for index in self.kept.indexes:
+            if index.each:
+                continue
             name, sql = self._index_name(index), self._index_sql(index)
             if name in there and there[name] != sql:
                 run(f"DROP INDEX {_quoted(name)}")
@@ -78,6 +88,46 @@ class Table(Generic[D]):
 
     def _index_name(self, index: Index[D]) -> str:
         return f"{self.kept.name}_{index.name}"
+
+    def _each_sql(self, index: Index[D], there: dict[str, str]) -> list[str]:
+        """The statements that are still to be run for an index over each value of a tuple."""
+        name = self._index_name(index)
+        columns = ", ".join(_quoted(field) for field in (*index.fields, "_id"))
+        create = f"CREATE TABLE {_quoted(name)} ({columns}, PRIMARY KEY ({columns})) WITHOUT ROWID"
+
+        def rows(of: str) -> str:
+            """The index's rows of the document in the table or row called `of`."""
+            picked = ", ".join(
+                "value" if field == index.each else f"{of}.{_quoted(field)}"
+                for field in (*index.fields, "_id")
+            )
+            # A value that is there twice is one row, as on the other engine.
+            body = f"json_each(CAST({of}.body AS TEXT), '$.{index.each}')"
+            return f"INSERT OR IGNORE INTO {_quoted(name)} SELECT {picked} FROM {body}"  # noqa: S608
+
+        fields = [field for field in (*index.fields, "_id") if field != index.each]
+        matched = " AND ".join(f"{_quoted(field)} = OLD.{_quoted(field)}" for field in fields)
+        old_values = f"json_each(CAST(OLD.body AS TEXT), '$.{index.each}')"
+        drop = (
+            f"DELETE FROM {_quoted(name)} WHERE {_quoted(index.each)} IN "  # noqa: S608
+            f"(SELECT value FROM {old_values}) AND {matched}"
+        )
+        triggers = {
+            f"{name}_added": f"AFTER INSERT ON {self.name} BEGIN {rows('NEW')}; END",
+            f"{name}_changed": f"AFTER UPDATE ON {self.name} BEGIN {drop}; {rows('NEW')}; END",
+            f"{name}_gone": f"AFTER DELETE ON {self.name} BEGIN {drop}; END",
+        }
+        wanted = {each: f"CREATE TRIGGER {_quoted(each)} {do}" for each, do in triggers.items()}
+        if {name: create, **wanted} == {each: there.get(each) for each in (name, *wanted)}:
+            return []
+        fill = rows(self.name).replace(" FROM ", f" FROM {self.name}, ", 1)
+        return [
+            *(f"DROP TRIGGER IF EXISTS {_quoted(each)}" for each in wanted),
+            f"DROP TABLE IF EXISTS {_quoted(name)}",
+            create,
+            *wanted.values(),
+            fill,
+        ]
 
     def _index_sql(self, index: Index[D]) -> str:
         fields = index.fields if index.unique else (*index.fields, "_id")
@@ -128,7 +178,10 @@ class Table(Generic[D]):
 
     def select(self, walk: Walk[D], limit: int) -> Statement:
         where, values = self._where(walk)
-        sql = f"SELECT body FROM {self._source(walk)}{where}"  # noqa: S608
+        body = "body"
+        if walk.index.each:
+            body = f"(SELECT body FROM {self.name} AS kept WHERE kept._id = walked._id)"  # noqa: S608
+        sql = f"SELECT {body} FROM {self._source(walk)}{where}"  # noqa: S608
         if walk.order or not walk.index.unique:
             direction = " DESC" if walk.descending else ""
             order = ", ".join(_quoted(name) + direction for name in _keys(walk))
@@ -148,6 +201,8 @@ class Table(Generic[D]):
         return next(names, "_id")
 
     def _source(self, walk: Walk[D]) -> str:
+        if walk.index.each:
+            return f"{_quoted(self._index_name(walk.index))} AS walked"
         return f"{self.name} INDEXED BY {_quoted(self._index_name(walk.index))}"
 
     def _where(self, walk: Walk[D]) -> tuple[str, list[Any]]:

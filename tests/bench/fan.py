@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 
 from tests.bench.figure import Figure
-from tests.bench.people import Operator, browser, operator, sign_in, visitor
+from tests.bench.people import PATIENCE_SECONDS, Operator, browser, operator, sign_in, visitor
 from tests.bench.served import Served, serving, the_floor, the_hub
 from tests.chaos.process import Program
 
@@ -61,9 +61,10 @@ async def spread(hall: Hall, event: str, events: int) -> set[tuple[str, ...]]:
     """Has so many events told, one when the last was everywhere; what the listeners got."""
     got = set()
     busy, began = hall.server.busy_seconds(), perf_counter()
-    for _ in range(events):
-        await hall.tell(event)
-        got.add(tuple(await asyncio.gather(*(each.raw(1) for each in hall.listeners))))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        for _ in range(events):
+            await hall.tell(event)
+            got.add(tuple(await asyncio.gather(*(each.raw(1) for each in hall.listeners))))
     hall.ms.append((perf_counter() - began) * 1000 / events)
     hall.busy_ms.append((hall.server.busy_seconds() - busy) * 1000 / events)
     return got

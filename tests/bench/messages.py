@@ -11,7 +11,15 @@ from statistics import quantiles
 from time import perf_counter
 
 from tests.bench.figure import Figure
-from tests.bench.people import Operator, Visitor, browser, operator, sign_in, visitor
+from tests.bench.people import (
+    PATIENCE_SECONDS,
+    Operator,
+    Visitor,
+    browser,
+    operator,
+    sign_in,
+    visitor,
+)
 from tests.bench.served import Served, serving, the_floor, the_hub
 from tests.chaos.process import Program
 
@@ -72,7 +80,7 @@ async def burst(room: Room, each: int) -> tuple[float, float]:
     """
     upto = len(room.operator.lines) + each * len(room.visitors)
     busy, began = room.server.busy_seconds(), perf_counter()
-    async with asyncio.TaskGroup() as group:
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         group.create_task(room.operator.hear(upto))
         for one in room.visitors:
             group.create_task(one.send_many(each, WINDOW))
@@ -85,8 +93,9 @@ async def singly(room: Room, count: int, pause: float) -> list[float]:
     for n in range(count):
         one = room.visitors[n % len(room.visitors)]
         began = perf_counter()
-        text = await one.send()
-        await room.operator.hear(len(room.operator.lines) + 1)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            text = await one.send()
+            await room.operator.hear(len(room.operator.lines) + 1)
         took.append(perf_counter() - began)
         if room.operator.lines[-1] != text:
             raise RuntimeError(f"{room.operator.lines[-1]} came for {text}")

@@ -12,6 +12,8 @@ import msgspec
 from tests.chaos.process import Program
 
 EVENT = '"dialog.changed"'
+PATIENCE_SECONDS = 60
+"""How long a round may take before what it waits for is held to be lost."""
 
 
 class _Said(msgspec.Struct):

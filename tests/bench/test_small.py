@@ -98,12 +98,14 @@ async def at_home(folder: Path, trace: list[str]) -> AsyncIterator[tuple[Hub, Te
     engine = SqliteEngine(folder / "traced.db", trace=trace.append)
     hub = assemble(settings, builder, now=model.now, engine=engine)
     async with opened(hub):
-        await channels.adopt(engine, settings, model.now())
+        await channels.adopt(engine, hub.vault, settings, model.now())
         await hub.channels.refresh()
         server = TestServer(build(hub))
         await server.start_server(shutdown_timeout=1)
-        yield hub, server
-        await server.close()
+        try:
+            yield hub, server
+        finally:
+            await server.close()
 
 
 async def test_a_message_over_the_socket_is_one_read_and_two_writes_up_to_its_ok(

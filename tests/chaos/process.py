@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -17,17 +20,36 @@ DEMO_LINES = {"Demo site": "site", "Inbox": "inbox", "one-time code": "code"}
 
 
 class Program:
-    """`hub run` in a folder of its own; `dies_at` kills it at that numbered point of a write."""
+    """`hub run` in a folder of its own; `dies_at` kills it at that numbered point of a write.
 
-    def __init__(self, folder: Path, *, database: str = "") -> None:
+    With another `verb` it is one process of several that share database and Redis; `script`
+    is what is started instead of `hub` itself. A worker that `tells` has a port for machines.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        database: str = "",
+        redis: str = "",
+        verb: str = "run",
+        script: str = "",
+        channels: str = "",
+        tells: bool = False,
+    ) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
+        folder.mkdir(exist_ok=True)
         self.folder = folder
+        self.verb = verb
+        self.script = script
+        self._words = ("--port", str(self.port)) if tells else ()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: Process | None = None
         self._errors: asyncio.Task[None] | None = None
         self.said: list[str] = []
+        self._line = asyncio.Event()
         key = f'key_file = "{folder / "hub.key"}"\n' if database else ""
         if database:
             (folder / "hub.key").write_text("A" * 43 + "\n")
@@ -37,6 +59,8 @@ class Program:
 port = {self.port}
 [database]
 url = "{database}"
+[redis]
+url = "{redis}"
 [security]
 {key}
 [log]
@@ -45,18 +69,21 @@ format = "json"
 name = "Test"
 [channels.site]
 settings = {{ origins = ["*"], visitor_per_minute = 100000, address_per_minute = 100000 }}
+{channels}
 """
         )
 
     async def start(self, *, dies_at: str = "") -> None:
         """Returns once it serves."""
-        script = ["-m", "hub"] if not dies_at else [str(Path(__file__).with_name("dying_hub.py"))]
+        named = self.script or ("dying_hub.py" if dies_at else "")
+        script = [str(Path(__file__).with_name(named))] if named else ["-m", "hub"]
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             *script,
             "--config",
             str(self.folder / "config.toml"),
-            "run",
+            self.verb,
+            *self._words,
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT), "HUB_DIES_AT": dies_at},
             stderr=PIPE,
@@ -68,7 +95,7 @@ settings = {{ origins = ["*"], visitor_per_minute = 100000, address_per_minute =
             raise RuntimeError("the hub did not start:\n" + "\n".join(self.said[-20:]))
 
     def _serves(self) -> bool:
-        return any('"serving"' in line for line in self.said)
+        return any('"serving"' in line or '"working"' in line for line in self.said)
 
     async def demo(self) -> dict[str, str]:
         """`hub demo`: the addresses and the code that it prints for a newcomer."""
@@ -115,9 +142,17 @@ settings = {{ origins = ["*"], visitor_per_minute = 100000, address_per_minute =
         self.said.clear()
         async for line in process.stderr:
             self.said.append(line.decode(errors="replace").rstrip())
+            self._line.set()
             if self._serves():
                 serving.set()
         serving.set()
+
+    async def logged(self, words: str) -> None:
+        """Returns once it has logged a line with these words."""
+        async with asyncio.timeout(START_SECONDS):
+            while not any(words in line for line in self.said):
+                self._line.clear()
+                await self._line.wait()
 
     def kill(self) -> None:
         """kill -9, at whatever line it is."""
@@ -137,6 +172,17 @@ settings = {{ origins = ["*"], visitor_per_minute = 100000, address_per_minute =
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
         return await asyncio.wait_for(self.ended(), START_SECONDS)
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """No file of the process may grow, as on a disk without room."""
+        wal = self.folder / "data" / "hub.db-wal"
+        _, hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (wal.stat().st_size + 100, hard))
+        try:
+            yield
+        finally:
+            resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (hard, hard))
 
     @property
     def pid(self) -> int:

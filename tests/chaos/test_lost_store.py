@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -94,16 +93,11 @@ async def test_a_full_disk_is_told_to_the_sender_and_mends_by_itself(tmp_path: P
         copies = [Copy(f"key-full-{n:03}", n, clock + n, f"{n} " + "x" * 3_000) for n in range(9)]
         async with visitor_socket(session, program, key) as socket:
             assert (await try_to_write(socket, copies[0]))["t"] == "ok"
-            pid = program.pid
-            wal = tmp_path / "data" / "hub.db-wal"
-            _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-            # No file may grow past this, as on a disk without room.
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (wal.stat().st_size + 100, hard))
-            refused = [await try_to_write(socket, copy) for copy in copies[1:]]
+            with program.full_disk():
+                refused = [await try_to_write(socket, copy) for copy in copies[1:]]
             assert {frame["t"] for frame in refused} == {"error"}
             assert {frame["code"] for frame in refused} == {"unavailable"}
             assert all(frame["again"] for frame in refused)
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
         await kept_after_all(session, program, key, copies)
     assert await program.stop() == 0
 

@@ -115,6 +115,27 @@ async def test_after_kill_9_and_a_new_start_both_sides_go_on_where_they_were(
             await expect(person.log.get_by_text(words, exact=True)).to_have_count(1)
 
 
+async def test_a_full_disk_is_shown_as_waiting_on_both_sides_and_mends_by_itself(
+    browser: Browser, program: Program, wire: Wire, site: str
+) -> None:
+    operator = await signed_in(browser, program, wire.url)
+    visitor = await Visitor.arrive(browser, site)
+    await visitor.open_chat()
+    await visitor.write("До того")
+    await operator.row("До того").click()
+
+    with program.full_disk():
+        await visitor.write("Диск полон")
+        await operator.reply("Ответ в пустоту")
+        await expect(visitor.log).to_contain_text(visitor.say("widget.state.waiting"))
+        await expect(operator.tick("queued")).to_have_count(1)
+        await expect(operator.log).not_to_contain_text("Диск полон")
+    for person in (operator, visitor):
+        for words in ("До того", "Диск полон", "Ответ в пустоту"):
+            await expect(person.log.get_by_text(words, exact=True)).to_have_count(1)
+    await expect(operator.tick("queued")).to_have_count(0)
+
+
 async def test_a_phone_sees_the_list_then_the_thread_and_comes_back(
     browser: Browser, program: Program, wire: Wire, site: str
 ) -> None:

@@ -120,6 +120,9 @@ def test_relative_paths_are_meant_from_the_files_folder(tmp_path: Path) -> None:
         ('[database]\nurl = "mongodb://h/hub"', "security.key_file", "must be given"),
         ('[database]\nurl = "env:"', "database.url", "environment variable it names is not set"),
         ('[database]\nurl = "file:no"', "database.url", "the file it names cannot be read"),
+        ('[redis]\nurl = "http://x"', "redis.url", "must be empty or start with redis://"),
+        ('[redis]\nurl = "redis://h:port"', "redis.url", "is not an address"),
+        ('[redis]\nurl = "redis://:changeme@h"', "redis.url", "still holds an example secret"),
     ],
 )
 def test_a_wrong_key_or_value_is_refused_by_its_name(

@@ -114,6 +114,23 @@ def test_check_says_in_words_what_works(run: Run) -> None:
         assert words in out
 
 
+def test_check_says_whether_redis_answers(run: Run, redis_url: str) -> None:
+    code, out, _ = run("check", settings=f'[redis]\nurl = "{redis_url}"\n')
+    assert code == 0
+    assert "ok    redis: answers" in out
+    code, out, _ = run("check", settings='[redis]\nurl = "redis://127.0.0.1:1"\n')
+    assert code == 1
+    assert "FAIL  redis: does not answer" in out
+
+
+def test_a_process_among_several_names_what_it_lacks(run: Run) -> None:
+    for verb in ("web", "worker"):
+        code, _, err = run(verb)
+        assert code == 2
+        assert "database.url" in err
+        assert "hub run" in err
+
+
 def test_check_names_a_channel_whose_settings_cannot_be_used(run: Run) -> None:
     code, out, _ = run("check", settings="[channels.site]\nsettings = { origins = 5 }\n")
     assert code == 1

@@ -172,7 +172,8 @@ def test_every_metric_is_named_by_what_happened() -> None:
         "hub_sockets_open",
         "hub_loop_lag_seconds",
     }
-    assert all(name.endswith(("_total", "_open", "_seconds")) for name in names)
+    states = ("_open", "_seconds", "_bytes", "_waiting", "_working", "_connected", "_low")
+    assert all(name.endswith(("_total", *states)) for name in names), names
 
 
 def test_importing_it_brings_in_nothing_heavy() -> None:

@@ -35,14 +35,35 @@ def test_a_stranger_may_only_what_anyone_may(right: Right) -> None:
     assert may(None, right) == (right is Right.ANYONE)
 
 
+DAILY = set(Right) - {Right.ANYONE, Right.SELF, Right.OVERSEE, Right.MEND}
+
+
 @pytest.mark.parametrize("role", Role)
-@pytest.mark.parametrize("right", set(Right) - {Right.ANYONE, Right.SELF})
+@pytest.mark.parametrize("right", DAILY)
 def test_a_member_may_in_his_project_and_nowhere_else(role: Role, right: Right) -> None:
     who = somebody(role)
     assert may(who, right, What(SHOP))
     assert may(who, right, What(SHOP, ChannelId("site")))
     assert not may(who, right, What(BANK))
     assert not may(who, right)
+
+
+@pytest.mark.parametrize(
+    ("role", "right", "allowed"),
+    [
+        (Role.OPERATOR, Right.OVERSEE, False),
+        (Role.SUPERVISOR, Right.OVERSEE, True),
+        (Role.ADMIN, Right.OVERSEE, True),
+        (Role.OPERATOR, Right.MEND, False),
+        (Role.SUPERVISOR, Right.MEND, False),
+        (Role.ADMIN, Right.MEND, True),
+    ],
+)
+def test_overseeing_and_mending_are_by_role(role: Role, right: Right, allowed: bool) -> None:
+    who = somebody(role)
+    assert may(who, right, What(SHOP)) is allowed
+    assert not may(who, right, What(BANK))
+    assert may(who, right) is (allowed and right is Right.OVERSEE)
 
 
 @pytest.mark.parametrize("right", set(Right) - {Right.ANYONE, Right.SELF})

@@ -219,7 +219,7 @@ async def test_the_rules_survive_a_crash_after_every_write(
         assert [each.cycle.result for each in made] == ["sold", ""]
         assert await all_of(hub.engine, RULES_DUE, {}) == []
         k += 1
-    assert k == 4
+    assert k == 7
 
 
 async def test_more_rows_than_one_look_takes_are_all_ruled(

@@ -67,10 +67,14 @@ class Card(Document, frozen=True, kw_only=True):
     at: datetime
     n: int
     due_at: datetime | None = None
+    tags: tuple[str, ...] = ()
 
 
 CARDS_BY_OWNER = Index("by_owner", Card, ("project", "owner", "at"))
 CARDS_BY_LIFE = Index("by_life", Card, ("project", "open", "at"))
 CARDS_DUE = Index("due", Card, ("project", "due_at"), present="due_at")
 CARDS_NUMBERED = Index("numbered", Card, ("project", "n"), unique=True)
-CARDS = Collection("cards", Card, (CARDS_BY_OWNER, CARDS_BY_LIFE, CARDS_DUE, CARDS_NUMBERED))
+CARDS_TAGGED = Index("tagged", Card, ("project", "tags", "at"), each="tags")
+CARDS = Collection(
+    "cards", Card, (CARDS_BY_OWNER, CARDS_BY_LIFE, CARDS_DUE, CARDS_NUMBERED, CARDS_TAGGED)
+)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hub.errors import BadValueError
 from hub.store.engine import Engine, Index, Insert, Range, Value, plain, plan
@@ -21,6 +22,7 @@ from tests.store.samples import (
     CARDS_BY_OWNER,
     CARDS_DUE,
     CARDS_NUMBERED,
+    CARDS_TAGGED,
     Card,
     at,
 )
@@ -30,6 +32,7 @@ Opening = Callable[..., AbstractAsyncContextManager[Engine]]
 projects = (f"p{n}" for n in count())
 moments = st.integers(0, 4).map(at)
 owners = st.sampled_from(["ann", "Яна", "ё", "👍", None])
+tags = st.sampled_from(["окно", "дверь", 'a"\\b', "👍", ""])
 names = st.text(st.sampled_from("aZ9я👍\uffff :"), min_size=1, max_size=4)
 
 
@@ -50,6 +53,7 @@ def decks(draw: st.DrawFn) -> list[dict[str, Any]]:
             "open": draw(st.booleans()),
             "at": draw(moments),
             "due_at": draw(moments | st.none()),
+            "tags": tuple(draw(st.lists(tags, max_size=3))),
         }
         for n, id in enumerate(ids)
     ]
@@ -68,6 +72,7 @@ def questions(draw: st.DrawFn) -> dict[str, Any]:
                     (CARDS_DUE, (), "due_at"),
                     (CARDS_NUMBERED, (), "n"),
                     (CARDS_NUMBERED, ("n",), ""),
+                    (CARDS_TAGGED, ("tags",), "at"),
                 ]
             )
         )
@@ -76,6 +81,7 @@ def questions(draw: st.DrawFn) -> dict[str, Any]:
         "owner": owners,
         "open": st.booleans(),
         "n": st.integers(0, 11),
+        "tags": tags,
         "at": moments,
         "due_at": moments,
     }
@@ -87,7 +93,7 @@ def questions(draw: st.DrawFn) -> dict[str, Any]:
         "budget": draw(st.integers(1, 8)),
     }
     merging = draw(st.booleans())
-    if given_fields and merging:
+    if given_fields and merging and not index.each:
         name = given_fields[-1]
         del asked["equal"][name]
         asked["one_of"] = (name, draw(st.lists(choices[name], max_size=3)))
@@ -105,7 +111,10 @@ def expected(deck: list[Card], asked: dict[str, Any]) -> list[Card]:
     def met(card: Card) -> bool:
         here = getattr(card, span.field)
         return (
-            all(getattr(card, name) == value for name, value in asked["equal"].items())
+            all(
+                value in card.tags if name == index.each else getattr(card, name) == value
+                for name, value in asked["equal"].items()
+            )
             and (values is None or getattr(card, field) in values)
             and (not index.present or getattr(card, index.present) is not None)
             and (span.at_least is None or here >= span.at_least)
@@ -191,6 +200,34 @@ async def test_merged_walks_pass_over_nothing_that_comes_first(cards: Engine) ->
         limit=3,
     )
     assert [card.id for card in page.items] == ["a8", "a9", "b0"]
+
+
+async def test_a_document_stands_under_the_tags_it_has_now(cards: Engine) -> None:
+    async def under(tag: str) -> list[str]:
+        page = await cards.find(CARDS_TAGGED, {"project": "p", "tags": tag}, descending=True)
+        return [card.id for card in page.items]
+
+    for n, tagged in enumerate((("a", "b"), ("b", "b"), ())):
+        await cards.write(Insert(Card(id=f"c{n}", project="p", n=n, at=at(n), tags=tagged)))
+    assert (await under("a"), await under("b")) == (["c0"], ["c1", "c0"])
+
+    await cards.change(Card, "c0", lambda card: replace(card, tags=("c",), at=at(9)))
+    await cards.change(Card, "c2", lambda card: replace(card, tags=("b", "c")))
+    assert (await under("a"), await under("b"), await under("c")) == (
+        [],
+        ["c2", "c1"],
+        ["c0", "c2"],
+    )
+    await cards.delete_if(Card, "c2", lambda _: True)
+    assert (await under("b"), await under("c")) == (["c1"], ["c0"])
+    assert await cards.count(CARDS_TAGGED, {"project": "p", "tags": "b"}) == 1
+
+
+async def test_no_walk_meets_a_document_under_several_of_its_tags(cards: Engine) -> None:
+    with pytest.raises(ValueError, match="must fix one of tags"):
+        await cards.find(CARDS_TAGGED, {"project": "p"})
+    with pytest.raises(ValueError, match="under each of tags"):
+        await cards.find(CARDS_TAGGED, {"project": "p"}, one_of=("tags", ["a", "b"]))
 
 
 async def test_none_of_no_values_is_nothing(cards: Engine) -> None:

@@ -22,9 +22,19 @@ from hub.model import Dialog, Entry, Lock
 from hub.store.engine import Collection, Index, Insert, Range, Replace, Value, plan, types_of
 from hub.store.schema import COLLECTIONS
 from hub.store.sqlite import SqliteEngine
-from tests.store.samples import CARDS_BY_LIFE, CARDS_DUE, Card, at, dialog, entry
+from tests.store.samples import (
+    CARDS_BY_LIFE,
+    CARDS_DUE,
+    CARDS_TAGGED,
+    Card,
+    at,
+    dialog,
+    entry,
+)
 
-INDEXES = [index for kept in COLLECTIONS for index in kept.indexes]
+INDEXES = [index for kept in COLLECTIONS for index in kept.indexes if not index.each]
+OF_EACH = [index for kept in COLLECTIONS for index in kept.indexes if index.each]
+TAGGED_LATER = Index("tagged", Card, ("project", "tags", "n"), each="tags")
 NUMBERED_LATER = (CARDS_BY_LIFE, CARDS_DUE, Index("by_number", Card, ("n", "owner")))
 
 
@@ -74,6 +84,19 @@ async def test_every_walk_is_a_search_of_its_index_without_a_sort(
         assert "INDEX" in steps[0]
         bounded = equal or span or later or index.present in order[:1]
         assert steps[0].startswith("SEARCH" if bounded else "SCAN"), steps
+
+
+@pytest.mark.parametrize("index", OF_EACH, ids=lambda index: f"{index.of.__name__}-{index.name}")
+async def test_a_walk_of_each_value_is_a_search_without_a_sort(
+    store: SqliteEngine, index: Index[Any]
+) -> None:
+    fixed = index.fields.index(index.each) + 1
+    order = index.fields[fixed:]
+    walk = plan(index, dict.fromkeys(index.fields[:fixed], "x"), None, False, None)
+    for descending, after in product((False, True), (None, (*(1 for _ in order), "x"))):
+        steps = (await store.explain(replace(walk, descending=descending, after=after))).split("\n")
+        assert steps[0].startswith("SEARCH walked USING PRIMARY KEY"), steps
+        assert [each.split()[0] for each in steps[1:]] == ["CORRELATED", "SEARCH"], steps
 
 
 async def test_a_walk_goes_on_from_its_cursor_and_not_from_its_range(store: SqliteEngine) -> None:
@@ -252,6 +275,20 @@ async def test_a_new_index_holds_what_was_stored_before_it(tmp_path: Path) -> No
         await later.open()
         walk = plan(NUMBERED_LATER[2], {"n": 1, "owner": "ann"}, None, False, None)
         assert [card.id for card in await later.walk(walk, 9)] == ["1", "3"]
+        await later.close()
+
+
+async def test_a_new_index_of_each_value_holds_what_was_stored_before_it(tmp_path: Path) -> None:
+    first = SqliteEngine(tmp_path / "hub.db", [Collection("cards", Card)])
+    await first.open()
+    for n in range(3):
+        await first.write(Insert(Card(id=str(n), project="p", n=n, at=at(n), tags=("a", str(n)))))
+    await first.close()
+    for index in (CARDS_TAGGED, CARDS_TAGGED, TAGGED_LATER):
+        later = SqliteEngine(tmp_path / "hub.db", [Collection("cards", Card, (index,))])
+        await later.open()
+        walk = plan(index, {"project": "p", "tags": "a"}, None, True, None)
+        assert [card.id for card in await later.walk(walk, 9)] == ["2", "1", "0"]
         await later.close()
 
 

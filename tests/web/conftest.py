@@ -49,14 +49,22 @@ def server_settings() -> dict[str, Any]:
 
 @pytest.fixture
 async def house(
-    engine: Engine, tmp_path: Path, socket_limits: SocketLimits, server_settings: dict[str, Any]
+    engine: Engine,
+    tmp_path: Path,
+    socket_limits: SocketLimits,
+    server_settings: dict[str, Any],
+    bus_url: str,
 ) -> AsyncIterator[House]:
     """A served hub with two projects, their channels, and Anna of alpha, Boris of beta."""
-    here = {"data": {"dir": str(tmp_path / "data")}, "server": server_settings}
+    here = {
+        "data": {"dir": str(tmp_path / "data")},
+        "server": server_settings,
+        "redis": {"url": bus_url},
+    }
     settings = config.settings(SETTINGS | here, tmp_path)
     hub = assemble(settings, builder, now=model.now, engine=engine)
     await hub.bus.open()
-    await channels.adopt(engine, settings, model.now())
+    await channels.adopt(engine, hub.vault, settings, model.now())
     async with hub.working():
         statics = tmp_path / "static"
         statics.mkdir()

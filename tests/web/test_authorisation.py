@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hub.model import Membership
+from hub.model import Membership, ProjectId, Role
 from tests.web.house import PASSWORD, Browser, House
 from web.api import ROUTES
 from web.openapi import FILE, document
@@ -68,7 +68,11 @@ async def parts(house: House) -> dict[str, str]:
         f"/dialogs/{ok['dialog']}/messages", {"key": "answer-1", "text": "да"}, expect=201
     )
     await visitor.socket.until(lambda f: f["t"] == "entry" and f["entry"]["state"] == "sent")
-    return {"project": "alpha", "dialog": ok["dialog"], "entry": said["id"]}
+    kept = house.hub.channels.get("alpha-echo")
+    await house.hub.intake.undigested(kept, b"x", "ours")
+    [letter] = (await house.hub.letters.of(ProjectId("alpha"), None)).items
+    parts = {"project": "alpha", "dialog": ok["dialog"], "entry": said["id"]}
+    return parts | {"letter": letter.id}
 
 
 async def test_a_stranger_gets_nowhere(house: House, parts: dict[str, str]) -> None:
@@ -106,12 +110,16 @@ async def test_a_revoked_session_gets_nowhere(house: House, parts: dict[str, str
         assert status == 401, operation
 
 
-async def test_an_operator_of_the_project_may_use_all_of_it(
+async def test_an_operator_of_the_project_may_use_all_of_it_but_what_is_for_overseers(
     house: House, parts: dict[str, str]
 ) -> None:
-    anna = await house.browser("anna")
+    await house.operator("ada", ProjectId("alpha"), Role.ADMIN)
+    anna, ada = await house.browser("anna"), await house.browser("ada")
     for operation in (o for o in OPERATIONS if o.method == "GET" and o.path != "/live"):
-        status, told = await anna.ask("GET", ROOT + operation.path.format(**parts))
+        path = ROOT + operation.path.format(**parts)
+        status, told = await anna.ask("GET", path)
+        assert status == (403 if operation.right == "oversee" else 200), (operation, told)
+        status, told = await ada.ask("GET", path)
         assert status == 200, (operation, told)
 
 
@@ -184,6 +192,8 @@ def test_every_route_declares_its_right_and_the_document_is_current() -> None:
         "write",
         "take",
         "release",
+        "oversee",
+        "mend",
     }
     assert [o for o in OPERATIONS if o.right == "anyone"] == [
         Operation("POST", "/session", "anyone")

@@ -262,7 +262,7 @@ def test_templates_escape_what_they_are_given() -> None:
 
 def test_a_stranger_far_away_gets_no_counts() -> None:
     door = Door(Server(trusted_proxies=("10.0.0.0/8",)))
-    assert door.is_near(_request("127.0.0.1"))
+    assert door.is_near(_request("127.0.0.1", host="localhost:8080"))
     assert door.is_near(_request("10.1.2.3"))
     assert not door.is_near(_request("203.0.113.9"))
     assert issubclass(OriginError, ForbiddenError)

@@ -1,5 +1,21 @@
 import { signal } from "@preact/signals";
-import type { Attachment, Channel, Contact, Counts, Dialog, Entry, Me, Page, Presence, Problem, View } from "./wire";
+import type {
+  Attachment,
+  Channel,
+  Contact,
+  Counts,
+  Dialog,
+  Entry,
+  Health,
+  Hit,
+  Letter,
+  Me,
+  Page,
+  Presence,
+  Problem,
+  Replayed,
+  View,
+} from "./wire";
 
 /** An answer that is not a success; status 0 means that no answer came. */
 export class Refused extends Error {
@@ -70,6 +86,8 @@ const get = <T>(path: string): Promise<T> => call<T>("GET", path);
 const post = <T>(path: string, body: unknown = {}): Promise<T> => call<T>("POST", path, body);
 const of = encodeURIComponent;
 
+const letters = (project: string): string => `/projects/${of(project)}/dead-letters`;
+
 export type Step = "take" | "return" | "close" | "reopen";
 
 export const api = {
@@ -90,11 +108,23 @@ export const api = {
   },
   dialog: (id: string) =>
     get<{ dialog: Dialog; contact: Contact | null; others: Dialog[] }>(`/dialogs/${of(id)}`),
-  log: (id: string, where: { after_seq?: number; before_seq?: number; limit?: number } = {}) => {
+  search: (project: string, words: string, after: string | null) => {
+    const query = new URLSearchParams({ q: words });
+    if (after) query.set("after", after);
+    return get<{ items: Hit[]; next: string | null; looked_back_to: string | null }>(
+      `/projects/${of(project)}/search?${query}`,
+    );
+  },
+  log: (
+    id: string,
+    where: { around_seq?: number; after_seq?: number; before_seq?: number; limit?: number } = {},
+  ) => {
     const query = new URLSearchParams(
       Object.entries(where).map(([name, value]) => [name, String(value)]),
     );
-    return get<{ items: Entry[]; more: boolean }>(`/dialogs/${of(id)}/log?${query}`);
+    return get<{ items: Entry[]; more: boolean; newer: boolean }>(
+      `/dialogs/${of(id)}/log?${query}`,
+    );
   },
   say: (id: string, key: string, text: string, attachments: string[]) =>
     post<Entry>(`/dialogs/${of(id)}/messages`, { key, text, attachments }),
@@ -102,6 +132,17 @@ export const api = {
     post<Entry>(`/dialogs/${of(id)}/notes`, { key, text }),
   retry: (id: string, entry: string) =>
     post<Entry>(`/dialogs/${of(id)}/messages/${of(entry)}/retry`),
+  health: () => get<Health>("/health"),
+  letters: (project: string, after: string | null) => {
+    const query = new URLSearchParams(after ? { after } : {});
+    return get<{ items: Letter[]; next: string | null }>(`${letters(project)}?${query}`);
+  },
+  letter: (project: string, id: string) =>
+    get<{ letter: Letter; body: string; cut: boolean }>(`${letters(project)}/${of(id)}`),
+  replayLetter: (project: string, id: string) =>
+    post<Replayed>(`${letters(project)}/${of(id)}/replay`),
+  dropLetter: (project: string, id: string) =>
+    call<void>("DELETE", `${letters(project)}/${of(id)}`),
   step: (id: string, step: Step) => post<Dialog>(`/dialogs/${of(id)}/${step}`),
 };
 

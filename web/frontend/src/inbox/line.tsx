@@ -193,7 +193,7 @@ function Picture({ file }: { file: Attachment }): JSX.Element {
       rel="noopener noreferrer nofollow"
       aria-label={t("inbox.open_picture", { name: file.name })}
     >
-      <img src={address} alt={file.name} width={wide} height={high} loading="lazy" />
+      <img src={file.thumb ? fileAddress(file.thumb) : address} alt={file.name} width={wide} height={high} loading="lazy" />
     </a>
   );
 }

@@ -1,6 +1,8 @@
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { Found, SearchField } from "./found";
 import { open } from "./route";
+import { searching } from "./search";
 import { Avatar, Empty } from "./parts";
 import { first, t } from "./settings";
 import {
@@ -11,7 +13,6 @@ import {
   loadList,
   look,
   me,
-  opened,
   project,
   projects,
   thread,
@@ -28,9 +29,10 @@ export function List(): JSX.Element {
     <section class="list" aria-label={t("inbox.list")}>
       <header class="list-head">
         <Projects />
-        <Tabs />
+        {projects.value.length > 0 ? <SearchField /> : null}
+        {searching.value ? null : <Tabs />}
       </header>
-      <Rows />
+      {searching.value ? <Found /> : <Rows />}
     </section>
   );
 }
@@ -252,7 +254,7 @@ function Skeleton(): JSX.Element {
 export function step(by: 1 | -1): void {
   const rows = [...document.querySelectorAll<HTMLAnchorElement>(".row-list .row")];
   const at = rows.findIndex((row) => row === document.activeElement);
-  const from = at >= 0 ? at : listed.value.findIndex((row) => row.id === opened.value?.id);
+  const from = at >= 0 ? at : rows.findIndex((row) => row.hasAttribute("aria-current"));
   const to = rows[Math.min(rows.length - 1, Math.max(0, from + by))];
   to?.focus();
   to?.scrollIntoView({ block: "nearest" });

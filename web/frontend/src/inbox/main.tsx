@@ -2,18 +2,22 @@ import "./tokens.css";
 import "./inbox.css";
 import "./signin.css";
 import "./list.css";
+import "./found.css";
 import "./thread.css";
 import "./card.css";
+import "./health.css";
 import { effect } from "@preact/signals";
 import { type JSX, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Card } from "./card";
 import { compose } from "./composer";
+import { toSearch } from "./found";
+import { Health } from "./health";
 import { List, step } from "./list";
 import { light } from "./live";
 import { IconButton } from "./parts";
 import { Rail } from "./rail";
-import { back, follow } from "./route";
+import { back, follow, page } from "./route";
 import { refusal, t } from "./settings";
 import { FirstPassword, SignIn, Unreachable } from "./signin";
 import { counts, notice, opened, phase, startUp, thread } from "./store";
@@ -50,9 +54,15 @@ function Inside(): JSX.Element {
       ) : null}
       <Rail />
       <main class="panes">
-        <List />
-        <Thread onCard={() => setCard(!card)} />
-        <Card onClose={() => setCard(false)} />
+        {page.value === "health" ? (
+          <Health />
+        ) : (
+          <>
+            <List />
+            <Thread onCard={() => setCard(!card)} />
+            <Card onClose={() => setCard(false)} />
+          </>
+        )}
       </main>
       <Notice />
     </div>
@@ -99,6 +109,7 @@ function press(event: KeyboardEvent): void {
     if (event.code === "Escape") target.blur();
     return;
   }
+  if (page.value !== "dialogs" && event.code !== "Escape") return;
   const dialog = opened.value;
   switch (event.code) {
     case "KeyJ":
@@ -110,6 +121,9 @@ function press(event: KeyboardEvent): void {
     case "ArrowUp":
       if (event.code === "ArrowUp" && target.closest(".log")) return;
       step(-1);
+      break;
+    case "Slash":
+      toSearch();
       break;
     case "Escape":
       back();

@@ -1,11 +1,12 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "./api";
+import { role } from "./health";
 import { light } from "./live";
 import { Icon, IconButton } from "./parts";
 import { PasswordForm } from "./signin";
 import { lang, presence, setLang, setPresence, t, theme } from "./settings";
-import { back } from "./route";
+import { back, page, showHealth } from "./route";
 import { counts, leave, me } from "./store";
 
 export function Rail(): JSX.Element {
@@ -35,11 +36,29 @@ export function Rail(): JSX.Element {
     (theme.value === "system" && matchMedia("(prefers-color-scheme: dark)").matches);
   return (
     <nav class="rail" aria-label={t("inbox.rail")}>
-      <button type="button" class="rail-item" aria-current="page" title={t("inbox.title")} onClick={back}>
+      <button
+        type="button"
+        class="rail-item"
+        aria-current={page.value === "dialogs" ? "page" : undefined}
+        title={t("inbox.title")}
+        onClick={back}
+      >
         <Icon name="inbox" />
         <span class="visually-hidden">{t("inbox.title")}</span>
         {counts.value?.waiting.n ? <span class="count">{counts.value.waiting.n}</span> : null}
       </button>
+      {role() === "admin" || role() === "supervisor" ? (
+        <button
+          type="button"
+          class="rail-item"
+          aria-current={page.value === "health" ? "page" : undefined}
+          title={t("inbox.health")}
+          onClick={showHealth}
+        >
+          <Icon name="health" />
+          <span class="visually-hidden">{t("inbox.health")}</span>
+        </button>
+      ) : null}
       <span class="rail-space" />
       <IconButton
         icon={dark ? "sun" : "moon"}

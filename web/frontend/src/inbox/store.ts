@@ -18,7 +18,11 @@ export interface Thread {
   contact: Contact | null;
   others: Dialog[];
   entries: ReadonlyMap<string, Entry>;
+  /** Whether there are lines before those that are here, and after them. */
   more: boolean;
+  newer: boolean;
+  /** The line to be looked at; `n` tells one jump from the next. */
+  target: { seq: number; n: number } | null;
   state: "loading" | "ready" | "failed";
 }
 
@@ -107,12 +111,20 @@ export function learnEntries(entries: Entry[]): void {
   const open = thread.value;
   if (!open) return;
   const all = new Map(open.entries);
+  // Where the end of the log is not here, a line that does not follow would leave a hole.
+  let last = open.newer ? lastSeq(open) : Number.POSITIVE_INFINITY;
   for (const entry of entries) {
     const known = all.get(entry.id);
-    if (entry.dialog === open.id && (!known || known.rev < entry.rev)) all.set(entry.id, entry);
+    if (entry.dialog !== open.id || (known ? known.rev >= entry.rev : entry.seq > last + 1)) continue;
+    all.set(entry.id, entry);
+    if (entry.seq === last + 1) last = entry.seq;
   }
   thread.value = { ...open, entries: all };
 }
+
+const seqs = (of: Thread): number[] => [...of.entries.values()].map((entry) => entry.seq);
+const firstSeq = (of: Thread): number => Math.min(...seqs(of));
+const lastSeq = (of: Thread): number => Math.max(0, ...seqs(of));
 
 export async function loadList(which: View, { more = false } = {}): Promise<void> {
   const where = project.value;
@@ -149,13 +161,28 @@ function loadCounts(): void {
   }, 250);
 }
 
+function blank(id: string): Thread {
+  return {
+    id,
+    contact: null,
+    others: [],
+    entries: new Map(),
+    more: false,
+    newer: false,
+    target: null,
+    state: "loading",
+  };
+}
+
+/** Opens the dialog at its newest lines. */
 export async function openThread(id: string): Promise<void> {
   if (thread.value?.id !== id)
-    thread.value = { id, contact: null, others: [], entries: new Map(), more: false, state: "loading" };
+    thread.value = blank(id);
+  const asked = thread.value?.target;
   try {
     const [about, log] = await Promise.all([api.dialog(id), api.log(id, { limit: 100 })]);
     const open = thread.value;
-    if (open?.id !== id) return;
+    if (open?.id !== id || open.target !== asked) return;
     batch(() => {
       if (about.dialog.project !== project.value) void choose(about.dialog.project);
       learn([about.dialog]);
@@ -168,20 +195,74 @@ export async function openThread(id: string): Promise<void> {
         others: about.others,
         entries: joins || !log.more ? open.entries : new Map(),
         more: joins ? open.more : log.more,
+        newer: false,
+        target: null,
         state: "ready",
       };
       learnEntries(log.items);
     });
     void heal(id);
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    const open = thread.value;
-    if (open?.id !== id) return;
-    if (error.problem.status === 404) {
-      closeThread();
-      tell(error);
-    } else thread.value = { ...open, state: open.entries.size ? "ready" : "failed" };
+    failed(id, error);
   }
+}
+
+function failed(id: string, error: unknown): void {
+  if (!(error instanceof Refused)) throw error;
+  const open = thread.value;
+  if (open?.id !== id) return;
+  if (error.problem.status === 404) {
+    closeThread();
+    tell(error);
+  } else thread.value = { ...open, state: open.entries.size ? "ready" : "failed" };
+}
+
+let jumps = 0;
+
+/** Opens the dialog with that line in sight; what lies around it is loaded both ways. */
+export async function jumpTo(id: string, seq: number): Promise<void> {
+  const target = { seq, n: (jumps += 1) };
+  const before = thread.value;
+  if (before?.id === id && seqs(before).includes(seq)) {
+    thread.value = { ...before, target };
+    return;
+  }
+  thread.value = { ...(before?.id === id ? before : blank(id)), state: "loading", target };
+  try {
+    const [about, log] = await Promise.all([
+      api.dialog(id),
+      api.log(id, { around_seq: seq, limit: 60 }),
+    ]);
+    const open = thread.value;
+    if (open?.id !== id || open.target?.n !== target.n) return;
+    batch(() => {
+      if (about.dialog.project !== project.value) void choose(about.dialog.project);
+      learn([about.dialog]);
+      thread.value = {
+        ...open,
+        contact: about.contact,
+        others: about.others,
+        entries: new Map(log.items.map((entry) => [entry.id, entry])),
+        more: log.more,
+        newer: log.newer,
+        state: "ready",
+      };
+    });
+    void heal(id);
+  } catch (error) {
+    failed(id, error);
+  }
+}
+
+/** Reads again what is on the screen of a thread whose end is not. */
+async function refresh(open: Thread): Promise<void> {
+  const where = { after_seq: firstSeq(open) - 1, limit: 200 };
+  const [about, log] = await Promise.all([
+    api.dialog(open.id).catch(() => null),
+    api.log(open.id, where).catch(() => null),
+  ]);
+  if (about) learn([about.dialog]);
+  if (log) learnEntries(log.items);
 }
 
 export function closeThread(): void {
@@ -191,13 +272,32 @@ export function closeThread(): void {
 export async function loadOlder(): Promise<void> {
   const open = thread.value;
   if (!open?.more || open.state === "loading") return;
-  const first = Math.min(...[...open.entries.values()].map((entry) => entry.seq));
   thread.value = { ...open, state: "loading" };
-  const page = await api.log(open.id, { before_seq: first, limit: 100 }).catch(() => null);
+  const where = { before_seq: firstSeq(open), limit: 100 };
+  const page = await api.log(open.id, where).catch(() => null);
   const still = thread.value;
-  if (still?.id !== open.id) return;
-  thread.value = { ...still, state: "ready", more: page ? page.more : still.more };
-  if (page) learnEntries(page.items);
+  if (still?.id !== open.id || still.target !== open.target) return;
+  batch(() => {
+    thread.value = { ...still, state: "ready", more: page ? page.more : still.more };
+    if (page) learnEntries(page.items);
+  });
+}
+
+export async function loadNewer(): Promise<void> {
+  const open = thread.value;
+  if (!open?.newer || open.state === "loading") return;
+  thread.value = { ...open, state: "loading" };
+  const where = { after_seq: lastSeq(open), limit: 100 };
+  const page = await api.log(open.id, where).catch(() => null);
+  const still = thread.value;
+  if (still?.id !== open.id || still.target !== open.target) return;
+  batch(() => {
+    thread.value = { ...still, state: "ready" };
+    if (page) learnEntries(page.items);
+    const now = thread.value;
+    if (now && page) thread.value = { ...now, newer: page.newer };
+  });
+  void heal(open.id);
 }
 
 let healing = false;
@@ -205,10 +305,10 @@ let healing = false;
 /** Numbers have no gaps, so a missing one is a line that this screen did not hear of. */
 async function heal(id: string): Promise<void> {
   const open = thread.value;
-  if (open?.id !== id || healing || open.state !== "ready") return;
-  const seqs = [...open.entries.values()].map((entry) => entry.seq).sort((a, b) => a - b);
-  const hole = seqs.findIndex((seq, i) => i > 0 && seq !== (seqs[i - 1] ?? 0) + 1);
-  const last = (hole < 0 ? seqs.at(-1) : seqs[hole - 1]) ?? 0;
+  if (open?.id !== id || healing || open.state !== "ready" || open.newer) return;
+  const here = seqs(open).sort((a, b) => a - b);
+  const hole = here.findIndex((seq, i) => i > 0 && seq !== (here[i - 1] ?? 0) + 1);
+  const last = (hole < 0 ? here.at(-1) : here[hole - 1]) ?? 0;
   if (hole < 0 && last >= (dialogs.value.get(id)?.seq ?? 0)) return;
   healing = true;
   const page = await api.log(id, { after_seq: last, limit: 200 }).catch(() => null);
@@ -268,7 +368,8 @@ export function reload(): void {
     })
     .catch(() => {});
   const open = thread.value;
-  if (open) void openThread(open.id);
+  if (open?.newer) void refresh(open);
+  else if (open && !(open.target && open.state === "loading")) void openThread(open.id);
   outbox.flush();
 }
 

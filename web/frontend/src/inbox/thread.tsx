@@ -12,6 +12,7 @@ import {
   channels,
   learn,
   lines,
+  loadNewer,
   loadOlder,
   me,
   opened,
@@ -26,6 +27,8 @@ import type { Dialog, Entry } from "./wire";
 const GROUP = 3 * 60_000;
 /** How near the end still counts as reading the newest. */
 const NEAR = 80;
+/** How near an edge the lines beyond it are fetched. */
+const EDGE = 200;
 
 export function Thread({ onCard }: { onCard: () => void }): JSX.Element {
   const now = thread.value;
@@ -161,24 +164,36 @@ function Log({ id }: { id: string }): JSX.Element {
   const shown = `${entries.length}.${waiting.length}`;
   const newest = entries.at(-1)?.id;
   const seen = useRef(newest);
+  const target = thread.value?.target ?? null;
+  const newer = thread.value?.newer ?? false;
+  const jumped = useRef(0);
+  const cutOff = useRef(newer);
 
   useLayoutEffect(() => {
     const area = box.current;
     if (!area) return;
     const head = entries[0]?.id ?? "";
-    if (following.current) {
+    const line = target && target.n !== jumped.current ? lineOf(area, target.seq) : null;
+    // A line to be looked at is still to come: the end is not what is wanted meanwhile.
+    if (target && target.n !== jumped.current) following.current = false;
+    if (target && line) {
+      jumped.current = target.n;
+      show(area, line);
+      setBelow(0);
+    } else if (following.current && !newer) {
       area.scrollTop = area.scrollHeight;
       setBelow(0);
     } else if (head !== oldest.current && oldest.current) {
       // Older lines came in above: what was being read stays where it was.
       area.scrollTop += area.scrollHeight - height.current;
-    } else if (seen.current !== newest) {
+    } else if (seen.current !== newest && !newer && !cutOff.current) {
       setBelow((n) => n + 1);
     }
     oldest.current = head;
     seen.current = newest;
+    cutOff.current = newer;
     height.current = area.scrollHeight;
-  }, [shown, newest]);
+  }, [shown, newest, target?.n, newer]);
 
   useEffect(() => {
     // What the operator just wrote is always followed.
@@ -200,6 +215,10 @@ function Log({ id }: { id: string }): JSX.Element {
   function toEnd(): void {
     following.current = true;
     setBelow(0);
+    if (thread.value?.newer) {
+      void openThread(id);
+      return;
+    }
     box.current?.scrollTo({ top: box.current.scrollHeight });
   }
 
@@ -216,9 +235,11 @@ function Log({ id }: { id: string }): JSX.Element {
         aria-busy={thread.value?.state === "loading"}
         onScroll={(event) => {
           const area = event.currentTarget;
-          following.current = area.scrollHeight - area.scrollTop - area.clientHeight < NEAR;
+          const left = area.scrollHeight - area.scrollTop - area.clientHeight;
+          following.current = left < NEAR && !thread.value?.newer;
           if (following.current) setBelow(0);
-          if (area.scrollTop < 200) void loadOlder();
+          if (area.scrollTop < EDGE) void loadOlder();
+          if (left < EDGE) void loadNewer();
         }}
       >
         <div class="log-inner">
@@ -238,6 +259,11 @@ function Log({ id }: { id: string }): JSX.Element {
               />
             );
           })}
+          {newer ? (
+            <button type="button" class="more" onClick={() => void loadNewer()}>
+              {t("inbox.newer")}
+            </button>
+          ) : null}
           {waiting.map((item) => (
             <Line key={item.key} entry={drawn(item)} unsent={item} divider="" first />
           ))}
@@ -248,14 +274,29 @@ function Log({ id }: { id: string }): JSX.Element {
           )}
         </div>
       </div>
-      {below > 0 ? (
+      {newer || below > 0 ? (
         <button type="button" class="pill" onClick={toEnd}>
           <Icon name="down" />
-          {t("inbox.new_below", { n: below })}
+          {newer ? t("inbox.to_newest") : t("inbox.new_below", { n: below })}
         </button>
       ) : null}
     </div>
   );
+}
+
+function lineOf(area: HTMLElement, seq: number): HTMLElement | null {
+  return area.querySelector<HTMLElement>(`[data-seq="${seq}"]`);
+}
+
+/** Brings the line into the middle and lets it be noticed. */
+function show(area: HTMLElement, line: HTMLElement): void {
+  const high = line.offsetHeight;
+  const above = line.getBoundingClientRect().top - area.getBoundingClientRect().top;
+  area.scrollTop += above - Math.max(0, (area.clientHeight - high) / 2);
+  line.classList.remove("flash");
+  // Read, so that the same line can flash again.
+  void line.offsetHeight;
+  line.classList.add("flash");
 }
 
 function together(a: Entry, b: Entry): boolean {

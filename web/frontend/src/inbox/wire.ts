@@ -27,6 +27,8 @@ export interface Attachment {
   width: number;
   height: number;
   url: string;
+  /** A small copy of a large picture, empty if there is none. */
+  thumb: string;
 }
 
 export interface Visit {
@@ -137,6 +139,49 @@ export interface Page {
   items: Dialog[];
   next: string | null;
   looked_back_to: string | null;
+}
+
+export interface Backlog {
+  n: number;
+  more: boolean;
+  oldest_at: string | null;
+}
+
+export interface Health {
+  at: string;
+  program: string;
+  deliveries: Backlog;
+  deliveries_held: Backlog;
+  rules: Backlog;
+  timers_late: Backlog;
+  dead_letters: Backlog;
+  store: { kind: string; version: number; behind_bytes: number };
+  bus: { kind: string; connected: boolean };
+  disk: { free_bytes: number; total_bytes: number; low: boolean } | null;
+}
+
+export interface Letter {
+  id: string;
+  channel: string;
+  channel_name: string;
+  kind: string;
+  error: string;
+  size_bytes: number;
+  created_at: string;
+  replayed_at: string | null;
+}
+
+export interface Replayed {
+  letter: Letter;
+  outcome: "stored" | "known" | "nothing" | "failed";
+  dialog: string | null;
+}
+
+export interface Hit {
+  dialog: Dialog;
+  /** Null where the dialog's name is what was found. */
+  entry: Entry | null;
+  marks: [start: number, end: number][];
 }
 
 export interface Problem {

@@ -289,7 +289,7 @@ export class View {
     const address = fileAddress(file.url, this.origin);
     if (file.kind !== "image") return link(address, "file", file.name);
     const picture = make("img");
-    picture.src = address;
+    picture.src = file.thumb ? fileAddress(file.thumb, this.origin) : address;
     picture.alt = file.name;
     if (file.width > 0) {
       picture.width = Math.min(280, file.width);

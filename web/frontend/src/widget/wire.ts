@@ -38,6 +38,8 @@ export interface Attachment {
   width: number;
   height: number;
   url: string;
+  /** A small copy of a large picture, empty if there is none. */
+  thumb: string;
 }
 
 export interface Entry {
