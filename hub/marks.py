@@ -31,6 +31,7 @@ from hub.model import (
     Entry,
     EntryKind,
     OutState,
+    ProjectId,
     Reaction,
 )
 from hub.store.engine import Engine, Insert, Range, TakenError
@@ -111,6 +112,11 @@ async def report(engine: Engine, bus: Bus, channel: Channel, mark: Mark, now: da
         if entry is None:
             return
     await _put(engine, bus, entry, mark, now)
+
+
+async def any_early(engine: Engine, project: ProjectId) -> bool:
+    """Whether `settle` can have anything to do for entries stored before this was asked."""
+    return await engine.count(EARLY_FOR, {"project": project}, cap=1) > 0
 
 
 async def settle(engine: Engine, bus: Bus, entry: Entry, now: datetime) -> None:

@@ -6,6 +6,7 @@ follows from, so a worker may die at any line and another may do it again.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 WAKE = "rules"
 IDLE = timedelta(seconds=1)
+GATHER = timedelta(milliseconds=250)
+"""A burst of a dialog is ruled once, not line by line against those who still write it."""
 ROWS_AT_ONCE = 100
 SWEEP_EVERY = timedelta(minutes=1)
 ALIVE = "alive"
@@ -113,8 +116,8 @@ class Worker:
                 except UnavailableError as error:
                     log.warning("worker.waits", extra={"reason": str(error)})
                     more = False
-                if not more:
-                    await self._bus.sleep(WAKE, IDLE)
+                if not more and await self._bus.sleep(WAKE, IDLE):
+                    await asyncio.sleep(GATHER.total_seconds())
         finally:
             await self.resign()
 
@@ -188,8 +191,10 @@ class Worker:
         )
         now = self._now()
         cycles: dict[int, Cycle] = {}
+        early = await marks.any_early(self._engine, row.project)
         for entry in page.items:
-            await marks.settle(self._engine, self._bus, entry, now)
+            if early:
+                await marks.settle(self._engine, self._bus, entry, now)
             if entry.verb is Verb.CLOSED and entry.cycle is not None:
                 cycles[entry.cycle.n] = entry.cycle
         await self._search.read(row, page.items)

@@ -361,6 +361,13 @@ class Mortal(Engine):
         self.dice: Callable[[], bool] | None = None
         self.down = False
 
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        return self._engine.kind
+
+    def behind_bytes(self) -> int:
+        return self._engine.behind_bytes()
+
     def dies_after(self, steps: int) -> None:
         self.left, self.steps = steps, 0
 
