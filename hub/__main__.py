@@ -77,11 +77,11 @@ async def serve(
     from web.app import build
     from web.server import Runner
 
-    stop = _told_to_stop()
+    stop = Stop()
     hub = assemble(settings, builder, secret_fields=secret_fields, now=now, engine=engine)
     async with opened(hub), contextlib.AsyncExitStack() as stack:
         await channels.adopt(hub.engine, hub.vault, settings, now())
-        await stack.enter_async_context(hub.working(loops=loops))
+        await stack.enter_async_context(hub.working(loops=loops, fallen=stop.fall))
         runner = Runner(build(hub), settings.server.connections_max)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -89,8 +89,9 @@ async def serve(
         log.info("serving", extra={"url": url})
         if ready is not None:
             await stack.enter_async_context(ready(hub, url))
-        await stop.wait()
+        await stop.asked.wait()
         log.info("stopping")
+    stop.check()
 
 
 async def work(
@@ -100,11 +101,11 @@ async def work(
 
     On the port, if there is one, it tells machines how it is.
     """
-    stop = _told_to_stop()
+    stop = Stop()
     hub = assemble(settings, builder, secret_fields=secret_fields, now=now, engine=engine)
     async with opened(hub), contextlib.AsyncExitStack() as stack:
         await channels.adopt(hub.engine, hub.vault, settings, now())
-        await stack.enter_async_context(hub.working())
+        await stack.enter_async_context(hub.working(fallen=stop.fall))
         url = ""
         if port is not None:
             from aiohttp import web
@@ -116,15 +117,28 @@ async def work(
             stack.push_async_callback(runner.cleanup)
             url = await _listen(runner, settings.server.host, port)
         log.info("working", extra={"url": url})
-        await stop.wait()
+        await stop.asked.wait()
         log.info("stopping")
+    stop.check()
 
 
-def _told_to_stop() -> asyncio.Event:
-    stop = asyncio.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    return stop
+class Stop:
+    """Why the process ends: it was told to, or a part of it fell and a whole one is needed."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self._fell = False
+        for each in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(each, self.asked.set)
+
+    def fall(self) -> None:
+        self._fell = True
+        self.asked.set()
+
+    def check(self) -> None:
+        """Raises HubError, so that a supervisor starts the process again, if a part fell."""
+        if self._fell:
+            raise HubError("a part of the hub ended by a fault, see the log")
 
 
 def shared(settings: Settings) -> Settings:

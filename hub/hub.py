@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from socket import gethostname
 
 from hub import keys as key_file
@@ -59,11 +60,15 @@ class Hub:
     embedded: bool
 
     @asynccontextmanager
-    async def working(self, *, loops: bool = True) -> AsyncIterator[None]:
+    async def working(
+        self, *, loops: bool = True, fallen: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[None]:
         """Repairs what a dead process left, then delivers and rules until the block ends.
 
         Leaving the block drains: what is on its way is finished, nothing new is begun.
         Without `loops` it leaves all that to other processes and only keeps itself fresh.
+        `fallen` is told when a fault of ours ended one of the loops: half a hub would go on
+        taking messages that nobody delivers.
         """
         await self.channels.refresh()
         if self.embedded:
@@ -87,7 +92,7 @@ class Hub:
             )
         ]
         for loop in running:
-            loop.add_done_callback(_ended)
+            loop.add_done_callback(partial(_ended, fallen))
         try:
             yield
         finally:
@@ -184,6 +189,7 @@ def storage_of(settings: Settings, now: Callable[[], datetime]) -> Storage:
     return S3(bucket, settings.data.dir / "incoming", now)
 
 
-def _ended(loop: asyncio.Task[None]) -> None:
+def _ended(fallen: Callable[[], None], loop: asyncio.Task[None]) -> None:
     if not loop.cancelled() and (error := loop.exception()) is not None:
         log.critical("loop.ended", extra={"loop": loop.get_name()}, exc_info=error)
+        fallen()

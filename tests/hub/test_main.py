@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from hub.__main__ import demo_settings, main, parser
+from hub.__main__ import Stop, demo_settings, main, parser
 from hub.config import load
+from hub.errors import HubError
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -184,3 +187,16 @@ def test_help_is_worth_reading(words: list[str], capsys: pytest.CaptureFixture[s
         parser().parse_args([*words, "--help"])
     assert left.value.code == 0
     assert len(capsys.readouterr().out.split()) > 5
+
+
+async def test_a_process_that_was_told_to_stop_ends_well_and_one_that_fell_does_not() -> None:
+    told = Stop()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await told.asked.wait()
+    told.check()
+
+    fallen = Stop()
+    fallen.fall()
+    await fallen.asked.wait()
+    with pytest.raises(HubError):
+        fallen.check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -13,6 +14,7 @@ import pytest
 from hub import worker as room
 from hub.accounts import Who
 from hub.bus import Announcement, Subscription
+from hub.delivery import Delivery
 from hub.errors import UnavailableError
 from hub.events import EntryChanged
 from hub.hub import Hub
@@ -392,3 +394,15 @@ async def test_the_hub_works_from_end_to_end_and_stops(hub: Hub, anna: Who) -> N
     after = await hub.engine.get(Entry, entry.id)
     assert after is not None
     assert after.state == "sent"
+
+
+class Faulty(Delivery):
+    async def run(self) -> None:
+        raise ZeroDivisionError
+
+
+async def test_a_loop_that_falls_is_told_so_that_a_whole_process_takes_over(hub: Hub) -> None:
+    faulty = Faulty(hub.engine, hub.bus, hub.channels, hub.now)
+    fell = asyncio.Event()
+    async with dataclasses.replace(hub, delivery=faulty).working(fallen=fell.set):
+        await asyncio.wait_for(fell.wait(), 10)
