@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -68,9 +68,9 @@ class _Typing(_Frame, frozen=True, kw_only=True, tag="typing"):
     pass
 
 
-_decoder: msgspec.json.Decoder[_Send | _Delivered | _Read | _Typing] = msgspec.json.Decoder(
-    _Send | _Delivered | _Read | _Typing
-)
+_Any = _Send | _Delivered | _Read | _Typing
+_Told = _Any | Annotated[list[_Any], Meta(min_length=1)]
+_decoder: msgspec.json.Decoder[_Told] = msgspec.json.Decoder(_Told)
 
 
 class Site(ChannelKind[Settings]):
@@ -115,37 +115,17 @@ class Site(ChannelKind[Settings]):
             raise SignatureError("the page's origin is not allowed")
 
     def parse(self, hook: Hook) -> Sequence[ChannelEvent]:
+        """What one frame says, or a list of those that came together."""
         try:
-            frame = _decoder.decode(hook.body)
+            told = _decoder.decode(hook.body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise PayloadError(f"not a frame of the widget: {type(error).__name__}") from None
         visitor = hook.headers.get("x-visitor-key", "").partition(".")[0]
         if not visitor:
             raise PayloadError("a frame of nobody")
-        sender, now = Sender(external_id=visitor), hook.received_at
-        match frame:
-            case _Send():
-                if not frame.text.strip() and not frame.attachments:
-                    raise PayloadError("an empty message")
-                at = min(max(frame.at, milliseconds(now - LATEST)), milliseconds(now))
-                return [
-                    MessageReceived(
-                        sender=sender,
-                        at=moment(at),
-                        external_id=f"{visitor}:{frame.key}",
-                        order=frame.order,
-                        text=frame.text,
-                        attachments=frame.attachments,
-                        reply_to=frame.reply_to,
-                        visit=frame.visit,
-                    )
-                ]
-            case _Delivered():
-                return [_reached(sender, hook, frame.external_id, OutState.DELIVERED)]
-            case _Read():
-                return [_reached(sender, hook, frame.external_id, OutState.READ)]
-            case _Typing():
-                return [TypingNoticed(sender=sender, at=now)]
+        sender = Sender(external_id=visitor)
+        frames = told if isinstance(told, list) else [told]
+        return [_event(frame, sender, hook.received_at) for frame in frames]
 
     async def send(self, to: Identity, draft: Draft) -> Receipt:
         # The entry is in the store before this is called, and the store is where the widget
@@ -153,7 +133,29 @@ class Site(ChannelKind[Settings]):
         return Receipt(external_id=draft.key)
 
 
-def _reached(sender: Sender, hook: Hook, external_id: str, state: OutState) -> DeliveryReported:
-    return DeliveryReported(
-        sender=sender, at=hook.received_at, external_id=external_id, state=state, upto=True
-    )
+def _event(frame: _Any, sender: Sender, now: datetime) -> ChannelEvent:
+    match frame:
+        case _Send():
+            if not frame.text.strip() and not frame.attachments:
+                raise PayloadError("an empty message")
+            at = min(max(frame.at, milliseconds(now - LATEST)), milliseconds(now))
+            return MessageReceived(
+                sender=sender,
+                at=moment(at),
+                external_id=f"{sender.external_id}:{frame.key}",
+                order=frame.order,
+                text=frame.text,
+                attachments=frame.attachments,
+                reply_to=frame.reply_to,
+                visit=frame.visit,
+            )
+        case _Delivered():
+            return _reached(sender, now, frame.external_id, OutState.DELIVERED)
+        case _Read():
+            return _reached(sender, now, frame.external_id, OutState.READ)
+        case _Typing():
+            return TypingNoticed(sender=sender, at=now)
+
+
+def _reached(sender: Sender, now: datetime, external_id: str, state: OutState) -> DeliveryReported:
+    return DeliveryReported(sender=sender, at=now, external_id=external_id, state=state, upto=True)

@@ -1,13 +1,13 @@
 """The log of a dialog and its row: append, fold forward, open the next episode.
 
-One read and two writes for an entry. The entry's `_id` refuses a repeat of any age, its
-`seq` under unique (dialog, seq) refuses a second winner, and a row found behind its log is
-folded forward by whoever meets it.
+One read and two writes for an entry; entries that come together share the row's. The entry's
+`_id` refuses a repeat of any age, its `seq` under unique (dialog, seq) refuses a second winner,
+and a row found behind its log is folded forward by whoever meets it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +16,15 @@ from msgspec.structs import replace
 from hub.errors import ConflictError, UnavailableError
 from hub.fold import fold
 from hub.model import HUB, Dialog, DialogId, Entry, EntryId, EntryKind, IdentityId, ProjectId, Verb
-from hub.store.engine import Engine, Insert, MovedError, Range, Replace, TakenError
+from hub.store.engine import (
+    AbsentError,
+    Engine,
+    Insert,
+    MovedError,
+    Range,
+    Replace,
+    TakenError,
+)
 from hub.store.schema import EPISODES, LOG
 
 TRIES = 100
@@ -37,6 +45,14 @@ Maker = Callable[[Dialog], Entry]
 
 class SealedError(Exception):
     """The episode takes no more entries; its successor does."""
+
+
+class _UndrawnError(Exception):
+    """A maker refused, and why."""
+
+    def __init__(self, refusal: Exception) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
 
 
 def draft(
@@ -75,35 +91,87 @@ async def append(engine: Engine, row: Dialog, make: Maker) -> Appended:
     for a row behind its log, and a refusal drawn for one is drawn again for the level row.
     Raises SealedError when the episode was sealed meanwhile.
     """
-    current, is_level = row, False
+    return await _append(engine, DialogId(row.id), make, row)
+
+
+async def append_all(
+    engine: Engine, id: DialogId, makes: Sequence[Maker], known: Dialog | None = None
+) -> list[Appended]:
+    """Appends what each draws for the row as the one before left it, if it can be by one write.
+
+    Where one is refused each is appended by itself; what stands before the first that raises
+    then stands. `known` is the row as it was read, if it was.
+    """
+    drawn: list[Entry] = []
+    ours: Collection[str] = ()
+    if len(makes) > 1:
+        try:
+            row = await engine.extend(Dialog, id, _drawing(makes, drawn), known)
+        except (TakenError, MovedError) as refused:
+            # Some stores keep what was written before the step that was refused. Where another
+            # wrote the same meanwhile both are told that theirs was the first.
+            ours = await engine.get_many(Entry, [each.id for each in drawn[: refused.step]])
+        except _UndrawnError:
+            pass
+        except AbsentError:
+            raise ConflictError("gone") from None
+        else:
+            return [Appended(each, row, fresh=True) for each in drawn]
+    appended = []
+    for make in makes:
+        one = await _append(engine, id, make, known)
+        appended.append(Appended(one.entry, one.row, one.fresh or one.entry.id in ours))
+        known = one.row
+    return appended
+
+
+async def _append(engine: Engine, id: DialogId, make: Maker, known: Dialog | None) -> Appended:
+    drawn: list[Entry] = []
+    draw, is_level = _drawing([make], drawn), False
     for _ in range(TRIES):
-        if current.sealed:
-            raise SealedError
         try:
-            entry = make(current)
-        except Exception:
-            if is_level:
-                raise
-            current, is_level = await level(engine, DialogId(row.id)), True
-            continue
-        after = fold(current, entry)
-        try:
-            await engine.write(Insert(entry), Replace(after))
+            row = await engine.extend(Dialog, id, draw, known)
+        except _UndrawnError as undrawn:
+            if is_level or isinstance(undrawn.refusal, SealedError):
+                raise undrawn.refusal from None
+            known, is_level = await level(engine, id), True
+        except AbsentError:
+            raise ConflictError("gone") from None
         except TakenError as taken:
             if taken.index == "_id":
-                return await _repeated(engine, entry)
-            current, is_level = await level(engine, DialogId(row.id)), True
+                return await _repeated(engine, drawn[0])
+            known, is_level = await level(engine, id), True
         except MovedError:
             # Another write reached the row between our read and our write. Where the entry
             # is already in (mongo), its place in the log is ours and the row only has to be
-            # brought level; where nothing was written (sqlite) we start again.
-            known = await engine.get(Entry, entry.id)
-            current, is_level = await level(engine, DialogId(row.id)), True
-            if known is not None:
-                return Appended(known, current, fresh=True)
+            # brought level; where nothing was written we start again.
+            stands = await engine.get(Entry, drawn[0].id)
+            known, is_level = await level(engine, id), True
+            if stands is not None:
+                return Appended(stands, known, fresh=True)
         else:
-            return Appended(entry, replace(after, rev=current.rev + 1), fresh=True)
-    raise UnavailableError(f"{row.id} is too busy")
+            return Appended(drawn[0], row, fresh=True)
+    raise UnavailableError(f"{id} is too busy")
+
+
+def _drawing(
+    makes: Sequence[Maker], drawn: list[Entry]
+) -> Callable[[Dialog], tuple[list[Entry], Dialog]]:
+    """Draws anew into `drawn` for whichever row it is given."""
+
+    def draw(row: Dialog) -> tuple[list[Entry], Dialog]:
+        drawn.clear()
+        for make in makes:
+            try:
+                if row.sealed:
+                    raise SealedError
+                drawn.append(make(row))
+            except Exception as refusal:
+                raise _UndrawnError(refusal) from None
+            row = fold(row, drawn[-1])
+        return drawn, row
+
+    return draw
 
 
 async def _repeated(engine: Engine, entry: Entry) -> Appended:

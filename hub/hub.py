@@ -126,6 +126,7 @@ def assemble(
     files = Files(engine, storage_of(settings, now), keys, settings.limits.file_max_bytes, now)
     intake = Intake(engine, bus, channels, files, now)
     search = Search(engine)
+    name = f"{gethostname()}:{os.getpid()}"
     return Hub(
         settings=settings,
         engine=engine,
@@ -139,10 +140,10 @@ def assemble(
         desk=Desk(engine, bus, channels, files, now),
         delivery=Delivery(engine, bus, channels, now),
         search=search,
-        worker=Worker(engine, bus, files, search, now, f"{gethostname()}:{os.getpid()}"),
+        worker=Worker(engine, bus, files, search, now, name),
         letters=Letters(engine, channels, intake, now),
         health=Health(engine, bus, settings.data.dir, now, settings.data.warn_free_mb * 1_000_000),
-        housekeeping=Housekeeping(settings, engine, files, search, now),
+        housekeeping=Housekeeping(settings, engine, files, search, now, name),
         now=now,
         embedded=embedded,
     )

@@ -1,15 +1,18 @@
 """The way in: a channel's events become entries, durable before anybody is told "ok".
 
-Steady state is one read and two writes for a message. A repeat changes nothing and is
+Steady state is one read and two writes for a message; messages of one person that come
+together share the read and the row. A repeat changes nothing and is
 announced again; what comes before its message waits in `early`.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 import msgspec
 from msgspec.structs import replace
@@ -44,6 +47,7 @@ from hub.model import (
     Dialog,
     DialogId,
     Entry,
+    EntryId,
     EntryKind,
     EntryPoint,
     Identity,
@@ -55,6 +59,7 @@ from hub.store.engine import AbsentError, Engine, Insert, TakenError
 
 Kind = ChannelKind[msgspec.Struct]
 BODY_KEPT_BYTES = 3_000_000
+EPISODES_KNOWN = 10_000
 
 
 @dataclass(frozen=True)
@@ -84,14 +89,22 @@ class Intake:
         self._channels = channels
         self._files = files
         self._now = now
+        self._episodes: OrderedDict[IdentityId, DialogId] = OrderedDict()
 
     async def accept(self, channel: Kind, events: Sequence[ChannelEvent]) -> list[Accepted]:
         """Stores the events in order; when it returns all of them are durable.
 
         Raises UnavailableError; the platform may then repeat the whole request.
         """
-        with observe.about(channel=channel.id):
-            return [await self._accept(channel, event) for event in events]
+        accepted: list[Accepted] = []
+        for person, together in groupby(map(legible.event, events), key=_writes):
+            if person is None:
+                with observe.about(channel=channel.id):
+                    accepted += [await self._report(channel, each) for each in together]
+            else:
+                said = [each for each in together if isinstance(each, MessageReceived)]
+                accepted += await self._messages(channel, said)
+        return accepted
 
     async def undigested(self, channel: Kind, body: bytes, error: str) -> None:
         """Keeps a body that we failed to digest, for replay."""
@@ -107,13 +120,9 @@ class Intake:
         await self._engine.write(Insert(letter))
         observe.DEAD_LETTERS.inc()
 
-    async def _accept(self, channel: Kind, event: ChannelEvent) -> Accepted:
+    async def _report(self, channel: Kind, event: ChannelEvent) -> Accepted:
         document = self._channels.document(channel.id)
-        event = legible.event(event)
         match event:
-            case MessageReceived():
-                with observe.about(entry=dialogs.entry_id(channel.id, event.external_id)):
-                    return await self._message(channel, document, event)
             case MessageEdited() | MessageDeleted() | MessageReacted() | DeliveryReported():
                 await marks.report(self._engine, self._bus, document, event, self._now())
             case TypingNoticed():
@@ -122,68 +131,77 @@ class Intake:
                 await self._reachability(document, event)
             case Ignored():
                 observe.EVENTS_IGNORED.labels(kind=channel.kind, name=event.name).inc()
+            case MessageReceived():
+                raise TypeError("a message is no report")
         return Accepted()
 
-    async def _message(self, kind: Kind, channel: Channel, event: MessageReceived) -> Accepted:
+    async def _messages(self, kind: Kind, events: Sequence[MessageReceived]) -> list[Accepted]:
+        """Messages of one person: one write as long as nothing is in the way."""
+        channel = self._channels.document(kind.id)
         project = self._channels.project(channel.project)
-        identity = identity_id(channel, event)
-        id = dialogs.entry_id(channel.id, event.external_id)
+        identity = identity_id(channel, events[0])
+        ids = [dialogs.entry_id(channel.id, each.external_id) for each in events]
         now = self._now()
-        if event.attachments:
-            await self._files.mark_used([each.id for each in event.attachments], id)
-
-        def make(row: Dialog) -> Entry:
-            if not _belongs(row, event, project):
-                raise _OutdatedError
-            entry = dialogs.draft(row, id, EntryKind.IN, event.at, now)
-            return replace(
-                entry,
-                author=Author("visitor", row.contact, event.sender.name or row.name),
-                order=event.order,
-                late=_comes_before(event, row),
-                text=event.text,
-                attachments=event.attachments,
-                reply_to=event.reply_to,
-                album=event.album,
-                question=event.question,
-            )
-
-        for _ in range(dialogs.TRIES):
-            row = await dialogs.latest(self._engine, channel.project, identity)
-            if row is None:
-                row = await self._first(kind, channel, event)
-            elif not _belongs(row, event, project):
-                known = await self._engine.get(Entry, id)
-                if known is not None:
-                    appended = dialogs.Appended(known, row, fresh=False)
-                    return await self._accepted(channel, appended)
+        for id, event in zip(ids, events, strict=True):
+            if event.attachments:
+                await self._files.mark_used([each.id for each in event.attachments], id)
+        makes = [_maker(project, id, event, now) for id, event in zip(ids, events, strict=True)]
+        episode, row = self._episodes.get(identity), None
+        with observe.about(channel=channel.id, entry=",".join(ids)):
+            for _ in range(dialogs.TRIES):
+                if episode is None:
+                    row = await dialogs.latest(self._engine, channel.project, identity)
+                    if row is None:
+                        row = await self._first(kind, channel, events[0])
+                    elif not _belongs(row, events[0], project):
+                        known = await self._engine.get(Entry, ids[0])
+                        if known is not None:
+                            repeat = dialogs.Appended(known, row, fresh=False)
+                            accepted = await self._accepted(channel, [repeat])
+                            if len(events) > 1:
+                                accepted += await self._messages(kind, events[1:])
+                            return accepted
+                        row = await self._next(kind, channel, row, events[0])
+                        if row is None:
+                            continue
+                    episode = DialogId(row.id)
                 try:
-                    await dialogs.seal(self._engine, row, now)
-                except ConflictError:
+                    appended = await dialogs.append_all(self._engine, episode, makes, row)
+                except (dialogs.SealedError, _OutdatedError):
+                    episode = None
                     continue
-                row = await dialogs.open_episode(
-                    self._engine,
-                    _episode(kind, channel, row.contact, row.n + 1, event, now, row.name),
-                )
-            try:
-                appended = await dialogs.append(self._engine, row, make)
-            except (dialogs.SealedError, _OutdatedError):
-                continue
-            return await self._accepted(channel, appended)
+                except ConflictError:
+                    if row is not None:
+                        raise
+                    episode = None
+                    continue
+                self._remember(identity, episode)
+                return await self._accepted(channel, appended)
         raise UnavailableError(f"{identity} is too busy")
 
-    async def _accepted(self, channel: Channel, appended: dialogs.Appended) -> Accepted:
-        row, entry = appended.row, appended.entry
-        if row.id == entry.dialog:
-            await self._bus.announce(
-                DialogChanged(project=row.project, dialog=row, entries=(entry,))
-            )
-        if appended.fresh:
-            observe.MESSAGES_ACCEPTED.labels(kind=channel.kind).inc()
+    def _remember(self, identity: IdentityId, episode: DialogId) -> None:
+        """Where the person's next message is tried first; the store refuses it if it is not."""
+        self._episodes[identity] = episode
+        self._episodes.move_to_end(identity)
+        if len(self._episodes) > EPISODES_KNOWN:
+            self._episodes.popitem(last=False)
+
+    async def _accepted(
+        self, channel: Channel, appended: Sequence[dialogs.Appended]
+    ) -> list[Accepted]:
+        for row, together in groupby(appended, key=lambda each: each.row):
+            entries = tuple(each.entry for each in together if each.entry.dialog == row.id)
+            if entries:
+                await self._bus.announce(
+                    DialogChanged(project=row.project, dialog=row, entries=entries)
+                )
+        fresh = sum(each.fresh for each in appended)
+        if fresh:
+            observe.MESSAGES_ACCEPTED.labels(kind=channel.kind).inc(fresh)
             await self._bus.wake("rules")
-        else:
-            observe.UPDATES_REPEATED.labels(kind=channel.kind).inc()
-        return Accepted(entry, entry.dialog, appended.fresh)
+        if fresh < len(appended):
+            observe.UPDATES_REPEATED.labels(kind=channel.kind).inc(len(appended) - fresh)
+        return [Accepted(each.entry, each.entry.dialog, each.fresh) for each in appended]
 
     async def _first(self, kind: Kind, channel: Channel, event: MessageReceived) -> Dialog:
         """A person nobody knows yet: contact, identity, first episode, in that order.
@@ -221,6 +239,20 @@ class Intake:
                 continue
         return await dialogs.open_episode(
             self._engine, _episode(kind, channel, contact, 1, event, now)
+        )
+
+    async def _next(
+        self, kind: Kind, channel: Channel, row: Dialog, event: MessageReceived
+    ) -> Dialog | None:
+        """The episode after that one, which is sealed; None if it was reopened meanwhile."""
+        now = self._now()
+        try:
+            await dialogs.seal(self._engine, row, now)
+        except ConflictError:
+            return None
+        return await dialogs.open_episode(
+            self._engine,
+            _episode(kind, channel, row.contact, row.n + 1, event, now, row.name),
         )
 
     async def _typing(self, channel: Channel, event: Reported) -> None:
@@ -266,6 +298,37 @@ class Intake:
                 self._engine, DialogId(row.id), after_seq=seen, limit=limit
             )
         return row, [each for each in entries if each.kind in (EntryKind.IN, EntryKind.OUT)]
+
+
+def _writes(event: ChannelEvent) -> str | None:
+    """Whose message it is; None for what is no message."""
+    return event.sender.external_id if isinstance(event, MessageReceived) else None
+
+
+def _maker(project: Project, id: EntryId, event: MessageReceived, now: datetime) -> dialogs.Maker:
+    def make(row: Dialog) -> Entry:
+        if not _belongs(row, event, project):
+            raise _OutdatedError
+        return Entry(
+            id=id,
+            project=row.project,
+            dialog=DialogId(row.id),
+            seq=row.seq + 1,
+            kind=EntryKind.IN,
+            author=Author("visitor", row.contact, event.sender.name or row.name),
+            at=event.at,
+            order=event.order,
+            late=_comes_before(event, row),
+            stored_at=now,
+            changed_at=now,
+            text=event.text,
+            attachments=event.attachments,
+            reply_to=event.reply_to,
+            album=event.album,
+            question=event.question,
+        )
+
+    return make
 
 
 def identity_id(channel: Channel, event: Reported) -> IdentityId:

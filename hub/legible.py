@@ -63,6 +63,8 @@ def event(reported: ChannelEvent) -> ChannelEvent:
 
 
 def _sender(sender: Sender) -> Sender:
+    if not (sender.name or sender.username or sender.phone):
+        return sender
     return replace(
         sender,
         name=line(sender.name, NAME_MAX),

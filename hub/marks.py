@@ -1,7 +1,8 @@
 """What happens to an entry after it was stored: ticks, edits, deletions, reactions.
 
 A mark whose entry is unknown waits in `early`. Both sides look again after writing: the
-mark's side for the entry, the worker for early marks of every new entry.
+mark's side for the entry, the worker for early marks of every new entry. Who dies between
+writing and looking is made up for by `meet`.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def marked(entry: Entry, mark: Mark, at: datetime) -> Entry | None:
 async def report(engine: Engine, bus: Bus, channel: Channel, mark: Mark, now: datetime) -> None:
     """Puts the mark on its entry, or keeps it until the entry comes."""
     about = entry_id(channel.id, mark.external_id)
-    entry = await _known(engine, channel, about)
+    entry = await _known(engine, channel.project, about)
     if entry is None:
         body = msgspec.json.encode(mark)
         early = Early(
@@ -108,7 +109,7 @@ async def report(engine: Engine, bus: Bus, channel: Channel, mark: Mark, now: da
         )
         with suppress(TakenError):
             await engine.write(Insert(early))
-        entry = await _known(engine, channel, about)
+        entry = await _known(engine, channel.project, about)
         if entry is None:
             return
     await _put(engine, bus, entry, mark, now)
@@ -127,9 +128,25 @@ async def settle(engine: Engine, bus: Bus, entry: Entry, now: datetime) -> None:
     for key in keys:
         page = await engine.find(EARLY_FOR, {"project": entry.project, "about": key}, limit=100)
         for early in page.items:
-            mark = msgspec.json.decode(early.event, type=Mark)
-            await _put(engine, bus, entry, mark, now)
-            await engine.delete_if(Early, early.id, lambda _: True)
+            await _bring(engine, bus, entry, early, now)
+
+
+async def meet(engine: Engine, bus: Bus, since: datetime | None, now: datetime) -> None:
+    """Puts on what came too early since then and whose entry is there now; idempotent."""
+    after = None
+    while True:
+        page = await engine.find(
+            EARLY_OLD,
+            range=None if since is None else Range("created_at", at_least=since),
+            after=after,
+            limit=200,
+        )
+        for early in page.items:
+            entry = await _known(engine, early.project, early.about)
+            if entry is not None:
+                await _bring(engine, bus, entry, early, now)
+        if (after := page.next) is None:
+            return
 
 
 async def sweep(engine: Engine, now: datetime) -> int:
@@ -142,13 +159,17 @@ async def sweep(engine: Engine, now: datetime) -> int:
     return len(page.items)
 
 
-async def _known(engine: Engine, channel: Channel, about: str) -> Entry | None:
+async def _bring(engine: Engine, bus: Bus, entry: Entry, early: Early, now: datetime) -> None:
+    mark = msgspec.json.decode(early.event, type=Mark)
+    await _put(engine, bus, entry, mark, now)
+    await engine.delete_if(Early, early.id, lambda _: True)
+
+
+async def _known(engine: Engine, project: ProjectId, about: str) -> Entry | None:
     entry = await engine.get(Entry, about)
     if entry is not None:
         return entry
-    page = await engine.find(
-        BY_EXTERNAL, {"project": channel.project, "external_id": about}, limit=1
-    )
+    page = await engine.find(BY_EXTERNAL, {"project": project, "external_id": about}, limit=1)
     return page.items[0] if page.items else None
 
 

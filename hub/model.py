@@ -34,7 +34,8 @@ def cut(moment: datetime) -> datetime:
 
 
 def now() -> datetime:
-    return cut(datetime.now(UTC))
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, rename={"id": "_id"}):

@@ -10,8 +10,6 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal, TextIO
@@ -99,14 +97,19 @@ _SECRETS = (
 )
 
 
-@contextmanager
-def about(**ids: str) -> Iterator[None]:
+class about:  # noqa: N801 - read as a word at every `with`
     """Every line written inside carries these, such as channel, dialog, entry."""
-    token = _about.set(_about.get({}) | ids)
-    try:
-        yield
-    finally:
-        _about.reset(token)
+
+    __slots__ = ("_ids", "_token")
+
+    def __init__(self, **ids: str) -> None:
+        self._ids = ids
+
+    def __enter__(self) -> None:
+        self._token = _about.set(_about.get({}) | self._ids)
+
+    def __exit__(self, *_: object) -> None:
+        _about.reset(self._token)
 
 
 def redact(text: str) -> str:

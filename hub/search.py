@@ -7,6 +7,7 @@ nothing. A query walks its rarest stem and looks no further than its budget at o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,12 +29,25 @@ from hub.model import (
     ProjectId,
     Words,
 )
-from hub.store.engine import AbsentError, Engine, Insert, MovedError, Replace, TakenError
+from hub.store.engine import (
+    AbsentError,
+    Engine,
+    Insert,
+    MovedError,
+    Replace,
+    TakenError,
+    cursor,
+    moment,
+)
 from hub.store.schema import LOG_RECENT, LOG_REREAD, WORDS
 
 BUDGET = 2_000
 COUNT_CAP = 1_000
 BATCH = 100
+ENOUGH = 1_000
+"""Places looked at, after which a page that has something goes out as it is."""
+STEP = 200
+"""Keys taken at once where not every answer is of a channel that may be seen."""
 TRIES = 100
 DONE = "done"
 SAID = (EntryKind.IN, EntryKind.OUT, EntryKind.NOTE)
@@ -81,25 +95,43 @@ class Search:
         stem = await self._rarest(project, wanted)
         if stem is None:
             return Found([])
-        others = wanted - {stem}
-
-        def answers(each: Words) -> bool:
-            return others.issubset(each.stems) and (channels is None or each.channel in channels)
-
-        page = await self._engine.find(
-            WORDS,
-            {"project": project, "stems": stem},
-            descending=True,
-            after=after,
-            limit=limit,
-            where=answers if others or channels is not None else None,
-            budget=budget,
-        )
-        short = page.next is not None and len(page.items) < limit
+        others = sorted(wanted - {stem})
+        met: list[Words] = []
+        step, reached = limit, None
+        while True:
+            keys = await self._engine.keys(
+                WORDS,
+                {"project": project, "stems": stem},
+                also=others,
+                descending=True,
+                after=after,
+                limit=step,
+                budget=min(budget, ENOUGH),
+            )
+            budget -= keys.looked
+            after, reached = keys.next, keys.last or reached
+            docs = await self._engine.get_many(Words, [key[-1] for key in keys.items])
+            for key in keys.items:
+                each = docs.get(key[-1])
+                # It may have been read again since the index was.
+                if each is None or not wanted.issubset(each.stems):
+                    continue
+                if channels is None or each.channel in channels:
+                    met.append(each)
+                if len(met) == limit:
+                    after = after if key == keys.items[-1] else cursor(key)
+                    break
+            if after is None or len(met) == limit or budget <= 0:
+                break
+            if others and met:
+                # What is found is not kept waiting for more of what is this rare.
+                break
+            step = STEP
+        short = after is not None and len(met) < limit
         return Found(
-            await self._hits(page.items, wanted),
-            page.next,
-            page.last.at if short and page.last else None,
+            await self._hits(met, wanted),
+            after,
+            moment(reached[0]) if short and reached else None,
         )
 
     async def _rarest(self, project: ProjectId, wanted: Collection[str]) -> str | None:
@@ -109,19 +141,22 @@ class Search:
         """
         if len(wanted) < 2:
             return next(iter(wanted), None)
-        counted = {
-            stem: await self._engine.count(
-                WORDS, {"project": project, "stems": stem}, cap=COUNT_CAP
+        stems = sorted(wanted)
+        counted = await asyncio.gather(
+            *(
+                self._engine.count(WORDS, {"project": project, "stems": stem}, cap=COUNT_CAP)
+                for stem in stems
             )
-            for stem in sorted(wanted)
-        }
-        rarest = min(counted, key=lambda stem: counted[stem])
-        return rarest if counted[rarest] else None
+        )
+        fewest = min(counted)
+        return stems[counted.index(fewest)] if fewest else None
 
     async def _hits(self, met: Sequence[Words], wanted: frozenset[str]) -> list[Hit]:
         """What was met as it now stands; what no longer answers is left out."""
-        entries = await self._engine.get_many(Entry, [each.entry for each in met if each.entry])
-        rows = await self._engine.get_many(Dialog, sorted({each.dialog for each in met}))
+        entries, rows = await asyncio.gather(
+            self._engine.get_many(Entry, [each.entry for each in met if each.entry]),
+            self._engine.get_many(Dialog, sorted({each.dialog for each in met})),
+        )
         hits = []
         for each in met:
             row = rows.get(each.dialog)
@@ -131,7 +166,11 @@ class Search:
                 hits.append(Hit(row, None, words.marks(row.name, wanted)))
                 continue
             entry = entries.get(each.entry)
-            if entry is not None and wanted <= _stems(entry):
+            if entry is None:
+                continue
+            # What did not change since it was read need not be read again.
+            is_same = (entry.rev, words.VERSION) == (each.read_rev, each.rules)
+            if is_same or wanted <= _stems(entry):
                 hits.append(Hit(row, entry, words.marks(entry.text, wanted)))
         return hits
 

@@ -6,6 +6,7 @@ too early, sets the timer's own next time.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -49,13 +50,15 @@ async def claim(engine: Engine, by: str, now: datetime, limit: int = 100) -> lis
             raise _GoneError
         return replace(timer, due_at=now + CLAIM, claimed_by=by)
 
-    mine = []
-    for due in page.items:
+    async def take(due: Timer) -> Timer | None:
         try:
-            mine.append(await engine.change(Timer, due.id, claimed))
+            return await engine.change(Timer, due.id, claimed)
         except (_GoneError, AbsentError):
-            continue
-    return mine
+            return None
+
+    # Asked together, they are one transaction of the embedded engine and not a hundred.
+    taken = await asyncio.gather(*(take(due) for due in page.items))
+    return [timer for timer in taken if timer is not None]
 
 
 async def settle(engine: Engine, timer: Timer, again: datetime | None = None) -> None:

@@ -105,13 +105,25 @@ def _met(text: str) -> Iterator[_Met]:
 
 def _words(text: str, start: int, end: int) -> Iterator[_Met]:
     for word in _WORD.finditer(text, start, end):
-        mark = Mark(*word.span())
-        for part in _PLAIN.findall(_folded(word[0])):
-            pieces = _PIECE.findall(part)
-            named = [part, *pieces] if len(pieces) > 1 else [part]
-            kept = tuple(_stem(each) for each in named if not _is_silent(each))
-            if kept:
-                yield _Met(mark, kept)
+        # Thousands of words as long as a text would be too much to remember.
+        known = len(word[0]) <= STEM_MAX_CHARS
+        for kept in _known_parts(word[0]) if known else _parts(word[0]):
+            yield _Met(Mark(*word.span()), kept)
+
+
+def _parts(word: str) -> tuple[tuple[str, ...], ...]:
+    """The stems of each part of the word that says something."""
+    found = []
+    for part in _PLAIN.findall(_folded(word)):
+        pieces = _PIECE.findall(part)
+        named = [part, *pieces] if len(pieces) > 1 else [part]
+        kept = tuple(_stem(each) for each in named if not _is_silent(each))
+        if kept:
+            found.append(kept)
+    return tuple(found)
+
+
+_known_parts = lru_cache(maxsize=16_384)(_parts)
 
 
 def _is_silent(word: str) -> bool:
@@ -140,6 +152,8 @@ def _named(digits: str) -> tuple[str, ...]:
 
 
 def _plain(digits: str) -> str:
+    if digits.isascii():
+        return digits
     return "".join(str(unicodedata.decimal(each)) for each in digits)
 
 
@@ -149,7 +163,6 @@ def _folded(word: str) -> str:
     return "".join(each for each in plain if unicodedata.category(each) not in ("Mn", "Cf"))
 
 
-@lru_cache(maxsize=16_384)
 def _stem(word: str) -> str:
     if _CYRILLIC.fullmatch(word):
         word = _stemmers()[0].stemWord(word)

@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from hub import delivery, dialogs, leases, marks, observe
+from hub import delivery, dialogs, marks, observe
 from hub.bus import Bus
 from hub.echo import echo
 from hub.errors import UnavailableError
 from hub.files import Files
+from hub.leases import Turn
 from hub.model import Cycle, Dialog, DialogId, Fact, Lock, Session, Verb
 from hub.search import Search
 from hub.statuses import Status
@@ -35,12 +36,19 @@ ROWS_AT_ONCE = 100
 SWEEP_EVERY = timedelta(minutes=1)
 ALIVE = "alive"
 WALK_MARGIN = timedelta(minutes=2)
+WALK_STEP = 2_000
 LEAD = "sweeps"
 LEAD_LASTS = timedelta(seconds=90)
 ECHO_BACK = timedelta(minutes=3)
 """How far a new leader says again what changed: longer than a dead one keeps its lease."""
 ECHO_MARGIN = timedelta(seconds=10)
 POSTPONED = timedelta(minutes=5)
+CLAIM = timedelta(seconds=10)
+"""How long a row is one worker's among several; a dead one's is ruled by another after it."""
+
+
+class _OthersError(Exception):
+    """Another worker is at it, or was."""
 
 
 class Worker:
@@ -58,8 +66,7 @@ class Worker:
         self._files = files
         self._search = search
         self._now = now
-        self._name = name
-        self._lead: leases.Lease | None = None
+        self._lead = Turn(engine, LEAD, name, now, LEAD_LASTS)
         self._echoed: datetime | None = None
 
     async def repair(self) -> int:
@@ -72,17 +79,19 @@ class Worker:
         if alive is not None and alive.until is not None:
             # A mark in the future is of a clock that was wrong.
             since = min(alive.until, self._now()) - WALK_MARGIN
+        await marks.meet(self._engine, self._bus, since, self._now())
         mended, after = 0, None
         while True:
-            page = await self._engine.find(
+            page = await self._engine.keys(
                 LOG_RECENT,
                 range=None if since is None else Range("stored_at", at_least=since),
                 after=after,
-                limit=500,
+                limit=WALK_STEP,
+                budget=WALK_STEP,
             )
             heads: dict[DialogId, int] = {}
-            for entry in page.items:
-                heads[entry.dialog] = max(entry.seq, heads.get(entry.dialog, 0))
+            for _, dialog, seq, _ in page.items:
+                heads[dialog] = max(seq, heads.get(dialog, 0))
             for id, row in (await self._engine.get_many(Dialog, sorted(heads))).items():
                 if row.seq < heads[DialogId(id)]:
                     await dialogs.level(self._engine, DialogId(id))
@@ -135,14 +144,10 @@ class Worker:
         if not self._bus.shared:
             await self.sweep()
             return True
-        now = self._now()
-        if self._lead is not None:
-            self._lead = await leases.renew(self._engine, self._lead, now, LEAD_LASTS)
-        if self._lead is None:
+        if not await self._lead.mine():
             self._echoed = None
-            self._lead = await leases.claim(self._engine, LEAD, self._name, now, LEAD_LASTS)
-        if self._lead is None:
             return False
+        now = self._now()
         await self.sweep()
         since = min(self._echoed, now) - ECHO_MARGIN if self._echoed else now - ECHO_BACK
         await echo(self._engine, self._bus, since)
@@ -151,10 +156,7 @@ class Worker:
 
     async def resign(self) -> None:
         """Lets another lead at once."""
-        if self._lead is not None:
-            with suppress(UnavailableError):
-                await leases.release(self._engine, self._lead)
-            self._lead = None
+        await self._lead.pass_on()
 
     async def work(self) -> bool:
         """Takes the due rows once; True when there may be more."""
@@ -164,7 +166,8 @@ class Worker:
         for row in page.items:
             with observe.about(dialog=row.id, channel=row.channel):
                 try:
-                    await self._rule(row)
+                    if (mine := await self._claimed(row)) is not None:
+                        await self._rule(mine)
                 except UnavailableError:
                     raise
                 except Exception:
@@ -181,6 +184,25 @@ class Worker:
         except Exception:
             log.exception("search.failed")
             return False
+
+    async def _claimed(self, row: Dialog) -> Dialog | None:
+        """The row as it stands if it is this worker's now: two would do the same work twice.
+
+        Only work is saved by it; what follows from a row happens once by its ids.
+        """
+        if not self._bus.shared:
+            return row
+        now = self._now()
+
+        def claimed(current: Dialog) -> Dialog:
+            if current.rules_at is None or current.rules_at > now:
+                raise _OthersError
+            return replace(current, rules_at=now + CLAIM)
+
+        try:
+            return await self._engine.change(Dialog, row.id, claimed)
+        except (_OthersError, AbsentError):
+            return None
 
     async def _rule(self, row: Dialog) -> None:
         page = await self._engine.find(

@@ -49,6 +49,7 @@ from hub.store.engine import (
     Engine,
     Index,
     Insert,
+    Key,
     MovedError,
     Range,
     Replace,
@@ -410,8 +411,19 @@ class Mortal(Engine):
         self._answers()
         return await self._engine.get_many(of, ids)
 
+    @property
+    def _told(self) -> bool:
+        return bool(self.left is not None or self._others or self.dice or self.down)
+
+    async def extend(
+        self, of: type[D], id: str, how: Callable[[D], Any], known: D | None = None
+    ) -> D:
+        if not self._told:
+            return await self._engine.extend(of, id, how, known)
+        return await super().extend(of, id, how, known)
+
     async def write(self, *steps: Insert | Replace) -> None:
-        if not (self.left is not None or self._others or self.dice or self.down):
+        if not self._told:
             await self._engine.write(*steps)
             return
         for n, step in enumerate(steps):
@@ -434,6 +446,12 @@ class Mortal(Engine):
     async def walk(self, walk: Walk[D], limit: int) -> list[D]:
         self._answers()
         return await self._engine.walk(walk, limit)
+
+    async def touch(
+        self, walk: Walk[D], also: Sequence[str], limit: int
+    ) -> tuple[list[Key], Key | None]:
+        self._answers()
+        return await self._engine.touch(walk, also, limit)
 
     async def tally(self, walk: Walk[D], cap: int) -> int:
         return await self._engine.tally(walk, cap)

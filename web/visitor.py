@@ -48,11 +48,11 @@ from web.sockets import (
     PROTOCOL,
     TOO_OFTEN,
     TRY_LATER,
+    Ear,
+    Heard,
     OverError,
     Socket,
-    queue,
-    taken,
-    together,
+    framed,
     visitor_of,
 )
 from web.views import View, VisitorEntry
@@ -63,7 +63,9 @@ HELLOS = 120
 TICKS = 600
 PINGS = 240
 REFUSALS_MAX = 200
-PONG = b'{"t":"pong"}'
+TOGETHER_MAX = 32
+"""Frames that came while the last ones were being stored, and are taken as one."""
+PONG = framed(b'{"t":"pong"}')
 
 log = logging.getLogger(__name__)
 
@@ -155,6 +157,8 @@ class _Keyed(msgspec.Struct, frozen=True):
     key: str = ""
 
 
+_Said = tuple[bytes, Send]
+
 _frames: msgspec.json.Decoder[Send | Delivered | Read | Typing | Ping] = msgspec.json.Decoder(
     Send | Delivered | Read | Typing | Ping
 )
@@ -177,12 +181,17 @@ async def talk(place: Place, socket: Socket) -> None:
     # Whose key was made under an older key of the hub's takes a new one home.
     key = place.site.key_of(visitor)
     guest = _Guest(place, socket, key, place.identity(visitor), hello.visit)
-    with place.state.fan.join(guest.events, frozenset({visitor_of(guest.identity)})):
+    fan, whose = place.state.fan, visitor_of(guest.identity)
+    fan.join(whose, guest.ear)
+    try:
         try:
             await guest.greet(hello)
         except UnavailableError:
             raise OverError(TRY_LATER) from None
-        await together(guest.tell(), guest.listen())
+        await guest.ear.open()
+        await guest.listen()
+    finally:
+        fan.leave(whose, guest.ear)
 
 
 class _Guest:
@@ -205,7 +214,7 @@ class _Guest:
         self._dialog: str | None = None
         self._refusals = 0
         self._reached: dict[str, tuple[str, int]] = {}
-        self.events = queue(place.state.sockets.limits)
+        self.ear = Ear(socket, _show)
 
     async def greet(self, hello: Hello) -> None:
         known = await self._hub.engine.get(Identity, self.identity) if hello.key else None
@@ -224,62 +233,102 @@ class _Guest:
             )
         )
 
-    async def tell(self) -> None:
-        while True:
-            for heard in await taken(self.events):
-                for frame in heard.for_visitor:
-                    await self._socket.send(frame)
-
     async def listen(self) -> None:
         while True:
-            body = await self._socket.receive()
-            try:
-                frame = _read(body)
-            except BadValueError as error:
-                await self._refuse(_key_of(body), error)
-                continue
-            try:
-                match frame:
-                    case Ping():
-                        if await self._may("pings", PINGS):
-                            await self._socket.send(PONG)
-                    case Send():
-                        await self._send(frame)
-                    case Typing():
-                        if await self._may("typing", TICKS):
-                            await self._pass(_Passed(t="typing"))
-                    case Delivered() | Read():
-                        if await self._may("ticks", TICKS):
-                            await self._tick(frame)
-            except HubError as error:
-                await self._refuse(frame.key if isinstance(frame, Send) else "", error)
-            except OverError:
-                raise
-            except Exception as error:
-                # Ours to mend; what the visitor wrote is kept aside so that it is not lost.
-                log.exception("widget.failed", extra={"channel": self._place.kind.id})
-                await self._keep_aside(body, error)
-                await self._refuse(
-                    frame.key if isinstance(frame, Send) else "", PayloadError("kept aside")
-                )
+            said: list[_Said] = []
+            for body in await self._socket.receive_all(TOGETHER_MAX):
+                try:
+                    frame = _read(body)
+                except BadValueError as error:
+                    await self._store(said)
+                    said = []
+                    await self._refuse(_key_of(body), error)
+                    continue
+                if isinstance(frame, Send):
+                    said.append((body, frame))
+                    continue
+                await self._store(said)
+                said = []
+                try:
+                    await self._note(frame)
+                except Exception as error:
+                    await self._answer(body, "", error)
+            await self._store(said)
 
-    async def _send(self, frame: Send) -> None:
+    async def _note(self, frame: Delivered | Read | Typing | Ping) -> None:
+        match frame:
+            case Ping():
+                if await self._may("pings", PINGS):
+                    await self._socket.send(PONG)
+            case Typing():
+                if await self._may("typing", TICKS):
+                    await self._pass([_Passed(t="typing")])
+            case Delivered() | Read():
+                if await self._may("ticks", TICKS):
+                    await self._tick(frame)
+
+    async def _store(self, said: Sequence[_Said]) -> None:
+        """Stores what may be said; what may not be is refused alone, each by its key."""
+        if not said:
+            return
         place = self._place
         try:
             place.look(place.kind.id)
         except NotFoundError:
             raise OverError(TRY_LATER) from None
-        settings = place.site.settings
-        await place.limit(f"visitor:{self.identity}", settings.visitor_per_minute)
-        await place.limit(f"address:{place.source}", settings.address_per_minute)
-        passed = await _checked(self._hub, place.kind, place.channel.project, self.identity, frame)
-        [accepted] = await self._pass(msgspec.structs.replace(passed, visit=self._visit))
-        if accepted.entry is None:
-            raise PayloadError("not a message")
-        self._dialog = accepted.entry.dialog
-        await self._socket.say(
-            Ok(key=frame.key, seq=accepted.entry.seq, dialog=accepted.entry.dialog)
-        )
+        settings, project = place.site.settings, place.channel.project
+        good: list[_Said] = []
+        passed: list[_Passed] = []
+        for body, frame in said:
+            try:
+                await place.limit(f"visitor:{self.identity}", settings.visitor_per_minute)
+                await place.limit(f"address:{place.source}", settings.address_per_minute)
+                checked = await _checked(self._hub, place.kind, project, self.identity, frame)
+            except Exception as error:
+                await self._answer(body, frame.key, error)
+            else:
+                good.append((body, frame))
+                passed.append(msgspec.structs.replace(checked, visit=self._visit))
+        if good:
+            await self._keep(good, passed)
+
+    async def _keep(self, said: Sequence[_Said], passed: Sequence[_Passed]) -> None:
+        """Says "ok" to each once all are durable."""
+        try:
+            accepted = await self._pass(passed)
+        except UnavailableError as error:
+            for body, frame in said:
+                await self._answer(body, frame.key, error)
+            return
+        except Exception as error:
+            if len(said) > 1:
+                # One of them is at fault; alone, each is answered for itself.
+                for one, its in zip(said, passed, strict=True):
+                    await self._keep([one], [its])
+                return
+            [(body, frame)] = said
+            await self._answer(body, frame.key, error)
+            return
+        answers: list[bytes] = []
+        for (_, frame), each in zip(said, accepted, strict=True):
+            if each.entry is None:
+                await self._refuse(frame.key, PayloadError("not a message"))
+                continue
+            self._dialog = each.entry.dialog
+            ok = Ok(key=frame.key, seq=each.entry.seq, dialog=each.entry.dialog)
+            answers.append(framed(msgspec.json.encode(ok)))
+        await self._socket.send(b"".join(answers))
+
+    async def _answer(self, body: bytes, key: str, error: Exception) -> None:
+        """Says why a frame was not taken; called where the error is handled."""
+        if isinstance(error, OverError):
+            raise error
+        if not isinstance(error, HubError):
+            # Ours to mend; what the visitor wrote is kept aside so that it is not lost.
+            log.exception("widget.failed", extra={"channel": self._place.kind.id})
+            await self._keep_aside(body, error)
+            error = PayloadError("kept aside")
+        await self._refuse(key, error)
 
     async def _tick(self, frame: Delivered | Read) -> None:
         """Says of the last message of ours up to `seq`, and of all before it, how far it got."""
@@ -305,9 +354,9 @@ class _Guest:
         )
         self._reached[state] = (self._dialog, frame.seq)
         if page.items:
-            await self._pass(_Passed(t=state, external_id=page.items[0].id))
+            await self._pass([_Passed(t=state, external_id=page.items[0].id)])
 
-    async def _pass(self, passed: _Passed) -> list[Accepted]:
+    async def _pass(self, passed: Sequence[_Passed]) -> list[Accepted]:
         hook = Hook(
             body=msgspec.json.encode(passed),
             headers={
@@ -394,9 +443,17 @@ async def _checked(
         at=int(frame.at),
         order=frame.order,
         text=text,
-        attachments=await hub.files.attachments(project, frame.attachments, uploader(identity)),
+        attachments=(
+            await hub.files.attachments(project, frame.attachments, uploader(identity))
+            if frame.attachments
+            else ()
+        ),
         reply_to=frame.reply_to,
     )
+
+
+def _show(heard: Heard) -> Sequence[bytes]:
+    return heard.for_visitor
 
 
 def _read(body: bytes) -> Send | Delivered | Read | Typing | Ping:

@@ -138,10 +138,11 @@ async def live(request: web.Request) -> web.StreamResponse:
         await socket.close(TOO_OFTEN)
         return opened
     SOCKETS_OPEN.labels(side="visitor").inc()
+    state.sockets.enter(socket, place.source)
     try:
-        with state.sockets.hold(socket, place.source):
-            await socket.run(visitor.talk(place, socket))
+        await socket.run(visitor.talk(place, socket))
     finally:
+        state.sockets.leave(socket, place.source)
         SOCKETS_OPEN.labels(side="visitor").dec()
     return opened
 

@@ -6,6 +6,7 @@ upsert builds it from `find` and `change`.
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 from abc import ABC, abstractmethod
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -18,6 +19,7 @@ from types import GenericAlias
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_type_hints
 
 import msgspec
+from msgspec.structs import replace
 
 from hub.errors import BadValueError, HubError, UnavailableError
 from hub.model import Document
@@ -127,6 +129,20 @@ class Page(Generic[D]):
     last: D | None = None
 
 
+Key = tuple[Any, ...]
+"""Where a document stands in an index: what orders the walk, as `plain` makes it, then `_id`."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """As a Page, of keys instead of documents; `looked` may count keys past the end or `next`."""
+
+    items: list[Key]
+    next: str | None = None
+    looked: int = 0
+    last: Key | None = None
+
+
 @dataclass(frozen=True)
 class Walk(Generic[D]):
     """One checked walk with every part resolved, what an engine has to carry out."""
@@ -179,6 +195,26 @@ class Engine(ABC):
         it now stands; raises AbsentError when there is none.
         """
 
+    async def extend(
+        self,
+        of: type[D],
+        id: str,
+        how: Callable[[D], tuple[Sequence[Document], D]],
+        known: D | None = None,
+    ) -> D:
+        """Inserts what the pure function draws from the document, and puts its successor there.
+
+        As `write` does with the inserts and one Replace, so it raises the same, and AbsentError
+        when there is no document. `known` is the document as it was read; who gives none has
+        it read here. The function may be given another, and may raise to refuse.
+        """
+        before = known if known is not None else await self.get(of, id)
+        if before is None:
+            raise AbsentError
+        drawn, after = how(before)
+        await self.write(*(Insert(each) for each in drawn), Replace(after))
+        return replace(after, rev=before.rev + 1)
+
     @abstractmethod
     async def delete_if(self, of: type[D], id: str, condition: Callable[[D], bool]) -> bool:
         """Deletes the document if the condition holds of it at that moment."""
@@ -186,6 +222,15 @@ class Engine(ABC):
     @abstractmethod
     async def walk(self, walk: Walk[D], limit: int) -> list[D]:
         """At most `limit` documents of the walk, in order."""
+
+    @abstractmethod
+    async def touch(
+        self, walk: Walk[D], also: Sequence[str], limit: int
+    ) -> tuple[list[Key], Key | None]:
+        """Of the first `limit` keys of the walk those that stand under all of `also`.
+
+        And the last of these keys, None if the walk ends with it or before.
+        """
 
     @abstractmethod
     async def tally(self, walk: Walk[D], cap: int) -> int:
@@ -221,7 +266,10 @@ class Engine(ABC):
         items: list[D] = []
         looked, last = 0, None
         while walks:
-            wanted = limit - len(items) if where is None else max(limit, FILTERED_BATCH)
+            # Most filters let most rows pass; only one that did not is given more at once.
+            wanted = limit - len(items)
+            if where is not None and looked:
+                wanted = max(wanted, FILTERED_BATCH)
             step = min(max(wanted, 1) + 1, 500, max(budget - looked, 0) + 1)
             batches = [await self.walk(walk, step) for walk in walks]
             order = walks[0].order
@@ -236,8 +284,8 @@ class Engine(ABC):
             sure = merged[:step]
             for doc in sure:
                 if len(items) == limit or looked == budget:
-                    cursor = _cursor(last, order) if last is not None else after
-                    return Page(items, cursor, looked, last)
+                    goes_on = _cursor(last, order) if last is not None else after
+                    return Page(items, goes_on, looked, last)
                 looked, last = looked + 1, doc
                 if where is None or where(doc):
                     items.append(doc)
@@ -246,6 +294,41 @@ class Engine(ABC):
             after = _cursor(sure[-1], order)
             walks = [plan(w.index, w.equal, range, descending, after) for w in walks]
         return Page(items, None, looked, last)
+
+    async def keys(
+        self,
+        index: Index[D],
+        equal: Mapping[str, Value] | None = None,
+        *,
+        also: Sequence[str] = (),
+        range: Range | None = None,
+        descending: bool = False,
+        after: str | None = None,
+        limit: int = 50,
+        budget: int = 2_000,
+    ) -> Keys:
+        """As `find`, but tells only where documents stand, which the index knows by itself.
+
+        With `also`, only those that stand under each of these values of `index.each` too.
+        """
+        walk = _ordered(plan(index, dict(equal or {}), range, descending, after))
+        items: list[Key] = []
+        looked = 0
+        step = max(limit, FILTERED_BATCH) if also else limit
+        while True:
+            step = min(step, budget - looked)
+            met, last = await self.touch(walk, also, step)
+            looked += step
+            room = limit - len(items)
+            items += met[:room]
+            if len(met) > room:
+                return Keys(items, cursor(items[-1]), looked, items[-1])
+            if last is None:
+                return Keys(items, None, looked)
+            if len(items) == limit or looked == budget:
+                return Keys(items, cursor(last), looked, last)
+            walk = dataclasses.replace(walk, after=last)
+            step *= 4
 
     async def count(
         self,
@@ -321,8 +404,12 @@ def _sortable(doc: Document, order: tuple[str, ...]) -> tuple[Any, ...]:
 
 
 def _cursor(doc: Document, order: tuple[str, ...]) -> str:
-    raw = msgspec.json.encode(_sortable(doc, order))
-    return urlsafe_b64encode(raw).decode().rstrip("=")
+    return cursor(_sortable(doc, order))
+
+
+def cursor(key: Key) -> str:
+    """What continues a walk after this key of it."""
+    return urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
 def _read_cursor(
@@ -356,6 +443,8 @@ __all__ = [
     "Engine",
     "Index",
     "Insert",
+    "Key",
+    "Keys",
     "MovedError",
     "Page",
     "Range",
@@ -363,6 +452,7 @@ __all__ = [
     "TakenError",
     "UnavailableError",
     "Walk",
+    "cursor",
     "milliseconds",
     "moment",
     "plain",

@@ -34,11 +34,13 @@ from hub.store.engine import (
     Engine,
     Index,
     Insert,
+    Key,
     MovedError,
     Replace,
     TakenError,
     Walk,
     moment,
+    plain,
     types_of,
 )
 from hub.store.schema import COLLECTIONS, VERSION
@@ -179,19 +181,39 @@ class MongoEngine(Engine):
         raise UnavailableError(f"{kept.name}: {TRIES_MAX} others were faster")
 
     async def walk(self, walk: Walk[D], limit: int) -> list[D]:
-        kept, collection = self._of(walk.index.of)
+        kept, _ = self._of(walk.index.of)
+        return [_read(kept, raw) for raw in await self._met(walk, limit)]
+
+    async def touch(
+        self, walk: Walk[D], also: Sequence[str], limit: int
+    ) -> tuple[list[Key], Key | None]:
+        names = (*walk.order, "_id")
+        wanted, each = set(also), walk.index.each
+        found = await self._met(walk, limit + 1, (*names, each) if also else names)
+        keys = [tuple(plain(raw.get(name)) for name in names) for raw in found]
+        met = [
+            key
+            for key, raw in zip(keys[:limit], found, strict=False)
+            if not also or wanted.issubset(raw[each])
+        ]
+        return met, keys[limit - 1] if len(keys) > limit else None
+
+    async def _met(self, walk: Walk[D], limit: int, fields: Sequence[str] = ()) -> list[Raw]:
+        """What the walk meets, whole or only these fields of it."""
+        _, collection = self._of(walk.index.of)
         direction = DESCENDING if walk.descending else ASCENDING
         alone = walk.index.unique and not walk.order
         with _answered():
             met = collection.find(
                 _filter(walk),
+                projection=dict.fromkeys(fields, 1) or None,
                 sort=None if alone else [(name, direction) for name in _keys(walk)],
                 hint=walk.index.name,
                 limit=limit,
                 batch_size=limit,
             )
-            found = await met.to_list(None)
-        return [_read(kept, raw) for raw in found]
+            found: list[Raw] = await met.to_list(None)
+        return found
 
     async def tally(self, walk: Walk[D], cap: int) -> int:
         _, collection = self._of(walk.index.of)

@@ -67,7 +67,8 @@ RULES_DUE = Index("rules_due", Dialog, ("rules_at",), present="rules_at")
 
 LOG = Index("log", Entry, ("dialog", "seq"), unique=True)
 LOG_PENDING = Index("log_pending", Entry, ("dialog", "pending", "seq"))
-LOG_RECENT = Index("log_recent", Entry, ("stored_at",))
+# With dialog and seq it tells where every log ends without a look into the entries.
+LOG_RECENT = Index("log_recent", Entry, ("stored_at", "dialog", "seq"))
 LOG_REREAD = Index("log_reread", Entry, ("reread_at",), present="reread_at")
 BY_EXTERNAL = Index("by_external", Entry, ("project", "external_id"), present="external_id")
 

@@ -9,26 +9,36 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
-from hub.errors import BadValueError, ConfigError, UnavailableError
+from hub.errors import ConfigError, UnavailableError
 from hub.model import Document
 from hub.store.engine import (
     AbsentError,
     Collection,
     Engine,
     Insert,
+    Key,
     MovedError,
     Replace,
     TakenError,
     Walk,
 )
 from hub.store.schema import COLLECTIONS, VERSION
+from hub.store.sqlite_jobs import (
+    Answer,
+    Job,
+    Tray,
+    attempt,
+    carry_out,
+    refuse,
+    resolve,
+    take,
+    undo,
+)
 from hub.store.sqlite_table import Statement, Table
 
 D = TypeVar("D", bound=Document)
@@ -39,45 +49,10 @@ log = logging.getLogger(__name__)
 READERS = 2
 BATCH_MAX = 256
 READ_BATCH_MAX = 64
+READER_CACHE_KB = 65_536
+"""Filled only as far as is read: of a big store what holds the branches of its indexes."""
 WAL_MAX_BYTES = 64 * 1024 * 1024
 BUSY_SECONDS = 5.0
-
-
-@dataclass(slots=True)
-class _Job:
-    """Work for one of the threads; what `writes` more than once can be refused half-way."""
-
-    work: Callable[[sqlite3.Connection], Any]
-    future: asyncio.Future[Any]
-    writes: int = 0
-
-
-@dataclass(slots=True)
-class _Answer:
-    future: asyncio.Future[Any]
-    value: Any
-    error: Exception | None
-
-
-@dataclass(slots=True)
-class _Tray:
-    """Jobs on their way to the threads of one kind.
-
-    What is asked in one turn of the loop is handed over at once: waking a thread costs more
-    than most jobs, and a group that starts whole is committed once.
-    """
-
-    queue: SimpleQueue[list[_Job] | None] = field(default_factory=SimpleQueue)
-    asked: list[_Job] = field(default_factory=list)
-
-    def hand_over(self) -> None:
-        if self.asked:
-            self.queue.put(self.asked)
-            self.asked = []
-
-
-class _HalfWayError(Exception):
-    """A job was refused after it had written: its transaction must be begun again."""
 
 
 class SqliteEngine(Engine):
@@ -109,8 +84,8 @@ class SqliteEngine(Engine):
         self._lock: int | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open = False
-        self._writes = _Tray()
-        self._reads = _Tray()
+        self._writes = Tray()
+        self._reads = Tray()
         self._threads: list[Thread] = []
 
     async def open(self) -> None:
@@ -171,11 +146,7 @@ class SqliteEngine(Engine):
 
         def work(db: sqlite3.Connection) -> None:
             for n, (table, replacing, statement) in enumerate(made):
-                try:
-                    touched = db.execute(*statement).rowcount
-                except sqlite3.IntegrityError as error:
-                    raise TakenError(table.taken(error), n) from None
-                if replacing and not touched:
+                if not _touched(db, table, statement, n) and replacing:
                     raise MovedError(n)
 
         await self._ask(self._writes, work, writes=len(made))
@@ -191,13 +162,35 @@ class SqliteEngine(Engine):
             if made is None:
                 return before
             after, statement = table.change(before, made)
-            try:
-                db.execute(*statement)
-            except sqlite3.IntegrityError as error:
-                raise TakenError(table.taken(error)) from None
+            _touched(db, table, statement)
             return after
 
         return await self._ask(self._writes, work, writes=1)
+
+    async def extend(
+        self,
+        of: type[D],
+        id: str,
+        how: Callable[[D], tuple[Sequence[Document], D]],
+        known: D | None = None,
+    ) -> D:
+        table = self._table(of)
+
+        def work(db: sqlite3.Connection) -> D:
+            # Read where nobody else can write, the document is the newest there is; `known`
+            # may not be.
+            before = table.one(db, id)
+            if before is None:
+                raise AbsentError
+            drawn, made = how(before)
+            for n, each in enumerate(drawn):
+                into = self._table(type(each))
+                _touched(db, into, into.insert(each), n)
+            after, statement = table.change(before, made)
+            _touched(db, table, statement, len(drawn))
+            return after
+
+        return await self._ask(self._writes, work, writes=2)
 
     async def delete_if(self, of: type[D], id: str, condition: Callable[[D], bool]) -> bool:
         table = self._table(of)
@@ -216,6 +209,22 @@ class SqliteEngine(Engine):
 
         def work(db: sqlite3.Connection) -> list[D]:
             return [table.read(body) for (body,) in db.execute(*table.select(walk, limit))]
+
+        return await self._ask(self._reads, work)
+
+    async def touch(
+        self, walk: Walk[D], also: Sequence[str], limit: int
+    ) -> tuple[list[Key], Key | None]:
+        table = self._table(walk.index.of)
+
+        def work(db: sqlite3.Connection) -> tuple[list[Key], Key | None]:
+            if not also:
+                met = table.read_keys(walk, db.execute(*table.keys(walk, limit + 1)).fetchall())
+                return met[:limit], met[limit - 1] if len(met) > limit else None
+            met = db.execute(*table.keys_also(walk, also, limit)).fetchall()
+            end = db.execute(*table.keys(walk, 2, limit - 1)).fetchall()
+            last = end[0] if len(end) > 1 else None
+            return table.read_keys(walk, met), last
 
         return await self._ask(self._reads, work)
 
@@ -241,36 +250,36 @@ class SqliteEngine(Engine):
         return self._tables[of]
 
     async def _ask(
-        self, tray: _Tray, work: Callable[[sqlite3.Connection], T], *, writes: int = 0
+        self, tray: Tray, work: Callable[[sqlite3.Connection], T], *, writes: int = 0
     ) -> T:
         if not self._open or self._loop is None:
             raise UnavailableError("the store is closed")
         future: asyncio.Future[T] = self._loop.create_future()
         if not tray.asked:
             self._loop.call_soon(tray.hand_over)
-        tray.asked.append(_Job(work, future, writes))
+        tray.asked.append(Job(work, future, writes))
         return await future
 
-    def _answer(self, answers: list[_Answer]) -> None:
+    def _answer(self, answers: list[Answer]) -> None:
         if answers and self._loop is not None:
             # A loop that is gone has nobody left who waits.
             with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(_resolve, answers)
+                self._loop.call_soon_threadsafe(resolve, answers)
 
     def _write_forever(self, db: sqlite3.Connection) -> None:
         writer: sqlite3.Connection | None = db
         going = True
         while going:
-            batch, going = _take(self._writes, BATCH_MAX)
+            batch, going = take(self._writes, BATCH_MAX)
             if not batch:
                 break
             try:
                 writer = writer or self._connect()
-                answers = _carry_out(writer, batch)
+                answers = carry_out(writer, batch)
             except sqlite3.Error as error:
                 log.warning("the store cannot write: %s", error)
-                answers = [_refusal(job, error) for job in batch]
-                writer = _undo(writer)
+                answers = [refuse(job, error) for job in batch]
+                writer = undo(writer)
             self._answer(answers)
             if writer is not None:
                 self._watch_wal(writer)
@@ -281,16 +290,16 @@ class SqliteEngine(Engine):
         reader: sqlite3.Connection | None = None
         going = True
         while going:
-            batch, going = _take(self._reads, READ_BATCH_MAX)
+            batch, going = take(self._reads, READ_BATCH_MAX)
             answers = []
             for job in batch:
                 try:
                     reader = reader or self._connect(reading=True)
-                    answers.append(_attempt(reader, job))
+                    answers.append(attempt(reader, job))
                 except sqlite3.Error as error:
                     log.warning("the store cannot read: %s", error)
-                    answers.append(_refusal(job, error))
-                    reader = _undo(reader)
+                    answers.append(refuse(job, error))
+                    reader = undo(reader)
             self._answer(answers)
         if reader is not None:
             reader.close()
@@ -372,7 +381,7 @@ class SqliteEngine(Engine):
         if not reading:
             db.execute("PRAGMA journal_mode = WAL").fetchall()
             db.execute("PRAGMA synchronous = FULL")
-        db.execute(f"PRAGMA cache_size = {-4096 if reading else -16384}")
+        db.execute(f"PRAGMA cache_size = {-READER_CACHE_KB if reading else -16384}")
         db.set_trace_callback(self._trace)
         return db
 
@@ -401,88 +410,13 @@ class SqliteEngine(Engine):
             db.execute("INSERT OR REPLACE INTO meta VALUES ('version', ?)", (VERSION,))
             db.execute("COMMIT")
         except BaseException:
-            _undo(db)
+            undo(db)
             raise
 
 
-def _take(tray: _Tray, most: int) -> tuple[list[_Job], bool]:
-    """What waits, at least one job; False when the thread is asked to end after it.
-
-    It takes whole groups until it has `most`, so it may have more by part of a group.
-    """
-    batch: list[_Job] = []
-    group = tray.queue.get()
-    while group is not None:
-        batch += group
-        if len(batch) >= most:
-            return batch, True
-        try:
-            group = tray.queue.get_nowait()
-        except Empty:
-            return batch, True
-    return batch, False
-
-
-def _carry_out(db: sqlite3.Connection, batch: list[_Job]) -> list[_Answer]:
-    """All jobs in one transaction, durable when it returns; a refused job leaves nothing."""
+def _touched(db: sqlite3.Connection, table: Table[Any], statement: Statement, step: int = 0) -> int:
+    """How many rows the statement touched; TakenError names the step if it is refused."""
     try:
-        db.execute("BEGIN IMMEDIATE")
-        answers = [_attempt(db, job) for job in batch]
-    except _HalfWayError:
-        # Savepoints cost two statements a job and are hardly ever needed: only now.
-        db.execute("ROLLBACK")
-        db.execute("BEGIN IMMEDIATE")
-        answers = [_attempt(db, job, savepoint=job.writes > 1) for job in batch]
-    db.execute("COMMIT")
-    return answers
-
-
-def _attempt(db: sqlite3.Connection, job: _Job, *, savepoint: bool = False) -> _Answer:
-    """Carries out one job; raises only what ends the transaction it shares with others."""
-    before = db.total_changes
-    if savepoint:
-        db.execute("SAVEPOINT job")
-    value: Any = None
-    error: Exception | None = None
-    try:
-        value = job.work(db)
-    except (sqlite3.DataError, OverflowError, UnicodeEncodeError) as refusal:
-        error = BadValueError(f"this cannot be stored: {refusal}")
-    except sqlite3.Error:
-        raise
-    except Exception as refusal:
-        error = refusal
-    if savepoint:
-        if error is not None:
-            db.execute("ROLLBACK TO job")
-        db.execute("RELEASE job")
-    elif error is not None and db.total_changes != before:
-        raise _HalfWayError
-    return _Answer(job.future, value, error)
-
-
-def _refusal(job: _Job, error: sqlite3.Error) -> _Answer:
-    return _Answer(job.future, None, UnavailableError(str(error)))
-
-
-def _resolve(answers: list[_Answer]) -> None:
-    for answer in answers:
-        if answer.future.done():
-            continue
-        if answer.error is not None:
-            answer.future.set_exception(answer.error)
-        else:
-            answer.future.set_result(answer.value)
-
-
-def _undo(db: sqlite3.Connection | None) -> sqlite3.Connection | None:
-    """Ends a failed transaction; None when the connection is not to be trusted any more."""
-    if db is None:
-        return None
-    try:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-    except sqlite3.Error:
-        db.close()
-        return None
-    return db
+        return db.execute(*statement).rowcount
+    except sqlite3.IntegrityError as error:
+        raise TakenError(table.taken(error), step) from None

@@ -10,7 +10,7 @@ import msgspec
 
 from hub.errors import BadValueError
 from hub.model import Document
-from hub.store.engine import Collection, Index, Walk, plain
+from hub.store.engine import Collection, Index, Key, Walk, plain, types_of
 
 D = TypeVar("D", bound=Document)
 
@@ -36,10 +36,9 @@ class Table(Generic[D]):
         self._decode = msgspec.json.Decoder(kept.of).decode
         names = [_quoted(name) for name in ("_id", "rev", "body", *self.columns)]
         holes = ", ".join("?" * len(names))
-        assigned = ", ".join(f"{name} = ?" for name in names[1:])
         # Names come from the schema, values are always bound.
         self._insert = f"INSERT INTO {self.name} ({', '.join(names)}) VALUES ({holes})"  # noqa: S608
-        self._replace = f"UPDATE {self.name} SET {assigned} WHERE _id = ? AND rev = ?"  # noqa: S608
+        self._updates: dict[tuple[str, ...], str] = {}
         self._one = f"SELECT body FROM {self.name} WHERE _id = ?"  # noqa: S608
         self._delete = f"DELETE FROM {self.name} WHERE _id = ?"  # noqa: S608
 
@@ -160,18 +159,29 @@ class Table(Generic[D]):
 
     def replace(self, doc: D) -> Statement:
         """Puts the document in the place of its own `rev`, as the next one."""
-        return self.change(doc, doc)[1]
+        return self._update(doc, self._newest(doc, doc.rev + 1), self.columns)
 
     def change(self, before: D, made: D) -> tuple[D, Statement]:
         """What follows `before` as it will be read, and the statement that puts it there."""
         if made.id != before.id:
             raise ValueError(f"a change cannot make {before.id} another document")
         after = self._newest(made, before.rev + 1)
-        indexed = self._indexed(after)
-        return after, (
-            self._replace,
-            (after.rev, self._body(after), *indexed, before.id, before.rev),
-        )
+        columns = self.columns
+        if self.kept.upgrade is None:
+            # SQLite rewrites every index that has a column which is named, changed or not.
+            columns = tuple(
+                name for name in columns if getattr(before, name) != getattr(after, name)
+            )
+        return after, self._update(before, after, columns)
+
+    def _update(self, before: D, after: D, columns: tuple[str, ...]) -> Statement:
+        sql = self._updates.get(columns)
+        if sql is None:
+            assigned = ", ".join(f"{_quoted(name)} = ?" for name in ("rev", "body", *columns))
+            sql = f"UPDATE {self.name} SET {assigned} WHERE _id = ? AND rev = ?"  # noqa: S608
+            self._updates[columns] = sql
+        values = (plain(getattr(after, name)) for name in columns)
+        return sql, (after.rev, self._body(after), *values, before.id, before.rev)
 
     def delete(self, id: str) -> Statement:
         return self._delete, (id,)
@@ -181,12 +191,38 @@ class Table(Generic[D]):
         body = "body"
         if walk.index.each:
             body = f"(SELECT body FROM {self.name} AS kept WHERE kept._id = walked._id)"  # noqa: S608
-        sql = f"SELECT {body} FROM {self._source(walk)}{where}"  # noqa: S608
-        if walk.order or not walk.index.unique:
-            direction = " DESC" if walk.descending else ""
-            order = ", ".join(_quoted(name) + direction for name in _keys(walk))
-            sql = f"{sql} ORDER BY {order}"
-        return f"{sql} LIMIT ?", (*values, limit)
+        sql = f"SELECT {body} FROM {self._source(walk)}{where}{_order(walk)} LIMIT ?"  # noqa: S608
+        return sql, (*values, limit)
+
+    def keys(self, walk: Walk[D], limit: int, skipped: int = 0) -> Statement:
+        """Where the documents stand, from the index alone."""
+        where, values = self._where(walk)
+        picked = ", ".join(_quoted(each) for each in (*walk.order, "_id"))
+        sql = f"SELECT {picked} FROM {self._source(walk)}{where}{_order(walk)} LIMIT ? OFFSET ?"  # noqa: S608
+        return sql, (*values, limit, skipped)
+
+    def read_keys(self, walk: Walk[D], rows: list[Key]) -> list[Key]:
+        """The keys as every engine gives them: SQLite has no booleans."""
+        types = types_of(self.kept.of)
+        if not any(bool in types[name] for name in walk.order):
+            return rows
+        readers = [bool if bool in types[name] else _same for name in walk.order]
+        return [
+            (*(read(value) for read, value in zip(readers, row, strict=False)), row[-1])
+            for row in rows
+        ]
+
+    def keys_also(self, walk: Walk[D], also: Sequence[str], limit: int) -> Statement:
+        """Of the first `limit` keys those that stand under all of `also` too."""
+        inner, values = self.keys(walk, limit)
+        name, each = _quoted(self._index_name(walk.index)), walk.index.each
+        fixed = [field for field in walk.equal if field != each]
+        same = [f"{_quoted(field)} = ?" for field in (*fixed, each)]
+        same += [f"{_quoted(field)} = met.{_quoted(field)}" for field in (*walk.order, "_id")]
+        stands = f"EXISTS (SELECT 1 FROM {name} WHERE {' AND '.join(same)})"  # noqa: S608
+        sql = f"SELECT * FROM ({inner}) AS met WHERE {' AND '.join([stands] * len(also))}"  # noqa: S608
+        told = [plain(walk.equal[field]) for field in fixed]
+        return sql, (*values, *(value for one in also for value in (*told, one)))
 
     def tally(self, walk: Walk[D], cap: int) -> Statement:
         where, values = self._where(walk)
@@ -251,9 +287,20 @@ class Table(Generic[D]):
         return tuple(plain(getattr(doc, name)) for name in self.columns)
 
 
+def _order(walk: Walk[Any]) -> str:
+    if not walk.order and walk.index.unique:
+        return ""
+    direction = " DESC" if walk.descending else ""
+    return " ORDER BY " + ", ".join(_quoted(name) + direction for name in _keys(walk))
+
+
 def _keys(walk: Walk[Any]) -> tuple[str, ...]:
     """What orders the walk; a unique index needs no `_id` to break ties."""
     return walk.order if walk.index.unique and walk.order else (*walk.order, "_id")
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _quoted(name: str) -> str:

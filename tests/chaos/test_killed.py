@@ -40,6 +40,16 @@ async def logs(program: Program) -> dict[str, Log]:
     return found
 
 
+async def settled(program: Program) -> dict[str, Any]:
+    """The logs when nothing waits to be delivered any more."""
+    async with asyncio.timeout(60):
+        while True:
+            found = await logs(program)
+            states = {entry["state"] for log in found.values() for entry in log}
+            if not states & {"queued", "sending"}:
+                return found
+
+
 async def pages(session: aiohttp.ClientSession, path: str) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
     after = ""
@@ -145,14 +155,6 @@ async def storm(
     assert await program.stop() == 0
 
 
-@pytest.fixture
-def draw(record_property: Callable[[str, object], None]) -> random.Random:
-    seed = secrets.randbits(32)
-    print(f"seed {seed}")  # noqa: T201 - a failed storm is told with its seed
-    record_property("seed", seed)
-    return random.Random(seed)
-
-
 async def test_2000_messages_three_times_over_20_sockets_survive_six_kills(
     tmp_path: Path, draw: random.Random
 ) -> None:
@@ -197,7 +199,17 @@ async def test_killed_between_two_commands_of_a_mongo_write(
     await survive(Program(tmp_path, database=new_database()), point)
 
 
-async def survive(program: Program, point: str) -> None:
+@pytest.mark.parametrize("database", ["", "mongo"])
+@pytest.mark.parametrize("point", ["entries:2", "entries:3"])
+async def test_killed_in_the_midst_of_messages_that_came_together(
+    tmp_path: Path, point: str, database: str, new_database: Callable[[], str]
+) -> None:
+    words = "insert" if database else "insert into"
+    program = Program(tmp_path, database=new_database() if database else "")
+    await survive(program, f"{words} {point}", together=True)
+
+
+async def survive(program: Program, point: str, *, together: bool = False) -> None:
     """Three messages of a visitor whose hub dies at the point; the visitor resends."""
     acknowledged = Acknowledged()
     await program.start(dies_at=point)
@@ -210,8 +222,8 @@ async def survive(program: Program, point: str) -> None:
             await program.start()
 
         revived = asyncio.create_task(revive())
-        for copy in copies:
-            await send_all(session, program.url, key, [copy], acknowledged, lambda: None)
+        for several in [copies] if together else [[copy] for copy in copies]:
+            await send_all(session, program.url, key, several, acknowledged, lambda: None)
         assert not program.alive or revived.done(), "the point was never met"
         await revived
     found = await logs(program)

@@ -56,8 +56,12 @@ async def send_all(
     copies: list[Copy],
     acknowledged: Acknowledged,
     met: Callable[[], None],
+    cut: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Sends every copy over one socket at a time, again and again until each got its "ok"."""
+    """Sends every copy over one socket at a time, again and again until each got its "ok".
+
+    `cut` is asked at each answer whether the socket breaks here.
+    """
     waiting = deque(copies)
     while waiting:
         flying: dict[str, deque[Copy]] = {}
@@ -82,6 +86,8 @@ async def send_all(
                     if answer.type is not aiohttp.WSMsgType.TEXT:
                         break
                     _read(answer.json(), flying, waiting, acknowledged, met)
+                    if cut():
+                        break
         except (aiohttp.ClientError, ConnectionError):
             # The hub is down; a browser would back off in the same way.
             await asyncio.sleep(RETRY_SECONDS * (1 + random.random()))

@@ -148,6 +148,46 @@ async def test_delivery_survives_a_crash_after_every_write(
     assert k > 5
 
 
+@pytest.mark.parametrize("state", [OutState.DELIVERED, OutState.READ])
+async def test_a_tick_faster_than_the_answer_survives_a_crash_after_every_write(
+    hub: Hub, site: Platform, mortal: Mortal, clock: Clock, state: OutState
+) -> None:
+    """Also when the process that came back waited for hours before it did."""
+    k, died, told = 0, True, 0
+    while died:
+        row = await ask(hub, 1, f"visitor{k}")
+        await say(hub, row, f"text {k}")
+        while await hub.worker.work():
+            pass
+        await hub.worker.repair()
+
+        async def told_first() -> None:
+            await receive(hub, tick(f"out-{len(site.shown) + 1}", state, hub.now()))
+
+        site.script.append(told_first)
+        mortal.dies_after(k)
+        died = False
+        try:
+            await deliver(hub)
+        except Crash:
+            died = True
+        mortal.lives()
+        clock.forward(timedelta(hours=3))
+        await hub.worker.repair()
+        await deliver(hub)
+        assert not site.script
+
+        [entry] = await sent(hub, row)
+        if entry.external_id is None:
+            assert entry.state in (OutState.SENT, OutState.UNKNOWN)
+        elif f"text {k}" in site.shown:
+            told += entry.state is state
+            assert entry.state is state
+        k += 1
+    assert k > 4
+    assert told > 2
+
+
 async def test_the_result_of_a_worker_that_lost_its_lane_moves_unknown_on(
     hub: Hub, site: Platform, clock: Clock
 ) -> None:

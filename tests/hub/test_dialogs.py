@@ -99,6 +99,48 @@ async def test_a_further_message_survives_a_crash_after_every_write(
     assert await crash_everywhere(mortal, scene) == 2
 
 
+async def test_messages_that_come_together_survive_a_crash_after_every_write(
+    hub: Hub, mortal: Mortal
+) -> None:
+    async def scene(k: int) -> tuple[Act, Act]:
+        visitor = f"visitor{k}"
+        await receive(hub, message(1, hub.now(), visitor=visitor))
+
+        async def write() -> None:
+            several = (message(n, hub.now(), visitor=visitor) for n in (2, 3, 4))
+            await receive(hub, *several)
+
+        async def repeated() -> None:
+            await write()
+            (row,) = await episodes(hub, visitor)
+            assert (row.seq, row.unanswered) == (4, 4)
+            lines = texts(await log_of(hub.engine, row.id))
+            assert lines == [f"message {n}" for n in (1, 2, 3, 4)]
+
+        return write, repeated
+
+    assert await crash_everywhere(mortal, scene) == 4
+
+
+@pytest.mark.parametrize("before", [0, 1, 2, 3])
+async def test_who_writes_between_messages_that_come_together_pushes_none_out(
+    hub: Hub, mortal: Mortal, before: int
+) -> None:
+    await ask(hub, 1)
+
+    async def another() -> None:
+        await receive(hub, message("other", hub.now()))
+
+    mortal.meanwhile(another, before=before)
+    accepted = await receive(hub, *(message(n, hub.now()) for n in (2, 3, 4)))
+
+    assert [each.fresh for each in accepted] == [True] * 3
+    (row,) = await episodes(hub)
+    lines = texts(await log_of(hub.engine, row.id))
+    assert sorted(lines) == sorted(f"message {n}" for n in (1, 2, 3, 4, "other"))
+    assert row.unanswered == 5
+
+
 async def test_a_message_left_without_its_row_is_counted_by_the_next_one(
     hub: Hub, mortal: Mortal
 ) -> None:

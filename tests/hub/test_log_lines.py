@@ -70,13 +70,13 @@ async def test_a_held_lane_says_why_and_is_counted(hub: Hub, site: Platform, lin
 async def test_what_is_said_while_a_message_is_taken_in_names_it(
     hub: Hub, clock: Clock, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opening = dialogs.append
+    opening = dialogs.append_all
 
     async def told(*args: Any) -> Any:
         logging.getLogger("hub.test").info("storing")
         return await opening(*args)
 
-    monkeypatch.setattr(dialogs, "append", told)
+    monkeypatch.setattr(dialogs, "append_all", told)
     [accepted] = await receive(hub, message(1, clock.at))
     assert accepted.entry is not None
 

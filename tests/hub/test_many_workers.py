@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -18,10 +19,10 @@ from hub.echo import echo
 from hub.errors import UnavailableError
 from hub.events import DialogChanged, EntryChanged, HubEvent
 from hub.hub import Hub
-from hub.model import Audit, Dialog, OutState
+from hub.model import Audit, Dialog, Entry, OutState
 from hub.redis_bus import RedisBus
 from hub.store.engine import Engine, Insert, TakenError
-from hub.worker import ECHO_BACK, ECHO_MARGIN, LEAD_LASTS, SWEEP_EVERY, Worker
+from hub.worker import CLAIM, ECHO_BACK, ECHO_MARGIN, LEAD_LASTS, SWEEP_EVERY, Worker
 from tests.spine import (
     MS,
     SHOP,
@@ -124,6 +125,70 @@ async def test_lines_of_a_sealed_episode_are_not_announced_again(
         events = [each.event for each in await ear.take()]
     dialogs = {each.entry.dialog for each in events if isinstance(each, EntryChanged)}
     assert dialogs == {"site:ivan:2"}
+
+
+async def test_a_row_is_ruled_by_one_of_several_workers(
+    hub: Hub, bus: RedisBus, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [(await ask(hub, 1, f"visitor{n}")).id for n in range(12)]
+    ruled: list[str] = []
+    read = hub.search.read
+
+    async def counted(row: Dialog, entries: Sequence[Entry]) -> None:
+        ruled.append(row.id)
+        await read(row, entries)
+
+    monkeypatch.setattr(hub.search, "read", counted)
+    workers = [worker(hub, bus, name) for name in "abc"]
+    await asyncio.gather(*(each.work() for each in workers))
+    assert sorted(ruled) == sorted(rows), "each once"
+    for id in rows:
+        row = await sound(hub.engine, id)
+        assert (row.ruled_seq, row.rules_at) == (row.seq, None)
+
+
+async def test_a_row_whose_worker_died_is_ruled_by_another_soon(
+    hub: Hub, mortal: Mortal, bus: RedisBus, clock: Clock
+) -> None:
+    """Whatever the write that it died at, and not before its claim has run out."""
+    k, died = 1, True
+    while died:
+        row = await ask(hub, 1, f"visitor{k}")
+        mortal.dies_after(k)
+        died = False
+        try:
+            await worker(hub, bus, "dies").work()
+        except Crash:
+            died = True
+        mortal.lives()
+        await ask(hub, 2, f"visitor{k}")
+        other = worker(hub, bus, "lives")
+        await other.work()
+        assert ((await current(hub, f"visitor{k}")).ruled_seq == 0) is died
+        clock.forward(CLAIM)
+        await other.work()
+        row = await sound(hub.engine, row.id)
+        assert (row.ruled_seq, row.rules_at) == (2, None)
+        k += 1
+    assert k > 2
+
+
+async def test_what_comes_while_a_row_is_claimed_is_ruled_with_it_or_next(
+    hub: Hub, mortal: Mortal, bus: RedisBus
+) -> None:
+    k = 0
+    while True:
+        row = await ask(hub, 1, f"visitor{k}")
+        mortal.meanwhile(partial(ask, hub, 2, f"visitor{k}"), before=k)
+        one, other = worker(hub, bus, "one"), worker(hub, bus, "other")
+        for _ in range(3):
+            await asyncio.gather(one.work(), other.work())
+        row = await sound(hub.engine, row.id)
+        if row.seq == 1:
+            break
+        assert (row.ruled_seq, row.rules_at) == (2, None), k
+        k += 1
+    assert k > 2
 
 
 async def test_one_worker_leads_and_another_follows_a_dead_one(

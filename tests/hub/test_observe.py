@@ -8,7 +8,6 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Literal
 
 import pytest
@@ -22,14 +21,7 @@ from hub.observe import LOOP_LAG, about, redact, set_up, watch_loop
 log = logging.getLogger("hub.test")
 
 
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 def test_a_line_for_people_has_time_level_place_and_what_it_is_about() -> None:

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from hub import search as room
 from hub import words
 from hub.accounts import Who
 from hub.errors import BadValueError
@@ -243,6 +244,21 @@ async def test_the_rarest_word_is_the_one_that_is_walked(hub: Hub) -> None:
     await write(hub, "Привет, нужен подоконник", *(f"Привет {n}" for n in range(20)))
     found = await hub.search.find(SHOP, "привет подоконник", budget=1)
     assert (shown(found), found.next) == (["Привет, нужен подоконник"], None)
+
+
+async def test_what_is_found_is_not_kept_waiting_for_more_of_what_is_rare(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "ENOUGH", 5)
+    await write(hub, *("Окно и дверь" if n in (0, 19) else f"Окно {n}" for n in range(20)))
+    await write(hub, *(f"Дверь {n}" for n in range(20)))
+
+    first = await hub.search.find(SHOP, "окно дверь")
+    assert shown(first) == ["Окно и дверь"]
+    assert first.next is not None
+    assert first.looked_back_to is not None
+    last = await hub.search.find(SHOP, "окно дверь", after=first.next)
+    assert (shown(last), last.next) == (["Окно и дверь"], None)
 
 
 async def test_pages_put_together_are_all_answers(hub: Hub) -> None:

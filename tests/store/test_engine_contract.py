@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -29,7 +30,7 @@ from hub.store.engine import (
     TakenError,
     Value,
 )
-from hub.store.schema import BY_OWNER, COLLECTIONS, LOG
+from hub.store.schema import BY_OWNER, BY_TYPE, COLLECTIONS, LOG
 from tests.store.samples import at, dialog, entry
 
 Opening = Callable[..., AbstractAsyncContextManager[Engine]]
@@ -165,6 +166,93 @@ async def test_a_change_cannot_take_what_is_taken(engine: Engine) -> None:
     with pytest.raises(TakenError) as refusal:
         await engine.change(Entry, "m:2", lambda doc: replace(doc, seq=1))
     assert refusal.value.index == "log"
+
+
+def lines(*seqs: int) -> Callable[[Dialog], tuple[list[Entry], Dialog]]:
+    def drawn(row: Dialog) -> tuple[list[Entry], Dialog]:
+        return [entry(f"m:{seq}", seq) for seq in seqs], replace(row, seq=seqs[-1], name="Вера")
+
+    return drawn
+
+
+async def test_a_document_is_extended_by_others_and_by_its_successor(engine: Engine) -> None:
+    await engine.write(Insert(dialog()))
+    extended = await engine.extend(Dialog, "site:1:1", lines(1, 2))
+    assert extended == dialog(seq=2, name="Вера", rev=1) == await engine.get(Dialog, "site:1:1")
+    assert await engine.get_many(Entry, ["m:1", "m:2"]) == {
+        "m:1": entry("m:1", 1),
+        "m:2": entry("m:2", 2),
+    }
+
+
+async def test_a_refused_extension_leaves_the_document_and_names_the_step(
+    engine: Engine, engine_url: str
+) -> None:
+    await engine.write(Insert(dialog()), Insert(entry("m:2", 2)))
+    with pytest.raises(TakenError) as refusal:
+        await engine.extend(Dialog, "site:1:1", lines(1, 2, 3))
+    assert refusal.value.step == 1
+    assert (await engine.get(Entry, "m:1") is not None) == bool(engine_url)
+    assert await engine.get(Entry, "m:3") is None
+    assert await engine.get(Dialog, "site:1:1") == dialog()
+
+
+async def test_an_extension_may_refuse_and_an_absent_document_has_none(engine: Engine) -> None:
+    def refuse(_: Dialog) -> tuple[list[Entry], Dialog]:
+        raise RefusedError("closed")
+
+    with pytest.raises(AbsentError):
+        await engine.extend(Dialog, "site:1:1", lines(1))
+    await engine.write(Insert(dialog()))
+    with pytest.raises(RefusedError, match="closed"):
+        await engine.extend(Dialog, "site:1:1", refuse)
+    assert await engine.get(Dialog, "site:1:1") == dialog()
+    assert await engine.get(Entry, "m:1") is None
+
+
+async def test_an_extension_of_what_moved_meanwhile_is_refused_or_sees_it(engine: Engine) -> None:
+    await engine.write(Insert(dialog()))
+    await engine.change(Dialog, "site:1:1", lambda row: replace(row, lane_by="another"))
+    with suppress(MovedError):
+        await engine.extend(Dialog, "site:1:1", lines(1), dialog())
+    row = await engine.get(Dialog, "site:1:1")
+    assert row is not None
+    assert row.lane_by == "another"
+    assert (row.seq, row.rev) in [(0, 1), (1, 2)]
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "open": st.booleans(),
+                "owner": st.sampled_from([None, "anna", "vera"]),
+                "last_at": st.integers(0, 3).map(at),
+                "waiting_since": st.none() | st.integers(0, 3).map(at),
+                "rules_at": st.none() | st.integers(0, 3).map(at),
+            },
+        ),
+        max_size=6,
+    )
+)
+async def test_every_index_knows_a_document_as_it_was_last_changed(
+    engine: Engine, changes: list[dict[str, Any]]
+) -> None:
+    await engine.delete_if(Dialog, "site:1:1", lambda _: True)
+    await engine.write(Insert(dialog()))
+    row = dialog()
+    for fields in changes:
+        row = await engine.change(Dialog, "site:1:1", partial(replace, **fields))
+    for index in BY_TYPE[Dialog].indexes:
+        equal = {name: getattr(row, name) for name in index.fields}
+        shown = not index.present or getattr(row, index.present) is not None
+        page = await engine.find(index, equal)
+        assert page.items == ([row] if shown else []), index.name
+        assert await engine.count(index) == int(shown), index.name
 
 
 async def test_a_document_is_deleted_only_if_the_condition_holds(engine: Engine) -> None:

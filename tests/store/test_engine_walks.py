@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hub.errors import BadValueError
-from hub.store.engine import Engine, Index, Insert, Range, Value, plain, plan
+from hub.store.engine import Engine, Index, Insert, Range, Value, cursor, plain, plan
 from hub.store.schema import BY_AWAITS, BY_LIFE, BY_OWNER, EPISODES, LEADS_DUE, LOG
 from tests.store.samples import (
     CARDS,
@@ -168,6 +168,58 @@ async def test_pages_put_together_are_the_sorted_list(
         assert total == len(wanted)
         capped = await cards.count(asked["index"], asked["equal"], range=asked.get("range"), cap=2)
         assert capped == min(len(wanted), 2)
+
+
+@given(fields=decks(), asked=questions(), also=st.lists(tags, max_size=2))
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+async def test_keys_put_together_are_where_the_sorted_list_stands(
+    cards: Engine, fields: list[dict[str, Any]], asked: dict[str, Any], also: list[str]
+) -> None:
+    project = next(projects)
+    deck = [Card(**(each | {"id": f"{each['id']} {project}"}), project=project) for each in fields]
+    for card in deck:
+        await cards.write(Insert(card))
+    index: Index[Card] = asked["index"]
+    field, values = asked.pop("one_of", None) or ("", ())
+    if field:
+        asked["equal"][field] = values[0] if values else None
+    asked = asked | {"equal": {"project": project} | asked["equal"]}
+    also = also if index.each else []
+    order = [name for name in index.fields if name not in asked["equal"]]
+    wanted = [
+        (*(plain(getattr(card, name)) for name in order), card.id)
+        for card in expected(deck, asked)
+        if set(also) <= set(card.tags)
+    ]
+
+    got: list[tuple[Any, ...]] = []
+    after: str | None = None
+    for _ in range(len(deck) + 2):
+        page = await cards.keys(**asked, also=also, after=after)
+        assert len(page.items) <= asked["limit"]
+        got += page.items
+        after = page.next
+        if after is None:
+            break
+        assert page.last is not None
+        assert after == cursor(page.last)
+    assert after is None
+    assert got == wanted
+
+
+async def test_keys_are_looked_at_no_further_than_the_budget(cards: Engine) -> None:
+    for n in range(20):
+        tags = ("окно", "дверь") if n == 0 else ("окно",)
+        await cards.write(Insert(Card(id=f"c{n:02}", project="p", n=n, at=at(n), tags=tags)))
+    asked: dict[str, Any] = {"index": CARDS_TAGGED, "equal": {"project": "p", "tags": "окно"}}
+    short = await cards.keys(**asked, also=["дверь"], descending=True, budget=7)
+    assert (short.items, short.looked, short.last) == ([], 7, (plain(at(13)), "c13"))
+    found = await cards.keys(**asked, also=["дверь"], descending=True, after=short.next)
+    assert (found.items, found.next) == ([(plain(at(0)), "c00")], None)
 
 
 async def test_a_page_is_one_walk_over_no_more_than_it_needs(cards: Engine) -> None:

@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from hub.errors import BadValueError, ConfigError, UnavailableError
@@ -119,6 +120,18 @@ async def test_a_message_costs_one_read_and_two_writes(tmp_path: Path) -> None:
     await store.write(Insert(entry("m:1", 1)), Replace(row))
     await store.close()
     assert [sql.split()[0] for sql in told] == ["SELECT", "BEGIN", "INSERT", "UPDATE", "COMMIT"]
+
+
+async def test_only_what_changed_is_written_to_the_indexes(tmp_path: Path) -> None:
+    told: list[str] = []
+    store = SqliteEngine(tmp_path / "hub.db", trace=told.append)
+    await store.open()
+    await store.write(Insert(dialog()))
+    told.clear()
+    await store.change(Dialog, "site:1:1", lambda row: msgspec.structs.replace(row, open=True))
+    await store.close()
+    (update,) = [sql for sql in told if sql.startswith("UPDATE")]
+    assert update.partition(" WHERE ")[0].count(" = ") == len(("rev", "body", "open"))
 
 
 async def test_what_waits_is_committed_together(tmp_path: Path) -> None:
