@@ -28,6 +28,7 @@ from hub.errors import (
     NotFoundError,
     UnauthenticatedError,
 )
+from hub.events import AccessChanged
 from hub.legible import legible
 from hub.model import (
     Audit,
@@ -147,6 +148,7 @@ class Accounts:
                 Membership, membership.id, lambda had: replace(had, role=role)
             )
             await self._engine.write(note)
+        await self._tell(operator)
         return membership
 
     async def by_login(self, login: str) -> Operator | None:
@@ -181,6 +183,7 @@ class Accounts:
         at = self._now()
         await self._change(operator, lambda had: replace(had, disabled_at=had.disabled_at or at))
         await self._end_sessions(operator)
+        await self._tell(operator)
         await self._engine.write(self._audit(by, "disabled", operator))
 
     async def sign_in(
@@ -245,6 +248,7 @@ class Accounts:
 
     async def sign_out(self, who: Who, *, address: str = "") -> None:
         await self._engine.delete_if(Session, who.session.id, lambda _: True)
+        await self._tell(who.id)
         await self._engine.write(self._audit(who.id, "signed_out", who.id, address=address))
 
     async def set_password(self, operator: OperatorId, password: str, *, by: str = "hub") -> None:
@@ -256,6 +260,7 @@ class Accounts:
             lambda had: replace(had, password_hash=made, code_hash="", code_until=None),
         )
         await self._end_sessions(operator)
+        await self._tell(operator)
         await self._engine.write(self._audit(by, "password_set", operator))
 
     async def change_password(
@@ -316,6 +321,10 @@ class Accounts:
                 await self._engine.delete_if(Session, session.id, lambda _: True)
             if page.next is None:
                 return
+
+    async def _tell(self, operator: OperatorId) -> None:
+        """Has his sockets look again on every process; what is not heard is seen at a ping."""
+        await self._bus.announce(AccessChanged(project=ProjectId(""), operator=operator))
 
     async def _spend_code(self, operator: Operator, given: str) -> bool:
         """Whether it is the operator's code; of two who use it at once, one succeeds."""

@@ -17,8 +17,6 @@ from datetime import timedelta
 from time import monotonic
 from typing import ClassVar, Generic, TypeVar
 
-import msgspec
-
 from hub.events import HubEvent
 from hub.model import OperatorId, ProjectId
 
@@ -28,11 +26,10 @@ BUCKETS_MAX = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """One event as every subscriber gets it: decoded once, encoded once, with its cursor."""
+    """One event as every subscriber gets it, with its cursor."""
 
     cursor: str
     event: HubEvent
-    wire: bytes
 
 
 class GapError(Exception):
@@ -172,7 +169,7 @@ class LocalBus(Bus):
     async def announce(self, event: HubEvent) -> str:
         self._number += 1
         cursor = f"{self._epoch}:{self._number}"
-        announcement = Announcement(cursor, event, msgspec.json.encode(event))
+        announcement = Announcement(cursor, event)
         self._kept.append(announcement)
         self.give(announcement)
         return cursor

@@ -149,4 +149,14 @@ class PresenceChanged(Said, frozen=True, kw_only=True, tag="presence.changed"):
     presence: str
 
 
-HubEvent = DialogChanged | EntryChanged | OperatorTyping | VisitorTyping | PresenceChanged
+class AccessChanged(Said, frozen=True, kw_only=True, tag="access.changed"):
+    """What the operator may do was changed, or a session of his ended; told to doors alone.
+
+    It is of no project: who belongs to none may be signed in too.
+    """
+
+    operator: OperatorId
+
+
+ScreenEvent = DialogChanged | EntryChanged | OperatorTyping | VisitorTyping | PresenceChanged
+HubEvent = ScreenEvent | AccessChanged

@@ -275,7 +275,8 @@ class RedisBus(Bus):
             client = self._client()
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
-                    await client.execute_command("PING")
+                    # As the rounds are asked: a pipeline has a connection of its own.
+                    await client.pipeline(transaction=False).execute_command("PING").execute()
                 self._come_back()
                 pause = 0.0
                 while True:
@@ -349,7 +350,7 @@ class RedisBus(Bus):
         for unsaid in waiting:
             self._put_off(unsaid)
             if not unsaid.said.done():
-                self._here.give(Announcement(self._cursor_of_none(), unsaid.event, unsaid.wire))
+                self._here.give(Announcement(self._cursor_of_none(), unsaid.event))
                 unsaid.said.set_result("")
 
     def _put_off(self, unsaid: _Unsaid) -> None:
@@ -460,7 +461,7 @@ class RedisBus(Bus):
         except msgspec.MsgspecError:
             log.warning("event.unknown", extra={"number": number})
             return None
-        return Announcement(f"{self._epoch}:{number}", event, wire)
+        return Announcement(f"{self._epoch}:{number}", event)
 
 
 async def _leave(client: Any) -> None:

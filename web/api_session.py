@@ -16,7 +16,7 @@ from hub.events import PresenceChanged
 from hub.rights import Right
 from hub.statuses import Lang
 from web import views, wire
-from web.live import PRESENCE_LASTS, live
+from web.live import PRESENCE_LASTS
 from web.routes import Answer, AnyRoute, Ask, Nothing, Route, csrf_token
 from web.state import State
 
@@ -108,7 +108,6 @@ async def sign_in(ask: Ask[Nothing, SignIn]) -> Answer:
 
 async def sign_out(ask: Ask[Nothing, Nothing]) -> Answer:
     await ask.hub.accounts.sign_out(ask.who, address=ask.address)
-    live(ask.request.app).recheck(ask.who.id)
     answer = web.Response(status=204)
     answer.del_cookie(
         ask.state.door.cookie(ask.request),
@@ -133,7 +132,6 @@ async def set_password(ask: Ask[Nothing, NewPassword]) -> Answer:
     id, who = await ask.hub.accounts.change_password(
         ask.who, ask.body.current, ask.body.new, address=ask.address
     )
-    live(ask.request.app).recheck(ask.who.id)
     lasts = who.session.expires_at - who.session.created_at
     answer = web.Response(status=204, headers={"X-CSRF-Token": csrf_token(ask.state, who)})
     return _with_cookie(ask, answer, id, lasts)

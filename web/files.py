@@ -103,7 +103,7 @@ async def _streamed(
     # The first bytes are there before the headers leave: a storage that fails is still told.
     blocks = storage.read(at, start, end)
     async with aclosing(blocks):
-        first = await anext(blocks)
+        first = await anext(blocks, b"")
         await answer.prepare(request)
         await answer.write(first)
         async for block in blocks:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 
 from hub.accounts import Who
-from hub.bus import GapError, Subscription
+from hub.bus import GapError
 from hub.errors import HubError, UnavailableError
 from hub.events import (
+    AccessChanged,
     DialogChanged,
     EntryChanged,
     HubEvent,
@@ -19,22 +23,23 @@ from hub.events import (
     PresenceChanged,
     VisitorTyping,
 )
-from hub.model import ChannelId, OperatorId
+from hub.model import ChannelId, Membership, OperatorId
 from hub.observe import CURSORS_LOST, SOCKETS_OPEN
 from hub.rights import Right, What, may
 from web import wire
 from web.routes import ROOT, signed_in
 from web.sockets import (
+    INTERNAL,
     PROTOCOL,
     SESSION_OVER,
     TOO_OFTEN,
+    Ear,
+    Fan,
     Heard,
     OverError,
     Socket,
+    framed,
     operators_of,
-    queue,
-    taken,
-    together,
 )
 from web.state import STATE, State
 from web.views import View
@@ -43,7 +48,10 @@ PRESENCE_LASTS = timedelta(seconds=60)
 FRAMES = 120
 FRAMES_PERIOD = timedelta(minutes=1)
 FRAMES_IGNORED = 1_000
-PING = b'{"t":"ping"}'
+PING = framed(b'{"t":"ping"}')
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
+
+log = logging.getLogger(__name__)
 
 
 class HelloFields(msgspec.Struct, frozen=True):
@@ -70,14 +78,66 @@ class Greeting(View, frozen=True, kw_only=True, tag_field="t", tag="hello"):
 _frames: msgspec.json.Decoder[Pong | Typing] = msgspec.json.Decoder(Pong | Typing)
 
 
+class _Crowd:
+    """Everybody whose membership of a project says the same: they hear the same events."""
+
+    def __init__(self) -> None:
+        self.seats: dict[_Seat, None] = {}
+
+    def put(self, heard: Heard) -> None:
+        if sees(next(iter(self.seats)).who, heard.event):
+            for seat in self.seats:
+                seat.ear.put(heard)
+
+    def end(self) -> None:
+        for seat in self.seats:
+            seat.ear.end()
+
+
+class _Crowds:
+    """Seats sorted by what their owners may hear, so that it is decided once for all alike."""
+
+    def __init__(self, fan: Fan) -> None:
+        self._fan = fan
+        self._crowds: dict[Membership, _Crowd] = {}
+
+    def enter(self, seat: _Seat) -> None:
+        for membership in seat.who.memberships.values():
+            alike = _alike(membership)
+            crowd = self._crowds.get(alike)
+            if crowd is None:
+                crowd = self._crowds[alike] = _Crowd()
+                self._fan.join(operators_of(alike.project), crowd)
+            crowd.seats[seat] = None
+
+    def leave(self, seat: _Seat) -> None:
+        for membership in seat.who.memberships.values():
+            alike = _alike(membership)
+            crowd = self._crowds[alike]
+            crowd.seats.pop(seat, None)
+            if not crowd.seats:
+                del self._crowds[alike]
+                self._fan.leave(operators_of(alike.project), crowd)
+
+
+def _alike(membership: Membership) -> Membership:
+    """The membership without what tells its owner from others with the same."""
+    nobody = OperatorId("")
+    return replace(membership, id="", rev=0, v=0, operator=nobody, created_at=_LONG_AGO)
+
+
 class _Seat:
     """One operator's socket and what the store last said of its owner."""
 
-    def __init__(self, state: State, socket: Socket, who: Who) -> None:
+    def __init__(self, state: State, socket: Socket, who: Who, crowds: _Crowds) -> None:
         self.state = state
         self.socket = socket
         self.who = who
-        self.doubted = asyncio.Event()
+        self.ear = Ear(socket, _show)
+        self._crowds = crowds
+        self._timer: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._doubted = False
 
     async def recheck(self) -> None:
         """Reads the session again; a store that is away proves nothing against it."""
@@ -87,20 +147,51 @@ class _Seat:
             return
         if who is None or who.memberships.keys() != self.who.memberships.keys():
             raise OverError(SESSION_OVER)
+        self._crowds.leave(self)
         self.who = who
+        self._crowds.enter(self)
 
-    async def watch(self) -> None:
-        """Pings, and asks at every ping and every doubt whether the session still holds."""
-        while True:
-            try:
-                async with asyncio.timeout(self.state.sockets.limits.ping_seconds):
-                    await self.doubted.wait()
-                self.doubted.clear()
-                await self.recheck()
-            except TimeoutError:
-                await self.recheck()
+    def watch(self) -> None:
+        """From now on pings, and asks at every ping and every doubt if the session still holds.
+
+        Between them it is a timer and no task.
+        """
+        delay = 0.0 if self._doubted else self.state.sockets.limits.ping_seconds
+        self._timer = asyncio.get_running_loop().call_later(delay, self._look_now)
+
+    def doubt(self) -> None:
+        self._doubted = True
+        if self._timer is not None:
+            self._look_now()
+
+    async def unwatch(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look_now(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        self._looking = asyncio.create_task(self._look())
+
+    async def _look(self) -> None:
+        doubted, self._doubted = self._doubted, False
+        try:
+            await self.recheck()
+            if not doubted:
                 await self.stay()
                 await self.socket.send(PING)
+            self.watch()
+        except OverError as over:
+            self.socket.end(over.code)
+        except Exception:
+            log.exception("live.failed")
+            self.socket.end(INTERNAL)
+        finally:
+            self._looking = None
 
     async def stay(self) -> None:
         """Keeps up the presence, whichever it is."""
@@ -122,14 +213,6 @@ class _Seat:
             await bus.announce(
                 PresenceChanged(project=project, operator=self.who.id, presence=here)
             )
-
-    async def tell(self, events: Subscription[Heard], already: set[str]) -> None:
-        while True:
-            for heard in await taken(events):
-                if heard.cursor not in already and sees(self.who, heard.event):
-                    for frame in heard.for_operators:
-                        await self.socket.send(frame)
-            already.clear()
 
     async def listen(self) -> None:
         hub, ignored = self.state.hub, 0
@@ -153,13 +236,15 @@ class _Seat:
 
 
 class Live:
-    def __init__(self) -> None:
+    def __init__(self, fan: Fan) -> None:
         self._seats: dict[OperatorId, list[_Seat]] = {}
+        self._crowds = _Crowds(fan)
+        self._leaving: set[asyncio.Task[None]] = set()
 
     def recheck(self, operator: OperatorId) -> None:
         """Has every socket of the operator ask again, at once, whether it may go on."""
         for seat in self._seats.get(operator, ()):
-            seat.doubted.set()
+            seat.doubt()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         state = request.app[STATE]
@@ -179,36 +264,47 @@ class Live:
         if mine >= state.sockets.limits.per_operator or state.sockets.full(source):
             await socket.close(TOO_OFTEN)
             return opened
-        seat = _Seat(state, socket, who)
+        seat = _Seat(state, socket, who, self._crowds)
         seats = self._seats.setdefault(who.id, [])
         seats.append(seat)
         SOCKETS_OPEN.labels(side="operator").inc()
+        state.sockets.enter(socket, source)
         try:
-            with state.sockets.hold(socket, source):
-                await socket.run(self._talk(seat))
+            await socket.run(self._talk(seat))
         finally:
+            state.sockets.leave(socket, source)
             SOCKETS_OPEN.labels(side="operator").dec()
             seats.remove(seat)
             if not seats:
                 self._seats.pop(who.id, None)
                 if not state.sockets.stopping:
-                    await seat.leave()
+                    await self._leave(seat)
         return opened
 
+    async def _leave(self, seat: _Seat) -> None:
+        """Says that its owner is gone, also where the server gives up the request meanwhile."""
+        leaving = asyncio.create_task(seat.leave())
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+        await asyncio.shield(leaving)
+
     async def _talk(self, seat: _Seat) -> None:
-        state = seat.state
         try:
             hello = msgspec.json.decode(await seat.socket.first(), type=Hello).hello
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             raise OverError(PROTOCOL) from None
-        events = queue(state.sockets.limits)
-        keys = frozenset(operators_of(project) for project in seat.who.memberships)
         # Joined before the cursor is read: what is announced between is sent twice, never
         # not at all, and screens take a repeat for what it is.
-        with state.fan.join(events, keys):
+        self._crowds.enter(seat)
+        try:
             already = await self._greet(seat, hello.cursor)
             await seat.stay()
-            await together(seat.tell(events, already), seat.watch(), seat.listen())
+            await seat.ear.open(already)
+            seat.watch()
+            await seat.listen()
+        finally:
+            await seat.unwatch()
+            self._crowds.leave(seat)
 
     async def _greet(self, seat: _Seat, cursor: str | None) -> set[str]:
         """Says hello and what was missed since the cursor; the cursors that were told of."""
@@ -230,11 +326,8 @@ class Live:
         return {heard.cursor for heard in missed}
 
 
-LIVE = web.AppKey("live", Live)
-
-
-def live(app: web.Application) -> Live:
-    return app[LIVE]
+def _show(heard: Heard) -> Sequence[bytes]:
+    return heard.for_operators
 
 
 def sees(who: Who, event: HubEvent) -> bool:
@@ -248,10 +341,11 @@ def _channel(event: HubEvent) -> ChannelId | None:
             return event.dialog.channel
         case EntryChanged() | OperatorTyping() | VisitorTyping():
             return event.channel
-        case PresenceChanged():
+        case PresenceChanged() | AccessChanged():
             return None
 
 
 def add(app: web.Application) -> None:
-    app[LIVE] = Live()
-    app.router.add_get(f"{ROOT}/live", app[LIVE].serve)
+    live = Live(app[STATE].fan)
+    app[STATE].fan.doubted = live.recheck
+    app.router.add_get(f"{ROOT}/live", live.serve)

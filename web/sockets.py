@@ -1,27 +1,36 @@
 """Live sockets: one ear on the bus for all of them, and everything about each is bounded.
 
-An event is turned into wire bytes once, when the first socket needs it; every socket that
-may see it sends those same bytes. A socket that cannot keep up is ended, never waited for.
+An event is turned into the bytes of a frame once, when the first socket needs it; every
+socket that may see it is written those same bytes. A socket that cannot keep up is ended,
+never waited for. A silent one costs no task and no queue.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, OrderedDict
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import WSMsgType, web
+from aiohttp.abc import AbstractStreamWriter
 
-from hub.bus import Announcement, Bus, GapError, Subscription
+from hub.bus import Announcement, Bus, GapError
 from hub.errors import HubError
-from hub.events import DialogChanged, EntryChanged, HubEvent, OperatorTyping, VisitorTyping
-from hub.model import IdentityId, ProjectId, Verb
+from hub.events import (
+    AccessChanged,
+    DialogChanged,
+    EntryChanged,
+    HubEvent,
+    OperatorTyping,
+    VisitorTyping,
+)
+from hub.model import Entry, IdentityId, OperatorId, ProjectId, Verb
 from web.views import AnyShown, View, Views, VisitorEntry, for_visitor
 
 SESSION_OVER = 4401
@@ -37,6 +46,7 @@ TRY_LATER = 1013
 FRAME_MAX_BYTES = 64 * 1024
 HEARD_KEPT = 2_000
 BUS_QUEUE = 10_000
+EARLY_MAX = 1_000
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +86,18 @@ class VisitorClosedFrame(View, frozen=True, kw_only=True, tag_field="t", tag="cl
     dialog: str
 
 
+def framed(text: bytes) -> bytes:
+    """A text as the whole frame in which a server sends it (RFC 6455, 5.2)."""
+    size = len(text)
+    if size < 126:
+        return bytes((0x81, size)) + text
+    if size < 1 << 16:
+        return b"\x81\x7e" + size.to_bytes(2) + text
+    return b"\x81\x7f" + size.to_bytes(8) + text
+
+
 class Heard:
-    """One announcement with its bytes for operators and for the visitor, each made once."""
+    """One announcement with its frames for operators and for the visitor, each made once."""
 
     def __init__(self, announcement: Announcement, views: Views) -> None:
         self.cursor = announcement.cursor
@@ -86,35 +106,43 @@ class Heard:
 
     @cached_property
     def for_operators(self) -> tuple[bytes, ...]:
-        """Empty for an event that we fail to show: it must not end every socket it meets."""
-        try:
-            shown = self._views.event(self.event)
-        except Exception:
-            log.exception("event.unshown", extra={"cursor": self.cursor})
-            return ()
-        return (msgspec.json.encode(EventFrame(cursor=self.cursor, event=shown)),)
+        return self._framed(self._to_operators)
 
     @cached_property
     def for_visitor(self) -> tuple[bytes, ...]:
-        event, encode = self.event, msgspec.json.encode
+        return self._framed(self._to_visitor)
+
+    def _framed(self, told: Callable[[], Sequence[View]]) -> tuple[bytes, ...]:
+        """Empty for an event that we fail to show: it must not end every socket it meets."""
+        try:
+            return tuple(framed(msgspec.json.encode(each)) for each in told())
+        except Exception:
+            log.exception("event.unshown", extra={"cursor": self.cursor})
+            return ()
+
+    def _to_operators(self) -> Sequence[View]:
+        if isinstance(self.event, AccessChanged):
+            return ()
+        return (EventFrame(cursor=self.cursor, event=self._views.event(self.event)),)
+
+    def _to_visitor(self) -> Sequence[View]:
+        event = self.event
         match event:
             case DialogChanged():
-                frames: list[View] = [
-                    VisitorEntryFrame(entry=self._views.visitor_entry(each))
-                    for each in for_visitor(event.entries)
-                ]
+                lines = self._lines(event.entries)
                 if any(each.verb is Verb.CLOSED for each in event.entries):
-                    frames.append(VisitorClosedFrame(dialog=event.dialog.id))
-                return tuple(encode(each) for each in frames)
+                    return (*lines, VisitorClosedFrame(dialog=event.dialog.id))
+                return lines
             case EntryChanged():
-                return tuple(
-                    encode(VisitorEntryFrame(entry=self._views.visitor_entry(each)))
-                    for each in for_visitor([event.entry])
-                )
+                return self._lines([event.entry])
             case OperatorTyping():
-                return (encode(VisitorTypingFrame(name=event.name)),)
+                return (VisitorTypingFrame(name=event.name),)
             case _:
                 return ()
+
+    def _lines(self, entries: Sequence[Entry]) -> list[VisitorEntryFrame]:
+        shown = self._views.visitor_entry
+        return [VisitorEntryFrame(entry=shown(each)) for each in for_visitor(entries)]
 
 
 def operators_of(project: ProjectId) -> str:
@@ -125,14 +153,27 @@ def visitor_of(identity: IdentityId) -> str:
     return f"identity:{identity}"
 
 
+class Listener(Protocol):
+    """Who is given events; it may neither wait nor fail."""
+
+    def put(self, heard: Heard) -> None: ...
+
+    def end(self) -> None:
+        """Something was missed."""
+
+
 class Fan:
-    """The process's one ear on the bus, giving each event to the queues that asked for it."""
+    """The process's one ear on the bus, giving each event to those who asked for it.
+
+    `doubted` is told whose sockets have to ask whether they may go on.
+    """
 
     def __init__(self, bus: Bus, views: Views) -> None:
         self._bus = bus
         self._views = views
-        self._queues: dict[str, set[Subscription[Heard]]] = {}
+        self._listeners: dict[str, tuple[Listener, ...]] = {}
         self._heard: OrderedDict[str, Heard] = OrderedDict()
+        self.doubted: Callable[[OperatorId], None] = lambda _: None
 
     async def run(self, ready: asyncio.Event) -> None:
         """Listens until cancelled; after a gap every socket has to resume by its cursor."""
@@ -149,23 +190,22 @@ class Fan:
             except HubError as error:
                 log.warning("bus.deaf", extra={"reason": str(error)})
                 pause = 1.0
-            for queues in list(self._queues.values()):
-                for queue in list(queues):
-                    queue.end()
+            for listeners in list(self._listeners.values()):
+                for listener in listeners:
+                    listener.end()
             await asyncio.sleep(pause)
 
-    @contextmanager
-    def join(self, queue: Subscription[Heard], keys: frozenset[str]) -> Iterator[None]:
-        """Feeds the queue for as long as the block runs."""
-        for key in keys:
-            self._queues.setdefault(key, set()).add(queue)
-        try:
-            yield
-        finally:
-            for key in keys:
-                self._queues[key].discard(queue)
-                if not self._queues[key]:
-                    del self._queues[key]
+    def join(self, key: str, listener: Listener) -> None:
+        """Gives it what concerns the key, until it leaves."""
+        # A key has one listener or two, and a tuple is the smallest thing that holds them.
+        self._listeners[key] = (*self._listeners.get(key, ()), listener)
+
+    def leave(self, key: str, listener: Listener) -> None:
+        left = tuple(each for each in self._listeners[key] if each is not listener)
+        if left:
+            self._listeners[key] = left
+        else:
+            del self._listeners[key]
 
     def heard(self, announcement: Announcement) -> Heard:
         """The same object for the same announcement, so that its bytes are made once."""
@@ -178,6 +218,9 @@ class Fan:
 
     def _give(self, heard: Heard) -> None:
         event = heard.event
+        if isinstance(event, AccessChanged):
+            self.doubted(event.operator)
+            return
         keys = [operators_of(event.project)]
         match event:
             case DialogChanged():
@@ -187,8 +230,8 @@ class Fan:
             case _:
                 pass
         for key in keys:
-            for queue in self._queues.get(key, ()):
-                queue.put(heard)
+            for listener in self._listeners.get(key, ()):
+                listener.put(heard)
 
 
 class Sockets:
@@ -204,19 +247,18 @@ class Sockets:
         """Whether that place holds as many sockets open as any may."""
         return self._sources[source] >= self.limits.per_source
 
-    @contextmanager
-    def hold(self, socket: Socket, source: str) -> Iterator[None]:
+    def enter(self, socket: Socket, source: str) -> None:
+        """Counts it in until it leaves; one that comes while stopping is ended at once."""
         self._open.add(socket)
         self._sources[source] += 1
         if self.stopping:
             socket.end(STOPPING)
-        try:
-            yield
-        finally:
-            self._open.discard(socket)
-            self._sources[source] -= 1
-            if not self._sources[source]:
-                del self._sources[source]
+
+    def leave(self, socket: Socket, source: str) -> None:
+        self._open.discard(socket)
+        self._sources[source] -= 1
+        if not self._sources[source]:
+            del self._sources[source]
 
     def stop(self) -> None:
         self.stopping = True
@@ -227,8 +269,22 @@ class Sockets:
 class Socket:
     """One WebSocket; every way it can end is an OverError with its close code."""
 
+    __slots__ = (
+        "_behind",
+        "_broken",
+        "_catching_up",
+        "_limits",
+        "_over",
+        "_protocol",
+        "_request",
+        "_task",
+        "_writer",
+        "_ws",
+    )
+
     def __init__(self, request: web.Request, limits: SocketLimits) -> None:
         self._request = request
+        self._protocol = request.protocol
         self._limits = limits
         self._ws = web.WebSocketResponse(
             heartbeat=30,
@@ -237,26 +293,52 @@ class Socket:
             timeout=2,
             writer_limit=FRAME_MAX_BYTES,
         )
-        self._ending: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._writer: AbstractStreamWriter | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._over: int | None = None
+        self._broken: OverError | None = None
+        self._behind: deque[bytes] | None = None
+        self._catching_up: asyncio.Task[None] | None = None
 
     async def open(self) -> web.WebSocketResponse:
-        await self._ws.prepare(self._request)
+        self._writer = await self._ws.prepare(self._request)
+        # They were sent, and are a tenth of what a silent socket holds.
+        self._ws.headers.clear()
         return self._ws
 
     def end(self, code: int) -> None:
-        """Asks the socket to close; the first reason given is the one told."""
-        if not self._ending.done():
-            self._ending.set_result(code)
+        """Has the socket closed; the first reason given is the one told."""
+        if self._over is None:
+            self._over = code
+            if self._task is not None:
+                self._task.cancel()
 
     async def run(self, job: Coroutine[Any, Any, None]) -> None:
-        """Runs the job until it or `end` is over, then closes with that code."""
-        code = INTERNAL
+        """Runs the job until it or `end` is over, then closes with that code.
+
+        The job runs in the caller's own task, which `end` interrupts as a time-out would:
+        a task of its own, and one that waits for the end, would cost every silent socket
+        more than all else we keep of it.
+        """
+        code, task = INTERNAL, asyncio.current_task()
         try:
-            await together(job, self._ended())
+            if self._over is None:
+                self._task = task
+                await job
         except OverError as over:
             code = over.code
+        except asyncio.CancelledError:
+            if self._over is None or (task is not None and task.cancelling() > 1):
+                raise
         finally:
-            await self.close(code)
+            job.close()
+            if self._task is not None and self._over is not None:
+                self._task.uncancel()
+            self._task = None
+            if self._catching_up is not None:
+                self._catching_up.cancel()
+                await asyncio.gather(self._catching_up, return_exceptions=True)
+            await self.close(code if self._over is None else self._over)
 
     async def close(self, code: int) -> None:
         """Closes within seconds, whatever the other side does."""
@@ -269,34 +351,65 @@ class Socket:
             # Its buffer is full, so our goodbye may never leave it.
             self._request.transport.abort()
 
+    def push(self, frames: Sequence[bytes]) -> None:
+        """Sends ready frames without waiting; what cannot leave now leaves in its turn.
+
+        A socket that is too far behind is ended: after the first frame that did not fit
+        nothing may follow, or a hole would go unseen.
+        """
+        if self._behind is None and not self._protocol.writing_paused:
+            for frame in frames:
+                self._write(frame)
+            return
+        if self._behind is None:
+            self._behind = deque()
+            self._catching_up = asyncio.create_task(self._catch_up())
+        if len(self._behind) + len(frames) > self._limits.queue:
+            self.end(TOO_SLOW)
+        if self._over is None:
+            self._behind.extend(frames)
+
     async def send(self, frame: bytes) -> None:
-        try:
-            transport = self._request.transport
-            if (
-                transport is not None
-                and len(frame) < FRAME_MAX_BYTES // 2
-                and not transport.get_write_buffer_size()
-            ):
-                # Into an empty buffer it goes without waiting, and a timer costs as much as it.
-                await self._ws.send_frame(frame, WSMsgType.TEXT)
-                return
-            async with asyncio.timeout(self._limits.send_seconds):
-                await self._ws.send_frame(frame, WSMsgType.TEXT)
-        except TimeoutError:
-            raise OverError(TOO_SLOW) from None
-        except ConnectionError:
-            raise OverError(NORMAL) from None
+        """Sends a ready frame; waits while the other side does not read."""
+        if self._protocol.writing_paused:
+            await self._drain()
+        self._write(frame)
 
     async def say(self, value: object) -> None:
-        await self.send(msgspec.json.encode(value))
+        await self.send(framed(msgspec.json.encode(value)))
 
     async def receive(self) -> bytes:
         """The next text frame."""
+        if self._over is not None:
+            raise OverError(self._over)
         message = await self._ws.receive()
         if message.type is WSMsgType.TEXT:
             text: str = message.data
             return text.encode()
         raise OverError(PROTOCOL if message.type is WSMsgType.BINARY else NORMAL)
+
+    async def receive_all(self, most: int) -> list[bytes]:
+        """The next text frame; if it was there already, also those that came after it."""
+        if self._broken is not None:
+            raise self._broken
+        waited: list[bool] = []
+        turn = asyncio.get_running_loop().call_soon(waited.append, True)
+        frames = [await self.receive()]
+        if waited:
+            # Who is answered at once sends one at a time; to look for more would cost as
+            # much as to parse it.
+            return frames
+        turn.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                while len(frames) < most:
+                    try:
+                        frames.append(await self.receive())
+                    except OverError as over:
+                        # What came before is still to be heard.
+                        self._broken = over
+                        break
+        return frames
 
     async def first(self) -> bytes:
         """The frame that opens the talk; it has to come soon."""
@@ -306,31 +419,64 @@ class Socket:
         except TimeoutError:
             raise OverError(PROTOCOL) from None
 
-    async def _ended(self) -> None:
-        raise OverError(await asyncio.shield(self._ending))
+    def _write(self, frame: bytes) -> None:
+        # aiohttp's own writer makes the header again for every socket and starts two
+        # coroutines to do what, uncompressed, is one write to the transport:
+        # https://github.com/aio-libs/aiohttp/blob/v3.14.5/aiohttp/_websocket/writer.py
+        # It would also refuse after a close frame and into a closing transport; so do we.
+        transport = self._protocol.transport
+        if transport is not None and not transport.is_closing() and not self._ws.closed:
+            transport.write(frame)
+
+    async def _drain(self) -> None:
+        try:
+            async with asyncio.timeout(self._limits.send_seconds):
+                if self._writer is not None:
+                    await self._writer.drain()
+        except TimeoutError:
+            raise OverError(TOO_SLOW) from None
+        except ConnectionError:
+            raise OverError(NORMAL) from None
+
+    async def _catch_up(self) -> None:
+        """Sends what waits as fast as it is read; only a socket that is behind has this task."""
+        try:
+            while self._behind:
+                await self._drain()
+                while self._behind and not self._protocol.writing_paused:
+                    self._write(self._behind.popleft())
+            self._behind = self._catching_up = None
+        except OverError as over:
+            self.end(over.code)
 
 
-async def together(*jobs: Coroutine[Any, Any, None]) -> None:
-    """Runs the jobs until the first is over, ends the rest, and raises what ended it."""
-    tasks = [asyncio.create_task(job) for job in jobs]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-    failures = [each for each in results if isinstance(each, Exception)]
-    for failure in sorted(failures, key=lambda each: not isinstance(each, OverError)):
-        raise failure
+class Ear:
+    """What one socket hears of the bus: kept until it was greeted, then passed on at once."""
 
+    __slots__ = ("_early", "_show", "_socket")
 
-def queue(limits: SocketLimits) -> Subscription[Heard]:
-    return Subscription(limits.queue)
+    def __init__(self, socket: Socket, show: Callable[[Heard], Sequence[bytes]]) -> None:
+        self._socket = socket
+        self._show = show
+        self._early: list[Heard] | None = []
 
+    def put(self, heard: Heard) -> None:
+        if self._early is None:
+            self._socket.push(self._show(heard))
+        elif len(self._early) < EARLY_MAX:
+            self._early.append(heard)
+        else:
+            self._socket.end(TOO_SLOW)
 
-async def taken(queue: Subscription[Heard]) -> list[Heard]:
-    """What came to the queue; a queue that overflowed ends its socket."""
-    try:
-        return await queue.take()
-    except GapError:
-        raise OverError(TOO_SLOW) from None
+    def end(self) -> None:
+        self._socket.end(TOO_SLOW)
+
+    async def open(self, already: Collection[str] = ()) -> None:
+        """Tells what came meanwhile, but for the cursors `already` told, and listens on."""
+        while self._early:
+            early, self._early = self._early, []
+            for heard in early:
+                if heard.cursor not in already:
+                    for frame in self._show(heard):
+                        await self._socket.send(frame)
+        self._early = None

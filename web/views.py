@@ -16,9 +16,9 @@ from hub.channel import Capabilities
 from hub.events import (
     DialogChanged,
     EntryChanged,
-    HubEvent,
     OperatorTyping,
     PresenceChanged,
+    ScreenEvent,
     VisitorTyping,
 )
 from hub.files import Files
@@ -370,7 +370,7 @@ class Views:
             data=entry.data,
         )
 
-    def event(self, event: HubEvent) -> AnyShown:
+    def event(self, event: ScreenEvent) -> AnyShown:
         match event:
             case DialogChanged():
                 return ShownDialog(

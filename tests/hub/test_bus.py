@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import msgspec
 import pytest
 
 from hub.bus import KEPT_EVENTS, Announcement, Bus, GapError, LocalBus, Subscription
@@ -42,9 +41,6 @@ class BusContract:
                     got += await subscription.take()
                 assert [each.event for each in got] == [event(n) for n in range(20)]
                 assert [each.cursor for each in got] == cursors
-                assert [msgspec.json.decode(each.wire, type=HubEvent) for each in got] == [
-                    each.event for each in got
-                ]
 
     async def test_a_subscriber_gets_nothing_from_before_and_nothing_after(self, bus: Bus) -> None:
         await bus.announce(event(1))
@@ -95,8 +91,9 @@ class BusContract:
     async def test_a_cursor_too_old_is_a_gap(self, bus: Bus) -> None:
         start = await bus.cursor()
         first = await bus.announce(event(0))
-        for n in range(1, KEPT_EVENTS):
-            await bus.announce(event(n))
+        for n in range(1, KEPT_EVENTS, 500):
+            numbers = range(n, min(n + 500, KEPT_EVENTS))
+            await asyncio.gather(*(bus.announce(event(each)) for each in numbers))
         assert len(await bus.since(start)) == KEPT_EVENTS
         await bus.announce(event(KEPT_EVENTS))
         with pytest.raises(GapError):
@@ -199,7 +196,9 @@ class TestLocalBus(BusContract):
 
 class TestRedisBus(BusContract):
     @pytest.fixture
-    async def bus(self, redis_url: str) -> AsyncIterator[Bus]:
+    async def bus(self, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bus]:
+        # A machine that tests much else at once is slow, and not what is tested here.
+        monkeypatch.setattr("hub.redis_bus.ANSWER_SECONDS", 10)
         made = RedisBus(redis_url)
         await made.open()
         yield made

@@ -18,6 +18,7 @@ from hub.events import HubEvent, OperatorTyping, PresenceChanged
 from hub.model import ChannelId, DialogId, IdentityId, OperatorId, ProjectId
 from hub.redis_bus import RedisBus
 from hub.redis_scripts import HEAD
+from tests.between import Between
 from tests.valkey import Valkey
 
 SHOP, ANNA = ProjectId("shop"), OperatorId("anna")
@@ -260,6 +261,45 @@ async def test_a_server_that_does_not_answer_holds_nobody_up(server: Valkey) -> 
             got: list[HubEvent] = []
             while len(set(map(repr, got))) < 50:
                 got += await heard(ear, 1)
+        await until_connected(one)
+
+
+async def test_a_slow_server_makes_everything_late_and_nothing_lost(redis_url: str) -> None:
+    async with Between(redis_url) as door:
+        door.delay = 0.15
+        async with process(door.url) as slow, process(redis_url) as other:
+            async with slow.listen() as at_slow, other.listen() as at_other:
+                before = unshared()
+                said = await asyncio.gather(*(slow.announce(event(n)) for n in range(20)))
+                await other.announce(event(20))
+                for ear in (at_slow, at_other):
+                    got = await heard(ear, 21)
+                    assert set(map(repr, got)) == {repr(event(n)) for n in range(21)}
+                assert await slow.allow("key", 1, LONG) is None
+                assert await other.allow("key", 1, LONG) is not None
+                assert (slow.connected, unshared()) == (True, before)
+            assert len(set(said)) == 20
+
+
+async def test_a_server_slower_than_its_time_is_as_good_as_gone_until_it_is_fast_again(
+    redis_url: str,
+) -> None:
+    async with (
+        Between(redis_url) as door,
+        process(redis_url) as other,
+        process(door.url) as one,
+        other.listen() as ear,
+    ):
+        door.delay = 5
+        async with asyncio.timeout(10):
+            await one.announce(event(1))
+            assert await one.allow("key", 1, LONG) is None
+            await one.cursor()
+        assert not one.connected
+        door.delay = 0
+        got: list[HubEvent] = []
+        while event(1) not in got:
+            got += await heard(ear, 1)
         await until_connected(one)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from hub.accounts import Who
 from hub.dialogs import seal
-from hub.model import Dialog, EntryKind, Membership, OperatorId, Verb
+from hub.events import AccessChanged
+from hub.model import Dialog, EntryKind, Membership, OperatorId, ProjectId, Verb
 from hub.store.schema import DEAD_LETTERS, LOG
 from tests.web.house import SHOP, House, LiveSocket, sign
 from web import live, visitor
@@ -198,7 +201,9 @@ async def test_a_hook_replayed_at_any_age_changes_nothing(house: House) -> None:
     assert entry["text"] == "раз"
 
 
-async def test_a_revoked_channel_is_silent_for_its_operator_at_the_next_look(house: House) -> None:
+async def test_a_revoked_channel_is_silent_for_its_operator_at_the_next_look(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     anna = await house.hub.accounts.by_login("anna")
     assert anna is not None
     browser = await house.browser("anna")
@@ -210,7 +215,18 @@ async def test_a_revoked_channel_is_silent_for_its_operator_at_the_next_look(hou
     await house.hub.engine.change(
         Membership, f"{anna.id}:alpha", lambda had: replace(had, channels=("alpha-echo",))
     )
-    live.live(house.server.app).recheck(OperatorId(anna.id))
+    looked, recheck = asyncio.Event(), house.hub.accounts.recheck
+
+    async def told(session: str) -> Who | None:
+        who = await recheck(session)
+        looked.set()
+        return who
+
+    monkeypatch.setattr(house.hub.accounts, "recheck", told)
+    doubt = AccessChanged(project=ProjectId(""), operator=OperatorId(anna.id))
+    await house.hub.bus.announce(doubt)
+    async with asyncio.timeout(10):
+        await looked.wait()
     row = (await guest.write("уже нет"))["dialog"]
     status, _ = await browser.ask("GET", f"/api/v1/dialogs/{row}")
     assert status == 404

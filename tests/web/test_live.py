@@ -8,11 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
 from msgspec.structs import replace
 
 from hub.events import PresenceChanged
-from hub.model import ChannelId, Membership, OperatorId, ProjectId
+from hub.model import ChannelId, Membership, OperatorId, ProjectId, Role, Session
+from hub.store.schema import SESSIONS_OLD
 from tests.web.house import PASSWORD, House
+from web.app import build
 from web.routes import ROOT
 from web.sockets import SocketLimits
 from web.state import STATE
@@ -184,14 +187,64 @@ async def test_signing_out_cuts_that_sessions_socket_and_no_other(house: House) 
     await theirs.event("dialog.changed")
 
 
-@pytest.mark.parametrize("socket_limits", [PROMPT])
-async def test_a_session_ended_elsewhere_is_noticed_at_the_next_ping(house: House) -> None:
+async def test_a_session_ended_at_another_door_is_over_at_once(house: House) -> None:
+    """Long before the next ping; a second door is what another process has."""
+    door = TestServer(build(house.hub))
+    await door.start_server(shutdown_timeout=1)
+    anna = await house.browser("anna")
+    live = await anna.live()
+    await live.frame("hello")
+    theirs: TestClient[Any, Any] = TestClient(door)
+    answer = await theirs.delete(
+        f"{ROOT}/session",
+        headers={"X-CSRF-Token": anna.csrf},
+        cookies={each.key: each.value for each in anna.client.session.cookie_jar},
+    )
+    assert answer.status == 204
+    assert await live.closed() == 4401
+    await theirs.session.close()
+    await door.close()
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        lambda accounts, id: accounts.set_password(id, "set by the admin"),
+        lambda accounts, id: accounts.disable(id),
+        lambda accounts, id: accounts.join(id, ProjectId("beta"), Role.OPERATOR),
+    ],
+)
+async def test_what_changes_somebodys_rights_is_felt_at_once(house: House, ends: Any) -> None:
     live = await (await house.browser("anna")).live()
-    await live.frame("ping")
+    await live.frame("hello")
     anna = await house.hub.accounts.by_login("anna")
     assert anna is not None
-    await house.hub.accounts.set_password(OperatorId(anna.id), "set by the admin")
+    await ends(house.hub.accounts, OperatorId(anna.id))
     assert await live.closed() == 4401
+
+
+@pytest.mark.parametrize("socket_limits", [PROMPT])
+async def test_a_session_that_ended_unheard_is_noticed_at_the_next_ping(house: House) -> None:
+    live = await (await house.browser("anna")).live()
+    await live.frame("ping")
+    page = await house.hub.engine.find(SESSIONS_OLD, limit=10)
+    for session in page.items:
+        await house.hub.engine.delete_if(Session, session.id, lambda _: True)
+    assert await live.closed() == 4401
+
+
+async def test_a_change_of_rights_is_shown_to_no_screen(house: House) -> None:
+    live = await (await house.browser("anna")).live()
+    await live.frame("hello")
+    boris = await house.hub.accounts.by_login("boris")
+    assert boris is not None
+    await house.hub.accounts.set_password(OperatorId(boris.id), "set by the admin")
+    cursor = live.frames[0]["cursor"]
+    await (await house.visitor()).write("раз")
+    await live.event("dialog.changed")
+    later = await (await house.browser("anna")).live(cursor)
+    await later.event("dialog.changed")
+    assert "access.changed" not in "".join(live.raw + later.raw)
 
 
 @pytest.mark.parametrize("socket_limits", [PROMPT])
