@@ -8,14 +8,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import fan, messages, starting, writing
+from tests.bench import crowd, fan, idle, many, messages, mongo, starting, writing
 from tests.bench.figure import Figure, machine, table
 
 MEASURES: dict[str, Callable[[Path], Awaitable[Sequence[Figure]]]] = {
     "messages": messages.measure,
     "starting": starting.measure,
     "fan": fan.measure,
+    "crowd": crowd.measure,
+    "idle": idle.measure,
     "writing": writing.measure,
+    "many": many.measure,
+    "timers": many.claims,
+    "mongo": mongo.measure,
 }
 
 

@@ -33,6 +33,9 @@ class Served:
         stat = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].split()
         return (int(stat[11]) + int(stat[12])) / TICKS_PER_SECOND
 
+    def open_files(self) -> int:
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
     def rss_mb(self) -> float:
         return self._kilobytes("status", "VmRSS") / 1024
 
@@ -61,14 +64,16 @@ def the_floor(program: Program) -> list[str]:
 
 
 @asynccontextmanager
-async def serving(program: Program, command: Sequence[str]) -> AsyncIterator[Served]:
+async def serving(
+    program: Program, command: Sequence[str], *, patience: float = BEGIN_SECONDS
+) -> AsyncIterator[Served]:
     """The command as a process that serves `program`'s address, for as long as the block runs."""
     began = perf_counter()
     process = await asyncio.create_subprocess_exec(
         *command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=DEVNULL
     )
     try:
-        async with asyncio.timeout(BEGIN_SECONDS):
+        async with asyncio.timeout(patience):
             await _first_page(program.port, process)
         yield Served(program.url, process.pid, perf_counter() - began)
     finally:

@@ -14,14 +14,18 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from hub import channels, config, model
-from hub.events import DialogChanged, HubEvent, PresenceChanged
+from hub.events import DialogChanged, PresenceChanged, ScreenEvent
 from hub.hub import Hub, assemble, opened
 from hub.model import Dialog, DialogId, OperatorId, ProjectId, Role
 from hub.store.schema import LOG
 from hub.store.sqlite import SqliteEngine
-from tests.bench import fan, messages, starting, writing
+from tests.bench import crowd, fan, idle, messages, mongo, starting, writing
+from tests.bench.bare_mongo import Round
+from tests.bench.ears import WIDGET, listening
 from tests.bench.figure import Figure, machine, table
-from tests.bench.people import EVENT, browser, operator, visitor
+from tests.bench.people import browser, operator, visitor
+from tests.bench.served import serving, the_floor
+from tests.chaos.process import Program
 from tests.web.house import PASSWORD, builder
 from web.app import build
 from web.views import AnyShown, Views
@@ -48,17 +52,60 @@ async def test_every_message_reaches_the_operator_once_and_in_order(tmp_path: Pa
 
 
 async def test_the_messages_figures_come_with_their_floors(tmp_path: Path) -> None:
-    figures = await messages.measure(tmp_path, rounds=1, visitors=4, each=12, idle=2, pause=0)
+    figures = await messages.measure(
+        tmp_path, rounds=1, visitors=4, each=12, idle=2, pause=0, rest=0
+    )
     assert all(figure.value >= 0 and figure.floor is not None for figure in figures)
     assert figures[0].ratio
 
 
 async def test_one_event_is_the_same_bytes_on_every_socket(tmp_path: Path) -> None:
-    async with fan.halls(tmp_path, sockets=3) as (hub, floor):
+    async with fan.halls(tmp_path, sockets=30) as (hub, floor):
         told = await fan.spread(hub, "", 2)
         assert len(told) == 2
-        assert [len(set(each)) for each in told] == [1, 1]
-        assert await fan.spread(floor, EVENT, 1) == {(EVENT,) * 3}
+        assert hub.ears.lines == 60
+        assert hub.ears.event_bytes == 30 * sum(len(each) for each in told)
+        event = next(iter(told))
+        assert await fan.spread(floor, event.decode(), 1) == {event}
+        assert (floor.ears.lines, floor.ears.event_bytes) == (30, 30 * len(event))
+
+
+async def test_silent_sockets_are_all_open_while_their_memory_is_seen(tmp_path: Path) -> None:
+    [figure] = await idle.measure(tmp_path, rounds=1, sockets=50, rest=0)
+    assert figure.floor is not None
+    program = Program(tmp_path / "again")
+    async with serving(program, the_floor(program)) as server:
+        assert server.open_files() < 50
+        async with listening(server.url, [WIDGET] * 50) as ears:
+            assert server.open_files() >= 50
+            assert not ears.gone
+
+
+async def test_a_message_reaches_each_operator_of_a_crowd_once(tmp_path: Path) -> None:
+    figures = await crowd.measure(tmp_path, rounds=1, visitors=2, each=5, operators=3)
+    assert [figure.name.partition(",")[2] for figure in figures] == [" 1 online", " 3 online", ""]
+    assert all(figure.floor is not None for figure in figures)
+
+
+async def test_the_loop_carries_out_as_many_commands_as_it_is_told(tmp_path: Path) -> None:
+    async with mongo.room(tmp_path, visitors=2) as (ours, _, commands):
+        before = await commands.counted()
+        await messages.burst(ours, 3)
+        asked = [now - then for then, now in zip(before, await commands.counted(), strict=True)]
+        assert by_visitor(ours.operator.lines) == {"v000": [0, 1, 2], "v001": [0, 1, 2]}
+        assert all(asked)
+        await commands.quiet()
+    async with mongo.alone(tmp_path) as (loop, commands):
+        for counts in (asked, [5, 11, 7], [3, 0, 2]):
+            before = await commands.counted()
+            await mongo.carried_out(loop, Round(f"told{counts[1]}-", 2, *counts))
+            after = await commands.counted()
+            # Besides, it reads what it writes again and makes the rows of its loops at once.
+            assert [now - then for then, now in zip(before, after, strict=True)] == [
+                counts[0] + 2,
+                counts[1] + 1,
+                counts[2],
+            ]
 
 
 async def test_a_started_hub_serves_its_page_and_its_memory_is_seen(tmp_path: Path) -> None:
@@ -135,10 +182,10 @@ async def test_an_event_is_put_into_bytes_once_for_ten_sockets(
             f"{url}/api/v1/session", json={"login": "anna", "password": PASSWORD}
         )
         assert answer.status == 200
-        made: list[HubEvent] = []
+        made: list[ScreenEvent] = []
         plain = Views.event
 
-        def counted(self: Views, event: HubEvent) -> AnyShown:
+        def counted(self: Views, event: ScreenEvent) -> AnyShown:
             made.append(event)
             return plain(self, event)
 
