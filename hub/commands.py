@@ -1,22 +1,23 @@
-"""The commands that care for the data: backup, restore, verify, rotate-key."""
+"""The commands beside a serving hub: its data (backup, restore, verify, rotate-key), its people."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import getpass
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub import backup, secrets
+from hub import backup, channels, secrets
+from hub.errors import ConfigError
 from hub.hub import Hub, opened
-from hub.model import now
+from hub.model import Operator, OperatorId, ProjectId, Role, now
 from hub.verify import verify
 
 if TYPE_CHECKING:
     from hub.config import Settings
-
-VERBS = ("backup", "restore", "verify", "rotate-key")
 
 Assembled = Callable[[], Hub]
 
@@ -61,10 +62,24 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         action="store_true",
         help="drop the older keys; visitors who were not seen since rotate-key begin anew",
     )
+    user = verbs.add_parser("user", help="add operators, change passwords")
+    users = user.add_subparsers(dest="user_verb", required=True, metavar="COMMAND")
+    add = users.add_parser("add", help="add an operator and print a one-time code to sign in with")
+    add.add_argument("login")
+    add.add_argument("--name", help="as colleagues and visitors see it; default: the login")
+    add.add_argument("--project", help="default: the first of config.toml")
+    add.add_argument("--lang", choices=["ru", "en"], help="of the inbox; default: the project's")
+    add.add_argument("--role", choices=[each.value for each in Role], default=Role.OPERATOR.value)
+    passwd = users.add_parser(
+        "passwd",
+        help="set a password (asked for, or read from standard input) and end open sessions",
+    )
+    passwd.add_argument("login")
+    passwd.add_argument("--code", action="store_true", help="print a one-time code instead")
 
 
 def run(args: argparse.Namespace, settings: Settings, assembled: Assembled) -> int:
-    """Carries out one of VERBS; what the shell gets."""
+    """Carries out one of these commands; what the shell gets."""
     match args.verb:
         case "backup":
             return asyncio.run(_backup(settings, assembled(), args))
@@ -72,8 +87,12 @@ def run(args: argparse.Namespace, settings: Settings, assembled: Assembled) -> i
             return asyncio.run(_restore(settings, args.source))
         case "verify":
             return asyncio.run(_verify(assembled(), files=not args.no_files))
-        case _:
+        case "rotate-key":
             return asyncio.run(_rotate(settings, assembled(), finish=args.finish))
+        case _ if args.user_verb == "add":
+            return asyncio.run(_user_add(settings, assembled(), args))
+        case _:
+            return asyncio.run(_user_passwd(assembled(), args))
 
 
 async def _backup(settings: Settings, hub: Hub, args: argparse.Namespace) -> int:
@@ -127,3 +146,40 @@ async def _rotate(settings: Settings, hub: Hub, *, finish: bool) -> int:
         "Copy the file to other machines now. Later, `hub rotate-key --finish` drops the old key."
     )
     return 0
+
+
+async def _user_add(settings: Settings, hub: Hub, args: argparse.Namespace) -> int:
+    async with opened(hub):
+        await channels.adopt(hub.engine, hub.vault, settings, now())
+        await hub.channels.refresh()
+        project = ProjectId(args.project or next(iter(settings.projects), ""))
+        home = hub.channels.project(project)
+        lang = args.lang or home.lang
+        operator = await hub.accounts.add_operator(args.login, args.name or args.login, lang=lang)
+        await hub.accounts.join(OperatorId(operator.id), project, Role(args.role))
+        code = await hub.accounts.one_time_code(OperatorId(operator.id))
+        print(f"{operator.login} may now sign in with the one-time code {code} (24 hours).")
+    return 0
+
+
+async def _user_passwd(hub: Hub, args: argparse.Namespace) -> int:
+    async with opened(hub):
+        operator = await _operator(hub, args.login)
+        if args.code:
+            code = await hub.accounts.one_time_code(OperatorId(operator.id))
+            print(f"{operator.login} may sign in with the one-time code {code} (24 hours).")
+            return 0
+        if sys.stdin.isatty():
+            password = await asyncio.to_thread(getpass.getpass, "New password: ")
+        else:
+            password = sys.stdin.readline().rstrip("\n")
+        await hub.accounts.set_password(OperatorId(operator.id), password)
+        print(f"The password of {operator.login} is changed; open sessions are ended.")
+    return 0
+
+
+async def _operator(hub: Hub, login: str) -> Operator:
+    operator = await hub.accounts.by_login(login)
+    if operator is None:
+        raise ConfigError(f"there is no operator {login!r}")
+    return operator

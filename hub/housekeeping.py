@@ -9,11 +9,11 @@ import asyncio
 import logging
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -22,6 +22,7 @@ from hub.backup import backup
 from hub.config import Settings
 from hub.errors import ConflictError, HubError
 from hub.files import Files
+from hub.leases import Turn
 from hub.model import (
     Audit,
     DeadLetter,
@@ -39,6 +40,7 @@ from hub.store.engine import AbsentError, Engine, Index, Insert, Range, TakenErr
 from hub.store.schema import AUDIT, BY_LIFE, DEAD_LETTERS, LOG, PROJECTS_BY_NAME
 
 EVERY = timedelta(minutes=1)
+TURN_LASTS = timedelta(seconds=90)
 AGAIN_AFTER = timedelta(hours=1)
 DIALOGS_AT_ONCE = 50
 LINES_AT_ONCE = 500
@@ -53,7 +55,10 @@ log = logging.getLogger(__name__)
 
 
 class Housekeeping:
-    """Does all of it once a minute, each for itself: what fails keeps nothing else from it."""
+    """Does all of it once a minute, each for itself: what fails keeps nothing else from it.
+
+    Of several processes one makes the copies and one deletes; each looks at its own disk.
+    """
 
     def __init__(
         self,
@@ -62,6 +67,7 @@ class Housekeeping:
         files: Files,
         search: Search,
         now: Callable[[], datetime],
+        name: str = "",
     ) -> None:
         self._settings = settings
         self._engine = engine
@@ -70,17 +76,32 @@ class Housekeeping:
         self._search = search
         self._failed_at: datetime | None = None
         self.low_disk: list[str] = []
+        self._turns = {
+            chore: Turn(engine, chore, name, now, TURN_LASTS) for chore in ("copies", "retention")
+        }
 
     async def run(self) -> None:
-        while True:
-            for work in (self.look_at_disk, self.copy, self.delete):
-                try:
-                    await work()
-                except HubError as error:
-                    log.warning("housekeeping.waits", extra={"reason": str(error)})
-                except Exception:
-                    log.exception("housekeeping.failed")
-            await asyncio.sleep(EVERY.total_seconds())
+        try:
+            while True:
+                await self.round()
+                await asyncio.sleep(EVERY.total_seconds())
+        finally:
+            for turn in self._turns.values():
+                await turn.pass_on()
+
+    async def round(self) -> None:
+        """Whatever of it is this process's to do now."""
+        await self._safely(self.look_at_disk())
+        for chore, work in (("copies", self.copy), ("retention", self.delete)):
+            await self._safely(self._turns[chore].during(work))
+
+    async def _safely(self, work: Coroutine[Any, Any, object]) -> None:
+        try:
+            await work
+        except HubError as error:
+            log.warning("housekeeping.waits", extra={"reason": str(error)})
+        except Exception:
+            log.exception("housekeeping.failed")
 
     async def look_at_disk(self) -> None:
         """Warns once when room gets short, and again only after it was not."""

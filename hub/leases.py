@@ -7,14 +7,22 @@ a lease can last was written by one that is, and counts as run out.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import secrets
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from msgspec.structs import replace
 
+from hub.errors import UnavailableError
 from hub.model import Lock
 from hub.store.engine import AbsentError, Engine, Insert, TakenError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,71 @@ async def held(engine: Engine, name: str, now: datetime) -> bool:
     """Whether anybody holds it."""
     lock = await engine.get(Lock, _id(name))
     return lock is not None and lock.until is not None and now < lock.until
+
+
+class Turn:
+    """A process's part in what one of several does at a time, round after round.
+
+    Who has the turn keeps it from round to round; a dead one's is taken over when its lease
+    has run out.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        holder: str,
+        now: Callable[[], datetime],
+        lasts: timedelta,
+    ) -> None:
+        self._engine = engine
+        self._name = name
+        self._holder = holder
+        self._now = now
+        self._lasts = lasts
+        self._lease: Lease | None = None
+
+    async def mine(self) -> bool:
+        """Whether this process has the turn now; it has it for as long as the lease lasts."""
+        now = self._now()
+        if self._lease is not None:
+            self._lease = await renew(self._engine, self._lease, now, self._lasts)
+        if self._lease is None:
+            self._lease = await claim(self._engine, self._name, self._holder, now, self._lasts)
+        return self._lease is not None
+
+    async def during(self, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Does the work if it is this process's turn and keeps the turn meanwhile.
+
+        Work whose turn is lost all the same, to a clock or a long sleep, is cut short.
+        """
+        if not await self.mine():
+            return False
+        task = asyncio.create_task(work())
+        try:
+            while not (await asyncio.wait([task], timeout=self._lasts.total_seconds() / 3))[0]:
+                # A store that is away for a moment takes the turn from nobody.
+                with suppress(UnavailableError):
+                    if not await self._kept():
+                        log.warning("turn.lost", extra={"turn": self._name})
+                        return False
+            await task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+        return True
+
+    async def _kept(self) -> bool:
+        if self._lease is not None:
+            self._lease = await renew(self._engine, self._lease, self._now(), self._lasts)
+        return self._lease is not None
+
+    async def pass_on(self) -> None:
+        """Lets another have it at once."""
+        if self._lease is not None:
+            with suppress(UnavailableError):
+                await release(self._engine, self._lease)
+            self._lease = None
 
 
 def _id(name: str) -> str:

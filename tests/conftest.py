@@ -41,6 +41,8 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
         return
+    from pymongo import MongoClient
+
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -53,8 +55,12 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             stderr=told,
             cwd=folder,
         )
+    url = f"mongodb://127.0.0.1:{port}/"
     try:
-        yield f"mongodb://127.0.0.1:{port}/"
+        with MongoClient[dict[str, object]](url) as client:
+            # The driver itself waits for a server that is only starting.
+            client.admin.command("ping")
+        yield url
     finally:
         server.kill()
         server.wait()

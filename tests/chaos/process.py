@@ -42,6 +42,7 @@ class Program:
             self.port = free.getsockname()[1]
         folder.mkdir(exist_ok=True)
         self.folder = folder
+        self.database = database
         self.verb = verb
         self.script = script
         self._words = ("--port", str(self.port)) if tells else ()

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import bots
-from hub import delivery, worker
+from hub import delivery, housekeeping, worker
 from hub.__main__ import main
 
 bots.__path__.append(str(Path(__file__).with_name("kinds")))
@@ -15,6 +15,8 @@ delivery.LEASE = timedelta(seconds=3)
 delivery.SEND_TIMEOUT = timedelta(seconds=1.2)
 worker.SWEEP_EVERY = timedelta(seconds=2)
 worker.LEAD_LASTS = timedelta(seconds=4)
+housekeeping.EVERY = timedelta(seconds=2)
+housekeeping.TURN_LASTS = timedelta(seconds=4)
 
 if __name__ == "__main__":
     sys.exit(main())

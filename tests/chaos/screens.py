@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -171,3 +171,14 @@ class Panel(Screen):
                     case _:
                         pass
                 self._moved.set()
+
+
+@asynccontextmanager
+async def living(*screens: Screen) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(screen.run()) for screen in screens]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -6,11 +6,9 @@ import asyncio
 import random
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -18,61 +16,13 @@ from aiohttp import web
 
 from tests.valkey import Valkey
 
+from .conftest import Start
 from .process import Program
-from .screens import Desk, Panel, Screen, signed_in
-from .test_killed import draw, logs, shown
+from .screens import Desk, Panel, living, signed_in
+from .test_killed import logs, settled, shown
 from .visitor import Acknowledged, Copy, introduce, send_all
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
-__all__ = ["draw"]
-
-
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    server = Valkey(tmp_path)
-    server.start()
-    yield server
-    server.kill()
-
-
-Start = Callable[..., Any]
-
-
-@pytest.fixture
-async def start(
-    tmp_path: Path, valkey: Valkey, new_database: Callable[[], str]
-) -> AsyncIterator[Start]:
-    """Starts processes that share the database and the Redis of this test."""
-    database = new_database()
-    made: list[Program] = []
-
-    async def one(verb: str, **more: Any) -> Program:
-        program = Program(
-            tmp_path / f"{verb}{len(made)}",
-            database=database,
-            redis=valkey.url,
-            verb=verb,
-            **({"script": "quick_hub.py"} | more),
-        )
-        made.append(program)
-        await program.start()
-        return program
-
-    yield one
-    for program in made:
-        if program.alive:
-            assert await program.stop() == 0
-
-
-@asynccontextmanager
-async def living(*screens: Screen) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(screen.run()) for screen in screens]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.mark.parametrize("doors", [1, 2])
@@ -126,116 +76,6 @@ async def test_the_journey_with_doors_and_worker_as_processes_of_their_own(
     for program in webs:
         assert await program.stop() == 0
         assert program.errors() == []
-
-
-@pytest.mark.parametrize("redis", ["lives", "dies"])
-async def test_300_messages_while_sockets_are_cut_are_the_same_on_every_screen(
-    start: Start, valkey: Valkey, draw: random.Random, redis: str
-) -> None:
-    """Two doors, a worker; Redis is killed and started empty in the middle, or not."""
-    webs = [await start("web") for _ in range(2)]
-    await start("worker")
-    visitors, each = 6, 50
-    acknowledged = Acknowledged()
-    done = visitors * each
-    deaths: list[asyncio.Task[None]] = []
-
-    async def die() -> None:
-        valkey.kill()
-        await asyncio.sleep(draw.random())
-        await asyncio.to_thread(valkey.start)
-
-    def met() -> None:
-        if redis == "dies" and acknowledged.copies == done // 2:
-            deaths.append(asyncio.create_task(die()))
-
-    async with AsyncExitStack() as stack:
-        outside = await stack.enter_async_context(
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
-        )
-        desks: list[Desk] = []
-        token = ""
-        for program in webs:
-            session, token = await signed_in(program)
-            await stack.enter_async_context(session)
-            desks += [Desk(session, program.url) for _ in range(2)]
-        panels, keys, clock = [], [], 0
-        for n in range(visitors):
-            key, clock = await introduce(outside, webs[n % 2].url)
-            keys.append(key)
-            panels.append(Panel(outside, webs[(n + 1) % 2].url, key))
-        calm = Desk(desks[0].session, desks[0].url)
-        for screen in (*desks, *panels):
-            # 0.1 to 120 seconds, as much shorter as the storm is.
-            screen.cuts = lambda: draw.uniform(0.05, 2)
-        await stack.enter_async_context(living(calm, *desks, *panels))
-        async with asyncio.TaskGroup() as group:
-            for n, key in enumerate(keys):
-                copies = [Copy(f"key-{n}-{m:04}", m, clock, f"{n}:{m}") for m in range(each)]
-                for half in (copies[::2], copies[1::2]):
-                    url = webs[draw.randrange(2)].url
-                    group.create_task(send_all(outside, url, key, half, acknowledged, met))
-            group.create_task(replies(desks[-1], token, 20))
-        for death in deaths:
-            await death
-        assert len(deaths) == (redis == "dies")
-        for screen in (*desks, *panels):
-            screen.cuts = None
-
-        truth = await logs(webs[0])
-        assert len(truth) == visitors
-        assert all(
-            [e["seq"] for e in log] == list(range(1, len(log) + 1)) for log in truth.values()
-        )
-        said = Counter(text for log in truth.values() for text in shown(log))
-        assert said == Counter(f"{n}:{m}" for n in range(visitors) for m in range(each))
-        wanted = {
-            id: [(e["seq"], e["text"], e["state"]) for e in log]
-            for id, log in (await settled(webs[0])).items()
-        }
-        for desk in (calm, *desks):
-            await desk.until(partial(shows, desk, wanted), 90)
-        tails = {tuple(text for _, text, _ in lines if text)[-20:] for lines in wanted.values()}
-        for panel in panels:
-            await panel.until(partial(ends_as, panel, tails), 90)
-        if redis == "lives":
-            assert calm.gaps == 0
-            assert calm.connects == 1
-
-
-def shows(desk: Desk, wanted: dict[str, list[Any]]) -> bool:
-    return desk.shown() == wanted
-
-
-def ends_as(panel: Panel, tails: set[tuple[str, ...]]) -> bool:
-    return tuple(panel.lines[n] for n in sorted(panel.lines))[-20:] in tails
-
-
-async def replies(desk: Desk, token: str, count: int) -> None:
-    """An operator who answers while everything happens."""
-    headers = {"X-CSRF-Token": token, "Origin": desk.url}
-    for n in range(count):
-        await desk.until(lambda: bool(desk.rows))
-        id = sorted(desk.rows)[n % len(desk.rows)]
-        while True:
-            answer = await desk.session.post(
-                f"/api/v1/dialogs/{id}/messages",
-                json={"key": f"key-reply-{n:03}", "text": f"reply {n}"},
-                headers=headers,
-            )
-            if answer.status in (200, 201):
-                break
-            assert answer.status in (429, 503), await answer.text()
-
-
-async def settled(program: Program) -> dict[str, Any]:
-    """The logs when nothing waits to be delivered any more."""
-    async with asyncio.timeout(60):
-        while True:
-            found = await logs(program)
-            states = {entry["state"] for log in found.values() for entry in log}
-            if not states & {"queued", "sending"}:
-                return found
 
 
 class Loft:

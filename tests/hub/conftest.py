@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,17 @@ from hub.accounts import Who
 from hub.hub import Hub
 from hub.store.engine import Engine
 from tests.spine import Clock, Mortal, Platform, assembled, operator
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """For tests of what sets up the log of a whole process: the next test has its own again."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from hub.accounts import Who
 from hub.backup import read
 from hub.errors import UnavailableError
 from hub.files import key
-from hub.housekeeping import DIALOGS_AT_ONCE, Housekeeping, due
+from hub.housekeeping import DIALOGS_AT_ONCE, EVERY, TURN_LASTS, Housekeeping, due
 from hub.hub import Hub
 from hub.model import Audit, DeadLetter, Dialog, File, FileId, ProjectId, Words
 from hub.store.engine import Insert
@@ -328,3 +328,50 @@ async def test_records_and_dead_letters_go_after_their_own_time(
     assert await hub.engine.count(DEAD_LETTERS) == 1
     await keeper(hub, tmp_path, retention={"dead_letters_days": 30}).delete()
     assert await hub.engine.count(DEAD_LETTERS) == 0
+
+
+async def test_of_two_processes_one_does_the_chores_and_another_follows_a_dead_one(
+    hub: Hub, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def process(name: str) -> Housekeeping:
+        made = keeper(hub, tmp_path)
+
+        async def chore() -> None:
+            done.append(name)
+
+        monkeypatch.setattr(made, "copy", chore)
+        monkeypatch.setattr(made, "delete", chore)
+        return made
+
+    first, second = process("first"), process("second")
+    for _ in range(3):
+        await first.round()
+        await second.round()
+        clock.forward(EVERY)
+    assert set(done) == {"first"}
+    clock.forward(TURN_LASTS)
+    await second.round()
+    await first.round()
+    assert done[-2:] == ["second", "second"], "for the first was not heard of for too long"
+
+
+async def test_a_chore_that_fails_keeps_the_next_from_nothing(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[str] = []
+    made = keeper(hub, tmp_path)
+
+    async def falls() -> None:
+        raise LookupError
+
+    async def deletes() -> None:
+        done.append("deleted")
+
+    monkeypatch.setattr(made, "copy", falls)
+    monkeypatch.setattr(made, "delete", deletes)
+    await made.round()
+    await made.round()
+    assert done == ["deleted", "deleted"]
+    assert [each.message for each in caplog.records] == ["housekeeping.failed"] * 2
