@@ -7,39 +7,40 @@ key is all that a browser has to show who it is.
 
 from __future__ import annotations
 
-import re
+import hashlib
+import hmac
 import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
 from hub.channel import Capabilities, ChannelKind, Draft, Hook, Receipt
 from hub.errors import PayloadError, SignatureError
-from hub.events import ChannelEvent, DeliveryReported, MessageReceived, Sender, TypingNoticed
-from hub.model import Attachment, Identity, OutState, Visit
+from hub.events import (
+    CallAsked,
+    ChannelEvent,
+    ConsentGiven,
+    DeliveryReported,
+    FieldsTold,
+    MessageReceived,
+    Rated,
+    Sender,
+    TypingNoticed,
+)
+from hub.model import Attachment, CallTime, Given, Identity, OutState, Visit
+from hub.sites import SiteSettings
 from hub.statuses import RequestType
 from hub.store.engine import milliseconds, moment
 
 LATEST = timedelta(hours=48)
-_ORIGIN = re.compile(r"https?://[^\s/?#@]+")
+VERIFIED = "~"
+"""What begins the id of a visitor for whom the site has signed; no minted id has it."""
 
-
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which sites may show the chat ("*": any), its looks, and how fast one may write."""
-
-    origins: tuple[str, ...] = ()
-    color: Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}\Z")] = "#2f6feb"
-    greeting: Annotated[str, Meta(max_length=500)] = ""
-    visitor_per_minute: Annotated[int, Meta(ge=1, le=100_000)] = 60
-    address_per_minute: Annotated[int, Meta(ge=1, le=100_000)] = 600
-
-    def __post_init__(self) -> None:
-        for origin in self.origins:
-            if origin != "*" and (origin != origin.lower() or not _ORIGIN.fullmatch(origin)):
-                raise ValueError("origins are written as https://example.com, in small letters")
+Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{8,64}\Z")]
 
 
 class _Frame(msgspec.Struct, frozen=True, kw_only=True, tag_field="t"):
@@ -47,13 +48,42 @@ class _Frame(msgspec.Struct, frozen=True, kw_only=True, tag_field="t"):
 
 
 class _Send(_Frame, frozen=True, kw_only=True, tag="send"):
-    key: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{8,64}\Z")]
+    key: Key
     at: int
     order: Annotated[int, Meta(ge=0, le=2**53)] = 0
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
     reply_to: Annotated[str, Meta(max_length=300)] = ""
+    name: str = ""
     visit: Visit | None = None
+
+
+class _Call(_Frame, frozen=True, kw_only=True, tag="call"):
+    key: Key
+    phone: Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{6,14}\Z")]
+    time: CallTime | None = None
+    zone: Annotated[str, Meta(max_length=64)] = ""
+    comment: str = ""
+    name: str = ""
+    visit: Visit | None = None
+    given: tuple[Given, ...] = ()
+    page: str = ""
+
+
+class _Consent(_Frame, frozen=True, kw_only=True, tag="consent"):
+    key: Key
+    given: tuple[Given, ...]
+    page: str = ""
+
+
+class _Fields(_Frame, frozen=True, kw_only=True, tag="fields"):
+    fields: dict[str, str]
+
+
+class _Rate(_Frame, frozen=True, kw_only=True, tag="rate"):
+    key: Key
+    score: Literal["good", "bad", "none"]
+    text: str = ""
 
 
 class _Delivered(_Frame, frozen=True, kw_only=True, tag="delivered"):
@@ -68,16 +98,16 @@ class _Typing(_Frame, frozen=True, kw_only=True, tag="typing"):
     pass
 
 
-_Any = _Send | _Delivered | _Read | _Typing
+_Any = _Send | _Call | _Consent | _Fields | _Rate | _Delivered | _Read | _Typing
 _Told = _Any | Annotated[list[_Any], Meta(min_length=1)]
 _decoder: msgspec.json.Decoder[_Told] = msgspec.json.Decoder(_Told)
 
 
-class Site(ChannelKind[Settings]):
+class Site(ChannelKind[SiteSettings]):
     """A site's chat; what the hub says is fetched by the widget from the store itself."""
 
     kind: ClassVar[str] = "site"
-    settings_type: ClassVar[type[msgspec.Struct]] = Settings
+    settings_type: ClassVar[type[msgspec.Struct]] = SiteSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         type=RequestType.LIVE_CHAT,
         text_max_chars=4_000,
@@ -103,6 +133,25 @@ class Site(ChannelKind[Settings]):
         known = self.keys.verify("visitor", f"{self.id}:{visitor}", signature)
         return visitor if visitor and known else None
 
+    def signed(self, id: str, hash: str) -> str | None:
+        """The visitor whom the site calls `id`, if it has signed for it; None if it has not."""
+        secret = self.settings.identity_secret
+        if self.settings.identity == "off" or not secret or not id:
+            return None
+        right = hmac.new(secret.encode(), id.encode(), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(right.encode(), hash.lower().encode()):
+            return None
+        told = hashlib.sha256(f"{self.id}:{id}".encode()).digest()
+        return VERIFIED + urlsafe_b64encode(told)[:22].decode()
+
+    def is_signed(self, visitor: str) -> bool:
+        """Whether it is the id of somebody for whom the site has signed."""
+        return visitor.startswith(VERIFIED)
+
+    def call_id(self, visitor: str, key: str) -> str:
+        """What a wish to be called is known by in the channel."""
+        return _call_id(visitor, key)
+
     def allows(self, origin: str, host: str) -> bool:
         """Whether a page of that origin may show the chat; the hub's own pages always may."""
         allowed = self.settings.origins
@@ -123,9 +172,8 @@ class Site(ChannelKind[Settings]):
         visitor = hook.headers.get("x-visitor-key", "").partition(".")[0]
         if not visitor:
             raise PayloadError("a frame of nobody")
-        sender = Sender(external_id=visitor)
         frames = told if isinstance(told, list) else [told]
-        return [_event(frame, sender, hook.received_at) for frame in frames]
+        return [_event(frame, visitor, hook.received_at) for frame in frames]
 
     async def send(self, to: Identity, draft: Draft) -> Receipt:
         # The entry is in the store before this is called, and the store is where the widget
@@ -133,7 +181,12 @@ class Site(ChannelKind[Settings]):
         return Receipt(external_id=draft.key)
 
 
-def _event(frame: _Any, sender: Sender, now: datetime) -> ChannelEvent:
+def _event(frame: _Any, visitor: str, now: datetime) -> ChannelEvent:
+    sender = Sender(
+        external_id=visitor,
+        name=frame.name if isinstance(frame, _Send | _Call) else "",
+        verified=visitor.startswith(VERIFIED),
+    )
     match frame:
         case _Send():
             if not frame.text.strip() and not frame.attachments:
@@ -142,19 +195,48 @@ def _event(frame: _Any, sender: Sender, now: datetime) -> ChannelEvent:
             return MessageReceived(
                 sender=sender,
                 at=moment(at),
-                external_id=f"{sender.external_id}:{frame.key}",
+                external_id=f"{visitor}:{frame.key}",
                 order=frame.order,
                 text=frame.text,
                 attachments=frame.attachments,
                 reply_to=frame.reply_to,
                 visit=frame.visit,
             )
+        case _Call():
+            return CallAsked(
+                sender=sender,
+                at=now,
+                external_id=_call_id(visitor, frame.key),
+                phone=frame.phone,
+                time=frame.time,
+                zone=frame.zone,
+                comment=frame.comment,
+                visit=frame.visit,
+                given=frame.given,
+                page=frame.page,
+            )
+        case _Consent():
+            return ConsentGiven(
+                sender=sender,
+                at=now,
+                external_id=f"{visitor}:consent:{frame.key}",
+                given=frame.given,
+                page=frame.page,
+            )
+        case _Fields():
+            return FieldsTold(sender=sender, at=now, fields=frame.fields)
+        case _Rate():
+            return Rated(sender=sender, at=now, score=frame.score, text=frame.text)
         case _Delivered():
             return _reached(sender, now, frame.external_id, OutState.DELIVERED)
         case _Read():
             return _reached(sender, now, frame.external_id, OutState.READ)
         case _Typing():
             return TypingNoticed(sender=sender, at=now)
+
+
+def _call_id(visitor: str, key: str) -> str:
+    return f"{visitor}:call:{key}"
 
 
 def _reached(sender: Sender, now: datetime, external_id: str, state: OutState) -> DeliveryReported:

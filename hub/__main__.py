@@ -52,12 +52,17 @@ def builder(keys: Keys) -> channels.Build:
     return build
 
 
-def secret_fields(kind: str) -> frozenset[str] | None:
-    """Which settings of that kind are secret; of an unknown kind all."""
+def kinds(kind: str) -> type[ChannelKind[Any]]:
+    """The class of that kind, imported when first needed."""
     import bots
 
+    return bots.load(kind)
+
+
+def secret_fields(kind: str) -> frozenset[str] | None:
+    """Which settings of that kind are secret; of an unknown kind all."""
     try:
-        return secrets.secret_fields(bots.load(kind).settings_type)
+        return secrets.secret_fields(kinds(kind).settings_type)
     except ConfigError:
         return None
 
@@ -78,7 +83,9 @@ async def serve(
     from web.server import Runner
 
     stop = Stop()
-    hub = assemble(settings, builder, secret_fields=secret_fields, now=now, engine=engine)
+    hub = assemble(
+        settings, builder, secret_fields=secret_fields, kinds=kinds, now=now, engine=engine
+    )
     async with opened(hub), contextlib.AsyncExitStack() as stack:
         await channels.adopt(hub.engine, hub.vault, settings, now())
         await stack.enter_async_context(hub.working(loops=loops, fallen=stop.fall))
@@ -212,14 +219,7 @@ async def _demo(settings: Settings) -> None:
         try:
             port = settings.server.port and settings.server.port + 1
             site = await _listen(runner, settings.server.host, port)
-            document = Channel(
-                id="demo-site",
-                project=DEMO_PROJECT,
-                kind="site",
-                name="Сайт",
-                settings={"origins": [site, site.replace("localhost", "127.0.0.1")]},
-                created_at=now(),
-            )
+            document = await _demo_channel(hub, (site, site.replace("localhost", "127.0.0.1")))
             await channels.put(hub.engine, hub.vault, document)
             await hub.channels.refresh()
             code = await _demo_code(hub)
@@ -229,6 +229,31 @@ async def _demo(settings: Settings) -> None:
             await runner.cleanup()
 
     await serve(settings, ready=ready)
+
+
+async def _demo_channel(hub: Hub, origins: tuple[str, ...]) -> Channel:
+    """The demo's chat as it was left, or as it begins; its site may be at another port now."""
+    known = await hub.engine.get(Channel, "demo-site")
+    if known is not None:
+        return msgspec.structs.replace(known, settings={**known.settings, "origins": origins})
+    return Channel(
+        id="demo-site",
+        project=DEMO_PROJECT,
+        kind="site",
+        name="Сайт",
+        settings={
+            "origins": origins,
+            "color": "#a84a17",
+            "answer_time": 5,
+            "phone": "+78120000000",
+            "callback": {"enabled": True},
+            "messengers": [
+                {"kind": kind, "url": f"https://example.com/{kind}"}
+                for kind in ("telegram", "whatsapp", "vk")
+            ],
+        },
+        created_at=now(),
+    )
 
 
 async def _demo_code(hub: Hub) -> str:

@@ -31,7 +31,6 @@ from hub.errors import (
 from hub.events import AccessChanged
 from hub.legible import legible
 from hub.model import (
-    Audit,
     ChannelId,
     Membership,
     Operator,
@@ -40,6 +39,7 @@ from hub.model import (
     Role,
     Session,
 )
+from hub.records import Audit
 from hub.statuses import Lang
 from hub.store.engine import AbsentError, Engine, Insert, TakenError
 from hub.store.schema import MEMBERS, MEMBERSHIPS_OF, OPERATORS_BY_LOGIN, SESSIONS_OF

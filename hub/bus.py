@@ -18,10 +18,11 @@ from time import monotonic
 from typing import ClassVar, Generic, TypeVar
 
 from hub.events import HubEvent
-from hub.model import OperatorId, ProjectId
+from hub.model import DialogId, OperatorId, ProjectId
 
 KEPT_EVENTS = 10_000
 BUCKETS_MAX = 50_000
+LOOK_LASTS = timedelta(seconds=45)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,16 @@ class Bus(ABC):
     async def present(self, project: ProjectId) -> dict[OperatorId, str]:
         """Who is there now."""
 
+    @abstractmethod
+    async def look(
+        self, dialog: DialogId, operator: OperatorId, screen: str, lasts: timedelta = LOOK_LASTS
+    ) -> None:
+        """Says that the operator has the dialog before him on that screen; zero ends it."""
+
+    @abstractmethod
+    async def lookers(self, dialog: DialogId) -> set[OperatorId]:
+        """Who looks at the dialog now, on any screen."""
+
 
 class LocalBus(Bus):
     """The bus of a single process; its epoch ends with the process."""
@@ -142,6 +153,7 @@ class LocalBus(Bus):
         self._sleepers: dict[str, asyncio.Event] = {}
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._presence: dict[ProjectId, dict[OperatorId, tuple[str, float]]] = {}
+        self._looks: OrderedDict[tuple[DialogId, str], tuple[OperatorId, float]] = OrderedDict()
 
     async def open(self) -> None:
         pass
@@ -226,3 +238,20 @@ class LocalBus(Bus):
         at = monotonic()
         here = self._presence.get(project, {})
         return {who: presence for who, (presence, until) in here.items() if until > at}
+
+    async def look(
+        self, dialog: DialogId, operator: OperatorId, screen: str, lasts: timedelta = LOOK_LASTS
+    ) -> None:
+        at = monotonic()
+        self._looks.pop((dialog, screen), None)
+        if lasts > timedelta(0):
+            self._looks[dialog, screen] = (operator, at + lasts.total_seconds())
+        # All last as long as each other, but for tests, so the first to end is the first put.
+        while self._looks and next(iter(self._looks.values()))[1] <= at:
+            self._looks.popitem(last=False)
+
+    async def lookers(self, dialog: DialogId) -> set[OperatorId]:
+        at = monotonic()
+        return {
+            who for (seen, _), (who, until) in self._looks.items() if seen == dialog and until > at
+        }

@@ -19,7 +19,7 @@ from hub.bus import Bus
 from hub.channel import ChannelKind
 from hub.config import Settings
 from hub.errors import HubError, NotFoundError
-from hub.model import Channel, ChannelId, Project, ProjectId
+from hub.model import Channel, Project, ProjectId
 from hub.schedule import always, daily
 from hub.secrets import SealError, Vault
 from hub.store.engine import Engine, Insert, TakenError
@@ -45,6 +45,7 @@ class Channels:
         self._live: dict[str, ChannelKind[msgspec.Struct]] = {}
         self._projects: dict[str, Project] = {}
         self._sealed: set[str] = set()
+        self._refreshing = asyncio.Lock()
 
     def get(self, id: str) -> ChannelKind[msgspec.Struct]:
         """The live adapter; NotFoundError when there is none or it is switched off."""
@@ -70,6 +71,10 @@ class Channels:
 
     async def refresh(self) -> None:
         """Takes over what changed in the store; a channel that cannot be opened is left out."""
+        async with self._refreshing:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         await asyncio.to_thread(self._vault.refresh)
         projects: dict[str, Project] = {}
         after = None
@@ -93,11 +98,9 @@ class Channels:
                 self._sealed.add(id)
                 continue
             self._sealed.discard(id)
-            await self._end(id)
-            if document.enabled:
-                await self._start(document)
+            await self._swap(id, await self._started(document) if document.enabled else None)
         for id in before.keys() - documents.keys():
-            await self._end(id)
+            await self._swap(id, None)
 
     async def _opens(self, document: Channel) -> bool:
         """Whether its secrets can be read, also when the key file changed this moment."""
@@ -111,19 +114,22 @@ class Channels:
                 return True
         return False
 
-    async def _start(self, document: Channel) -> None:
+    async def _started(self, document: Channel) -> ChannelKind[msgspec.Struct] | None:
         try:
             channel = self._build(self._vault.opened(document))
             await channel.open()
         except HubError as error:
             log.error("channel.refused", extra={"channel": document.id, "reason": str(error)})
-            return
-        self._live[ChannelId(document.id)] = channel
+            return None
+        return channel
 
-    async def _end(self, id: str) -> None:
-        channel = self._live.pop(id, None)
-        if channel is not None:
-            await channel.close()
+    async def _swap(self, id: str, fresh: ChannelKind[msgspec.Struct] | None) -> None:
+        """Puts it in the place of the one before, without a moment in which there is none."""
+        before = self._live.pop(id, None)
+        if fresh is not None:
+            self._live[id] = fresh
+        if before is not None:
+            await before.close()
 
     async def run(self) -> None:
         """Keeps the copy fresh until cancelled, then closes every channel."""
@@ -136,7 +142,7 @@ class Channels:
                 await self._bus.sleep(WAKE, FRESH)
         except asyncio.CancelledError:
             for id in list(self._live):
-                await self._end(id)
+                await self._swap(id, None)
             raise
 
 

@@ -1,4 +1,4 @@
-"""What operators do: look, take, answer, note, return, close, reopen.
+"""What operators do: take, answer, note, hand over, return, close, reopen.
 
 Every verb appends an entry drawn for the row as it truly stands, so of twenty takes at
 once one wins and nineteen are told who.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from hub import delivery
+from hub import bookmarks, delivery
 from hub.accounts import Who
-from hub.bus import Bus
+from hub.bookmarks import Begun, Bookmark
+from hub.bus import LOOK_LASTS, Bus
 from hub.channels import Channels
 from hub.dialogs import (
     Appended,
@@ -28,34 +29,31 @@ from hub.dialogs import (
     speaks_with,
 )
 from hub.errors import BadValueError, ConflictError, NotFoundError, TooLargeError
-from hub.events import DialogChanged, OperatorTyping
+from hub.events import DialogChanged, OperatorLooking, OperatorTyping
 from hub.files import Files
 from hub.fold import closing
 from hub.legible import legible
 from hub.model import (
     Author,
     Awaits,
-    Contact,
     Dialog,
     DialogId,
     Entry,
     EntryId,
     EntryKind,
     FileId,
+    Operator,
     OutState,
-    ProjectId,
     Verb,
 )
 from hub.rights import Right, What, may
-from hub.store.engine import Engine, Index, Page
-from hub.store.schema import BY_AWAITS, BY_CONTACT, BY_LIFE, BY_OWNER
+from hub.store.engine import AbsentError, Engine, Insert, TakenError
+from hub.store.schema import MEMBERS
 
 KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 NOTE_MAX_CHARS = 10_000
 RESULT_MAX_CHARS = 200
-COUNT_CAP = 1_000
-OTHERS_MAX = 10
-VIEWS = ("queue", "mine", "all", "closed")
+DRAFT_MAX_CHARS = 20_000
 
 
 class Desk:
@@ -75,90 +73,11 @@ class Desk:
         self._files = files
         self._now = now
 
-    async def dialogs(
-        self,
-        who: Who,
-        project: ProjectId,
-        view: str,
-        *,
-        channel: str = "",
-        awaits: str = "",
-        sort: str = "last",
-        after: str | None = None,
-        limit: int = 50,
-    ) -> Page[Dialog]:
-        """One page of a list: newest action first, or the longest waiting first.
-
-        Looks at no more than a bounded number of rows; a page may be short of `limit` and
-        still have a `next`.
-        """
-        index, equal, descending = _walk(who, project, view, sort)
-        allowed = who.channels(project)
-
-        def passes(row: Dialog) -> bool:
-            return (
-                row.seq > 0
-                and (not channel or row.channel == channel)
-                and (not awaits or row.awaits == awaits)
-                and (allowed is None or row.channel in allowed)
-                and (view != "queue" or row.owner is None)
-                and (view != "mine" or row.owner == who.operator.id)
-            )
-
-        return await self._engine.find(
-            index, equal, descending=descending, after=after, limit=limit, where=passes
-        )
-
-    async def counts(self, who: Who, project: ProjectId) -> dict[str, tuple[int, bool]]:
-        """How many dialogs each list has, and whether there are more than were counted."""
-        walks: dict[str, tuple[Index[Dialog], dict[str, str | bool | None]]] = {
-            "queue": (BY_OWNER, {"project": project, "open": True, "owner": None}),
-            "mine": (BY_OWNER, {"project": project, "open": True, "owner": who.operator.id}),
-            "all": (BY_LIFE, {"project": project, "open": True}),
-            "waiting": (
-                BY_AWAITS,
-                {"project": project, "open": True, "awaits": Awaits.OPERATOR},
-            ),
-        }
-        allowed = who.channels(project)
-        counts = {}
-        for name, (index, equal) in walks.items():
-            if allowed is None:
-                n = await self._engine.count(index, equal, cap=COUNT_CAP + 1)
-                counts[name] = (min(n, COUNT_CAP), n > COUNT_CAP)
-            else:
-                page = await self._engine.find(
-                    index,
-                    equal,
-                    limit=COUNT_CAP,
-                    where=lambda row: row.channel in allowed,
-                    budget=COUNT_CAP,
-                )
-                counts[name] = (len(page.items), page.next is not None)
-        return counts
-
     async def dialog(self, id: str) -> Dialog:
         row = await self._engine.get(Dialog, id)
         if row is None or row.seq == 0:
             raise NotFoundError
         return row
-
-    async def contact(self, row: Dialog) -> Contact:
-        contact = await self._engine.get(Contact, row.contact)
-        if contact is None:
-            raise NotFoundError
-        return contact
-
-    async def others(self, row: Dialog) -> list[Dialog]:
-        """Other episodes of the same contact, the newest first."""
-        page = await self._engine.find(
-            BY_CONTACT,
-            {"project": row.project, "contact": row.contact},
-            descending=True,
-            limit=OTHERS_MAX,
-            where=lambda other: other.id != row.id and other.seq > 0,
-        )
-        return page.items
 
     async def log(
         self,
@@ -192,6 +111,7 @@ class Desk:
             # What cut the first try short may have left the row without its lane.
             await level(self._engine, DialogId(row.id))
             await self._bus.wake(delivery.WAKE)
+            await self._sent(row, who, "reply", known, fresh=False)
             return known, False
         text = legible(text)
         limits = self._channels.get(row.channel).capabilities
@@ -223,6 +143,7 @@ class Desk:
 
         appended = await self._append(row, make, own)
         await self._bus.wake(delivery.WAKE)
+        await self._sent(row, who, "reply", appended.entry, fresh=appended.fresh)
         return appended.entry, appended.fresh
 
     async def note(self, who: Who, id: str, key: str, text: str) -> tuple[Entry, bool]:
@@ -239,6 +160,7 @@ class Desk:
             return replace(self._draft(current, who, own, EntryKind.NOTE), text=text)
 
         appended = await self._append(row, make, own)
+        await self._sent(row, who, "note", appended.entry, fresh=appended.fresh)
         return appended.entry, appended.fresh
 
     async def retry(self, who: Who, id: str, entry_id: str) -> Entry:
@@ -286,6 +208,34 @@ class Desk:
 
         return await self._decide(id, make)
 
+    async def assign(self, who: Who, id: str, operator: str) -> Dialog:
+        """Makes the dialog another's, or one's own.
+
+        Raises BadValueError for somebody who could not answer in it.
+        """
+        to = await self._able(await self.dialog(id), operator)
+
+        def make(current: Dialog) -> Entry:
+            _open(current)
+            if current.owner == to.id:
+                raise _AlreadyError
+            _mine(current, who)
+            entry = self._system(current, who, Verb.ASSIGNED)
+            return replace(entry, data={"operator": to.id, "name": to.name})
+
+        return await self._decide(id, make)
+
+    async def no_reply(self, who: Who, id: str) -> Dialog:
+        """Lets nobody wait any more; ConflictError("answered") if nobody does."""
+
+        def make(current: Dialog) -> Entry:
+            _open(current)
+            if current.awaits is not Awaits.OPERATOR and not current.unanswered:
+                raise ConflictError("answered", current.id)
+            return self._system(current, who, Verb.NO_REPLY)
+
+        return await self._decide(id, make)
+
     async def close(self, who: Who, id: str, result: str = "") -> Dialog:
         """Ends the cycle; its times are kept with the entry that closed it."""
         result = legible(result)
@@ -323,6 +273,94 @@ class Desk:
                 name=who.operator.name,
             )
         )
+
+    async def look(self, who: Who, id: str, screen: str, *, here: bool = True) -> None:
+        """Tells the others that the dialog is before this operator, or is no more on that screen.
+
+        To be repeated while it is so.
+        """
+        row = await self.dialog(id)
+        dialog = DialogId(row.id)
+        await self._bus.look(dialog, who.id, screen, LOOK_LASTS if here else timedelta(0))
+        if not here and who.id in await self._bus.lookers(dialog):
+            return
+        await self._bus.announce(
+            OperatorLooking(
+                project=row.project,
+                channel=row.channel,
+                dialog=dialog,
+                operator=who.id,
+                name=who.operator.name,
+                here=here,
+            )
+        )
+
+    async def company(self, who: Who, row: Dialog) -> list[Operator]:
+        """The other operators who look at the dialog now."""
+        others = await self._bus.lookers(DialogId(row.id)) - {who.id}
+        found = await self._engine.get_many(Operator, sorted(others))
+        return sorted(found.values(), key=lambda each: each.name)
+
+    async def bookmark(self, who: Who, row: Dialog) -> Bookmark:
+        had = await self._engine.get(Bookmark, bookmarks.blank(row, who.id, self._now()).id)
+        return had or bookmarks.blank(row, who.id, self._now())
+
+    async def see(self, who: Who, row: Dialog, seq: int) -> None:
+        """Remembers the entries up to `seq` as read; that only grows, and ends with the log."""
+        upto = min(seq, row.seq)
+        await self._mark(row, who, lambda had: bookmarks.seen(had, upto, self._now()))
+
+    async def begin(self, who: Who, row: Dialog, draft: Begun) -> None:
+        """Keeps what is being written; raises BadValueError for files that are not his."""
+        if len(draft.text) > DRAFT_MAX_CHARS:
+            raise TooLargeError(f"at most {DRAFT_MAX_CHARS} characters", field="text")
+        draft = replace(draft, text=legible(draft.text), saved_at=self._now())
+        await self._files.attachments(row.project, draft.attachments, who.id)
+        await self._mark(row, who, lambda had: bookmarks.begun(had, draft))
+
+    async def _sent(
+        self, row: Dialog, who: Who, mode: bookmarks.Mode, entry: Entry, *, fresh: bool
+    ) -> None:
+        """Ends the draft that became the entry; by a repeat, only one that says the same."""
+
+        def ended(had: Bookmark) -> Bookmark | None:
+            if not fresh and (had.draft is None or had.draft.text != entry.text):
+                return None
+            return bookmarks.ended(had, mode, self._now())
+
+        if (await self.bookmark(who, row)).draft is not None:
+            await self._mark(row, who, ended)
+
+    async def _mark(
+        self, row: Dialog, who: Who, how: Callable[[Bookmark], Bookmark | None]
+    ) -> None:
+        """Changes the operator's bookmark, and puts one only where there is something to keep."""
+        blank = bookmarks.blank(row, who.id, self._now())
+        try:
+            await self._engine.change(Bookmark, blank.id, how)
+        except AbsentError:
+            fresh = how(blank)
+            if fresh is None:
+                return
+            try:
+                await self._engine.write(Insert(fresh))
+            except TakenError:
+                await self._engine.change(Bookmark, blank.id, how)
+            # Whoever deletes the dialog says so in its row before, so one sees the other.
+            now = await self._engine.get(Dialog, row.id)
+            if now is None or now.dropped_at is not None:
+                await self._engine.delete_if(Bookmark, blank.id, lambda _: True)
+
+    async def _able(self, row: Dialog, operator: str) -> Operator:
+        page = await self._engine.find(
+            MEMBERS, {"project": row.project, "operator": operator}, limit=1
+        )
+        to = await self._engine.get(Operator, operator)
+        if not page.items or to is None or to.disabled_at is not None:
+            raise BadValueError("nobody of this project", field="operator")
+        if row.channel not in (page.items[0].channels or (row.channel,)):
+            raise BadValueError("does not see this channel", field="operator")
+        return to
 
     async def _decide(self, id: str, make: Maker) -> Dialog:
         row = await self.dialog(id)
@@ -368,23 +406,6 @@ class Desk:
 
 class _AlreadyError(Exception):
     """Nothing has to be done."""
-
-
-def _walk(
-    who: Who, project: ProjectId, view: str, sort: str
-) -> tuple[Index[Dialog], dict[str, str | bool | None], bool]:
-    if view not in VIEWS:
-        raise BadValueError(f"one of {', '.join(VIEWS)}", field="view")
-    if sort not in ("last", "waiting"):
-        raise BadValueError("last or waiting", field="sort")
-    if view == "closed":
-        return BY_LIFE, {"project": project, "open": False}, True
-    if sort == "waiting":
-        return BY_AWAITS, {"project": project, "open": True, "awaits": Awaits.OPERATOR}, False
-    if view == "all":
-        return BY_LIFE, {"project": project, "open": True}, True
-    owner = None if view == "queue" else who.operator.id
-    return BY_OWNER, {"project": project, "open": True, "owner": owner}, True
 
 
 def _key(row: Dialog, who: Who, key: str) -> EntryId:

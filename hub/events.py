@@ -7,15 +7,18 @@ only ever added; a change of meaning is a new name.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
 from hub.model import (
     Attachment,
+    CallTime,
     ChannelId,
     Dialog,
     DialogId,
     Entry,
+    Given,
     IdentityId,
     OperatorId,
     OutState,
@@ -27,12 +30,16 @@ VERSION = 1
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
-    """Who wrote, as the platform tells it; `external_id` is opaque outside the adapter."""
+    """Who wrote, as the platform tells it; `external_id` is opaque outside the adapter.
+
+    `verified` is somebody for whom the owner of the site has signed.
+    """
 
     external_id: str
     name: str = ""
     username: str = ""
     phone: str = ""
+    verified: bool = False
 
 
 class Reported(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -56,6 +63,43 @@ class MessageReceived(Reported, frozen=True, kw_only=True, tag="message.received
     album: str = ""
     question: bool = True
     visit: Visit | None = None
+
+
+class CallAsked(Reported, frozen=True, kw_only=True, tag="call.asked"):
+    """The person wants to be called on `phone` (E.164); without a `time`, as soon as possible.
+
+    The consents given with it are kept first: without one to processing no phone is.
+    """
+
+    external_id: str
+    phone: str
+    time: CallTime | None = None
+    zone: str = ""
+    comment: str = ""
+    visit: Visit | None = None
+    given: tuple[Given, ...] = ()
+    page: str = ""
+
+
+class ConsentGiven(Reported, frozen=True, kw_only=True, tag="consent.given"):
+    """`external_id` is unique in the channel; `page` is where the texts were read."""
+
+    external_id: str
+    given: tuple[Given, ...]
+    page: str = ""
+
+
+class FieldsTold(Reported, frozen=True, kw_only=True, tag="fields.told"):
+    """What the person or the site says of the person: claimed, whoever claims it."""
+
+    fields: dict[str, str]
+
+
+class Rated(Reported, frozen=True, kw_only=True, tag="rated"):
+    """How the person liked the dialog; once for each time it was open."""
+
+    score: Literal["good", "bad", "none"]
+    text: str = ""
 
 
 class MessageEdited(Reported, frozen=True, kw_only=True, tag="message.edited"):
@@ -99,6 +143,10 @@ class Ignored(Reported, frozen=True, kw_only=True, tag="ignored"):
 
 ChannelEvent = (
     MessageReceived
+    | CallAsked
+    | ConsentGiven
+    | FieldsTold
+    | Rated
     | MessageEdited
     | MessageDeleted
     | MessageReacted
@@ -138,6 +186,16 @@ class OperatorTyping(Said, frozen=True, kw_only=True, tag="operator.typing"):
     name: str
 
 
+class OperatorLooking(Said, frozen=True, kw_only=True, tag="operator.looking"):
+    """Said again as long as the look is kept up; one not heard of for `bus.LOOK_LASTS` is over."""
+
+    channel: ChannelId
+    dialog: DialogId
+    operator: OperatorId
+    name: str
+    here: bool
+
+
 class VisitorTyping(Said, frozen=True, kw_only=True, tag="visitor.typing"):
     channel: ChannelId
     identity: IdentityId
@@ -158,5 +216,12 @@ class AccessChanged(Said, frozen=True, kw_only=True, tag="access.changed"):
     operator: OperatorId
 
 
-ScreenEvent = DialogChanged | EntryChanged | OperatorTyping | VisitorTyping | PresenceChanged
+ScreenEvent = (
+    DialogChanged
+    | EntryChanged
+    | OperatorTyping
+    | OperatorLooking
+    | VisitorTyping
+    | PresenceChanged
+)
 HubEvent = ScreenEvent | AccessChanged

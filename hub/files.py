@@ -170,6 +170,12 @@ class Files:
             return False
         return now.timestamp() < int(e) and self._keys.verify("file", f"{id}:{e}", s)
 
+    async def known(self, project: ProjectId, ids: Sequence[str]) -> list[File]:
+        """Those of the project's files that are still there, in the order asked for."""
+        found = await self._engine.get_many(File, list(ids))
+        files = [found[id] for id in ids if id in found]
+        return [each for each in files if each.project == project and each.state == "kept"]
+
     async def attachments(
         self, project: ProjectId, ids: Sequence[str], by: str = ""
     ) -> tuple[Attachment, ...]:
@@ -221,6 +227,14 @@ class Files:
         for id in ids:
             with suppress(AbsentError):
                 await self._engine.change(File, id, released)
+
+    async def discard(self, ids: Sequence[str]) -> None:
+        """Deletes at once those that no entry names; what is being copied goes with the sweep."""
+        now = self._now()
+        if await leases.held(self._engine, COPYING, now):
+            return
+        for file in (await self._engine.get_many(File, list(ids))).values():
+            await self._remove(file, now + timedelta(milliseconds=1))
 
     async def sweep(self, now: datetime) -> int:
         """Deletes what no entry named within a day and what was cut short; how many it was.

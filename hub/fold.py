@@ -6,6 +6,8 @@ folded forward by whoever meets it.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec.structs import replace
 
 from hub.model import (
@@ -19,10 +21,12 @@ from hub.model import (
     OperatorId,
     Preview,
     Verb,
+    cut,
 )
-from hub.statuses import Status, has_chat
+from hub.statuses import Side, Status, has_chat, moves
 
 PREVIEW_CHARS = 140
+FIELDS_MAX = 40
 
 
 def fold(row: Dialog, entry: Entry) -> Dialog:
@@ -63,14 +67,31 @@ def _opened(row: Dialog, entry: Entry) -> Dialog:
 
 
 def _owned(row: Dialog, entry: Entry) -> Dialog:
-    owner, at = OperatorId(entry.author.id), entry.stored_at
-    cycle = replace(
-        row.cycle,
-        operator=owner,
-        assigned_at=row.cycle.assigned_at or at,
-        taken_at=row.cycle.taken_at or at,
+    """Of whoever did it himself: taking is being assigned too."""
+    row = _assigned(row, entry, OperatorId(entry.author.id), entry.author.name)
+    return replace(row, cycle=replace(row.cycle, taken_at=row.cycle.taken_at or entry.stored_at))
+
+
+def _assigned(row: Dialog, entry: Entry, owner: OperatorId, name: str) -> Dialog:
+    cycle = replace(row.cycle, operator=owner, assigned_at=row.cycle.assigned_at or entry.stored_at)
+    return replace(row, owner=owner, owner_name=name, cycle=cycle)
+
+
+def _asked_for_a_call(row: Dialog, entry: Entry) -> Dialog:
+    """Somebody has to act, as after a question; a call that is under way stays as it is."""
+    if not row.open:
+        row = _opened(row, entry)
+    planned = Status.NEW in moves(row.call_status, row.type, Side.CALL)
+    return replace(
+        row,
+        phone=entry.data.get("phone", "") or row.phone,
+        call_at=_moment(entry.data.get("at", "")),
+        call_status=Status.NEW if planned else row.call_status,
+        awaits=Awaits.OPERATOR,
+        waiting_since=row.waiting_since or entry.stored_at,
+        unanswered=row.unanswered + 1,
+        snoozed_until=None,
     )
-    return replace(row, owner=owner, owner_name=entry.author.name, cycle=cycle)
 
 
 def _shown(row: Dialog, entry: Entry) -> Dialog:
@@ -90,6 +111,9 @@ def _received(row: Dialog, entry: Entry) -> Dialog:
         row = _opened(row, entry)
     if entry.author.name and entry.author.name != row.name:
         row = replace(row, name=entry.author.name)
+    if page := entry.data.get("page"):
+        title = entry.data.get("title", "")
+        row = replace(row, visit=replace(row.visit, page=page, title=title))
     if not entry.question:
         return row
     return replace(
@@ -149,9 +173,29 @@ def _happened(row: Dialog, entry: Entry) -> Dialog:
                 row = replace(row, chat_status=Status.CHATTING)
         case Verb.SEALED:
             return replace(row, sealed=True)
+        case Verb.ASSIGNED:
+            owner = OperatorId(entry.data.get("operator", ""))
+            row = _assigned(row, entry, owner, entry.data.get("name", ""))
+        case Verb.NO_REPLY:
+            row = replace(row, awaits=Awaits.NOBODY, waiting_since=None, unanswered=0)
+        case Verb.CALL_ASKED:
+            row = _asked_for_a_call(row, entry)
+        case Verb.RATED:
+            row = replace(row, cycle=replace(row.cycle, score=entry.data.get("score", "")))
+        case Verb.FIELDS:
+            newest = [*(row.fields | entry.data).items()][-FIELDS_MAX:]
+            return replace(
+                row,
+                fields=dict(newest),
+                name=row.name or entry.data.get("name", ""),
+                phone=row.phone or entry.data.get("phone", ""),
+            )
+        case Verb.IDENTIFIED:
+            name = entry.data.get("name", "") or row.name
+            return replace(row, verified=True, name=name)
         case Verb.RETRIED:
             return replace(row, out_seq=entry.seq, lane_at=row.lane_at or at)
-        case None:
+        case Verb.CONSENT | None:
             return row
     return replace(row, last_at=max(row.last_at, at))
 
@@ -165,6 +209,15 @@ def closing(row: Dialog, entry: Entry, result: str) -> Cycle:
         operator=row.owner or row.cycle.operator,
         result=result,
     )
+
+
+def _moment(text: str) -> datetime | None:
+    """The time that is written there; a log is read whatever it holds."""
+    try:
+        at = datetime.fromisoformat(text)
+        return cut(at) if at.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _closer(author: Author) -> Closer:

@@ -20,20 +20,12 @@ from msgspec.structs import replace
 from hub import dialogs, observe
 from hub.backup import backup
 from hub.config import Settings
+from hub.erasure import Eraser, dropping
 from hub.errors import ConflictError, HubError
 from hub.files import Files
 from hub.leases import Turn
-from hub.model import (
-    Audit,
-    DeadLetter,
-    Dialog,
-    DialogId,
-    Document,
-    Entry,
-    Fact,
-    Lock,
-    ProjectId,
-)
+from hub.model import Dialog, Document, Lock, ProjectId
+from hub.records import Audit, DeadLetter, Fact
 from hub.search import Search
 from hub.storage import on_disk
 from hub.store.engine import AbsentError, Engine, Index, Insert, Range, TakenError
@@ -73,7 +65,7 @@ class Housekeeping:
         self._engine = engine
         self._files = files
         self._now = now
-        self._search = search
+        self._eraser = Eraser(engine, files, search)
         self._failed_at: datetime | None = None
         self.low_disk: list[str] = []
         self._turns = {
@@ -211,7 +203,7 @@ class Housekeeping:
         if row.rules_at is not None:
             return
         try:
-            row = await self._engine.change(Dialog, row.id, self._dropping)
+            row = await self._engine.change(Dialog, row.id, lambda had: dropping(had, self._now()))
         except AbsentError:
             return
         if row.dropped_at is None:
@@ -219,22 +211,8 @@ class Housekeeping:
         for n in range(1, row.cycle.n + 1):
             with suppress(AbsentError):
                 await self._engine.change(Fact, f"{row.id}:{n}", _nameless)
-        while True:
-            page = await self._engine.find(LOG, {"dialog": DialogId(row.id)}, limit=200)
-            await self._search.forget(row, page.items)
-            for entry in page.items:
-                await self._files.release([each.id for each in entry.attachments], entry.id)
-                await self._engine.delete_if(Entry, entry.id, lambda _: True)
-            if not page.items:
-                break
-        await self._engine.delete_if(Dialog, row.id, lambda now: now.dropped_at is not None)
+        await self._eraser.erase(row)
         observe.DIALOGS_DROPPED.inc()
-
-    def _dropping(self, row: Dialog) -> Dialog | None:
-        if row.dropped_at is not None:
-            return None
-        # Neither the rules nor the delivery look at it any more.
-        return replace(row, dropped_at=self._now(), rules_at=None, lane_at=None)
 
     async def _attachments(self, project: ProjectId, before: datetime) -> None:
         """Lets go of the files of dialogs closed so long, from where the last round was."""

@@ -18,16 +18,21 @@ from hub.accounts import Accounts
 from hub.bus import Bus, LocalBus
 from hub.channels import Build, Channels
 from hub.config import Settings
+from hub.consents import Consents
 from hub.delivery import Delivery
 from hub.desk import Desk
+from hub.examples import Examples
 from hub.files import Files
 from hub.health import Health
 from hub.housekeeping import Housekeeping
 from hub.intake import Intake
 from hub.keys import Keys
 from hub.letters import Letters
+from hub.lists import Lists
 from hub.search import Search
 from hub.secrets import SecretFields, Vault
+from hub.setup import Kinds, Setup, no_kind
+from hub.sightings import Sightings
 from hub.storage import Folder, Storage
 from hub.store import connect
 from hub.store.engine import Engine
@@ -47,9 +52,14 @@ class Hub:
     vault: Vault
     accounts: Accounts
     channels: Channels
+    setup: Setup
+    sightings: Sightings
     files: Files
+    consents: Consents
     intake: Intake
     desk: Desk
+    lists: Lists
+    examples: Examples
     delivery: Delivery
     search: Search
     worker: Worker
@@ -110,10 +120,12 @@ def assemble(
     bus: Bus | None = None,
     serving: bool = True,
     secret_fields: SecretFields = lambda _: None,
+    kinds: Kinds = no_kind,
 ) -> Hub:
     """Puts the rooms together; nothing is opened yet. `build` makes channels of documents.
 
     `secret_fields` says which of a kind's settings the store must not show; all, if not told.
+    `kinds` knows the class of each kind, by which settings are checked when people change them.
     """
     embedded = not settings.database.url
     engine = engine or connect(settings, serving=serving)
@@ -124,8 +136,10 @@ def assemble(
     vault = Vault(keys, secret_fields)
     channels = Channels(engine, bus, build(keys), vault)
     files = Files(engine, storage_of(settings, now), keys, settings.limits.file_max_bytes, now)
-    intake = Intake(engine, bus, channels, files, now)
+    consents = Consents(engine)
+    intake = Intake(engine, bus, channels, files, consents, now)
     search = Search(engine)
+    sightings = Sightings(engine, bus, now)
     name = f"{gethostname()}:{os.getpid()}"
     return Hub(
         settings=settings,
@@ -135,9 +149,14 @@ def assemble(
         vault=vault,
         accounts=Accounts(engine, bus, now, timedelta(days=settings.security.session_days)),
         channels=channels,
+        setup=Setup(engine, bus, channels, vault, kinds, now),
+        sightings=sightings,
         files=files,
+        consents=consents,
         intake=intake,
         desk=Desk(engine, bus, channels, files, now),
+        lists=Lists(engine),
+        examples=Examples(engine, bus, channels, vault, files, search, sightings, now),
         delivery=Delivery(engine, bus, channels, now),
         search=search,
         worker=Worker(engine, bus, files, search, now, name),

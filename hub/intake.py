@@ -17,20 +17,26 @@ from itertools import groupby
 import msgspec
 from msgspec.structs import replace
 
-from hub import dialogs, legible, marks, observe
+from hub import contacts, dialogs, legible, marks, observe
 from hub.bus import Bus
 from hub.channel import ChannelKind
 from hub.channels import Channels
+from hub.consents import Consents
+from hub.contacts import identity_id
 from hub.errors import ConflictError, UnavailableError
 from hub.events import (
+    CallAsked,
     ChannelEvent,
+    ConsentGiven,
     DeliveryReported,
     DialogChanged,
+    FieldsTold,
     Ignored,
     MessageDeleted,
     MessageEdited,
     MessageReacted,
     MessageReceived,
+    Rated,
     ReachabilityChanged,
     Reported,
     TypingNoticed,
@@ -41,9 +47,7 @@ from hub.model import (
     Author,
     Channel,
     ChannelId,
-    Contact,
     ContactId,
-    DeadLetter,
     Dialog,
     DialogId,
     Entry,
@@ -53,11 +57,18 @@ from hub.model import (
     Identity,
     IdentityId,
     Project,
+    Verb,
     Visit,
 )
-from hub.store.engine import AbsentError, Engine, Insert, TakenError
+from hub.records import DeadLetter
+from hub.statuses import RequestType
+from hub.store.engine import AbsentError, Engine, Insert
+from hub.told import Told
 
 Kind = ChannelKind[msgspec.Struct]
+Spoken = MessageReceived | CallAsked
+"""What opens a dialog if none is open."""
+
 BODY_KEPT_BYTES = 3_000_000
 EPISODES_KNOWN = 10_000
 
@@ -82,12 +93,14 @@ class Intake:
         bus: Bus,
         channels: Channels,
         files: Files,
+        consents: Consents,
         now: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._bus = bus
         self._channels = channels
         self._files = files
+        self._told = Told(engine, bus, consents, now)
         self._now = now
         self._episodes: OrderedDict[IdentityId, DialogId] = OrderedDict()
 
@@ -125,6 +138,14 @@ class Intake:
         match event:
             case MessageEdited() | MessageDeleted() | MessageReacted() | DeliveryReported():
                 await marks.report(self._engine, self._bus, document, event, self._now())
+            case CallAsked():
+                return await self._call(channel, document, event)
+            case ConsentGiven():
+                await self._told.consent(document, event)
+            case FieldsTold():
+                await self._told.fields(document, event)
+            case Rated():
+                await self._told.rated(document, event)
             case TypingNoticed():
                 await self._typing(document, event)
             case ReachabilityChanged():
@@ -135,15 +156,15 @@ class Intake:
                 raise TypeError("a message is no report")
         return Accepted()
 
-    async def _messages(self, kind: Kind, events: Sequence[MessageReceived]) -> list[Accepted]:
-        """Messages of one person: one write as long as nothing is in the way."""
+    async def _messages(self, kind: Kind, events: Sequence[Spoken]) -> list[Accepted]:
+        """What one person said: one write as long as nothing is in the way."""
         channel = self._channels.document(kind.id)
         project = self._channels.project(channel.project)
-        identity = identity_id(channel, events[0])
+        identity = identity_id(channel.id, events[0].sender)
         ids = [dialogs.entry_id(channel.id, each.external_id) for each in events]
         now = self._now()
         for id, event in zip(ids, events, strict=True):
-            if event.attachments:
+            if isinstance(event, MessageReceived) and event.attachments:
                 await self._files.mark_used([each.id for each in event.attachments], id)
         makes = [_maker(project, id, event, now) for id, event in zip(ids, events, strict=True)]
         episode, row = self._episodes.get(identity), None
@@ -203,46 +224,16 @@ class Intake:
             observe.UPDATES_REPEATED.labels(kind=channel.kind).inc(len(appended) - fresh)
         return [Accepted(each.entry, each.entry.dialog, each.fresh) for each in appended]
 
-    async def _first(self, kind: Kind, channel: Channel, event: MessageReceived) -> Dialog:
-        """A person nobody knows yet: contact, identity, first episode, in that order.
-
-        The contact's id follows from the identity's, so that fifty first messages at once
-        and a crash after any of the three writes make one person and one dialog.
-        """
-        now, sender = self._now(), event.sender
-        identity = identity_id(channel, event)
-        contact = ContactId(identity)
-        for document in (
-            Contact(
-                id=contact,
-                project=channel.project,
-                name=sender.name,
-                phones=(sender.phone,) if sender.phone else (),
-                created_at=now,
-            ),
-            Identity(
-                id=identity,
-                project=channel.project,
-                channel=ChannelId(channel.id),
-                external_id=sender.external_id,
-                contact=contact,
-                name=sender.name,
-                username=sender.username,
-                phone=sender.phone,
-                created_at=now,
-                seen_at=now,
-            ),
-        ):
-            try:
-                await self._engine.write(Insert(document))
-            except TakenError:
-                continue
+    async def _first(self, kind: Kind, channel: Channel, event: Spoken) -> Dialog:
+        """A person nobody knows yet: contact, identity, first episode, in that order."""
+        now = self._now()
+        contact = await contacts.meet(self._engine, channel, event.sender, now)
         return await dialogs.open_episode(
             self._engine, _episode(kind, channel, contact, 1, event, now)
         )
 
     async def _next(
-        self, kind: Kind, channel: Channel, row: Dialog, event: MessageReceived
+        self, kind: Kind, channel: Channel, row: Dialog, event: Spoken
     ) -> Dialog | None:
         """The episode after that one, which is sealed; None if it was reopened meanwhile."""
         now = self._now()
@@ -252,11 +243,19 @@ class Intake:
             return None
         return await dialogs.open_episode(
             self._engine,
-            _episode(kind, channel, row.contact, row.n + 1, event, now, row.name),
+            _episode(kind, channel, row.contact, row.n + 1, event, now, row),
         )
 
+    async def _call(self, kind: Kind, channel: Channel, event: CallAsked) -> Accepted:
+        """Consents, then the wish to be called; without a consent nothing of it is kept."""
+        agreed = await self._told.agreed(channel, event)
+        await self._told.require(channel, event.sender)
+        [accepted] = await self._messages(kind, [event])
+        await self._told.called(channel, event, agreed)
+        return accepted
+
     async def _typing(self, channel: Channel, event: Reported) -> None:
-        identity = identity_id(channel, event)
+        identity = identity_id(channel.id, event.sender)
         row = await dialogs.latest(self._engine, channel.project, identity)
         if row is not None:
             await self._bus.announce(
@@ -275,7 +274,7 @@ class Intake:
             return replace(identity, reachable=event.reachable)
 
         try:
-            await self._engine.change(Identity, identity_id(channel, event), reached)
+            await self._engine.change(Identity, identity_id(channel.id, event.sender), reached)
         except AbsentError:
             return
 
@@ -284,8 +283,9 @@ class Intake:
     ) -> tuple[Dialog | None, list[Entry]]:
         """The identity's current episode and what a visitor who saw up to `after_seq` lacks.
 
-        The whole tail if the visitor last saw another episode; notes and system lines are
-        the operators' own.
+        The whole tail if the visitor last saw another episode, and before it, for one who
+        knows of none, the last lines of the episode before; notes and system lines are the
+        operators' own.
         """
         row = await dialogs.latest(self._engine, channel.project, identity)
         if row is None or row.seq == 0:
@@ -297,6 +297,10 @@ class Intake:
             entries, _ = await dialogs.read_log(
                 self._engine, DialogId(row.id), after_seq=seen, limit=limit
             )
+        if dialog is None and row.n > 1 and len(entries) < limit:
+            before = dialogs.dialog_id(identity, row.n - 1)
+            last, _ = await dialogs.read_log(self._engine, before, limit=limit - len(entries))
+            entries = [*last, *entries]
         return row, [each for each in entries if each.kind in (EntryKind.IN, EntryKind.OUT)]
 
 
@@ -305,17 +309,25 @@ def _writes(event: ChannelEvent) -> str | None:
     return event.sender.external_id if isinstance(event, MessageReceived) else None
 
 
-def _maker(project: Project, id: EntryId, event: MessageReceived, now: datetime) -> dialogs.Maker:
+def _maker(project: Project, id: EntryId, event: Spoken, now: datetime) -> dialogs.Maker:
     def make(row: Dialog) -> Entry:
         if not _belongs(row, event, project):
             raise _OutdatedError
+        author = Author("visitor", row.contact, event.sender.name or row.name)
+        if isinstance(event, CallAsked):
+            return replace(
+                dialogs.draft(row, id, EntryKind.SYSTEM, event.at, now),
+                author=author,
+                verb=Verb.CALL_ASKED,
+                data=_wish(event),
+            )
         return Entry(
             id=id,
             project=row.project,
             dialog=DialogId(row.id),
             seq=row.seq + 1,
             kind=EntryKind.IN,
-            author=Author("visitor", row.contact, event.sender.name or row.name),
+            author=author,
             at=event.at,
             order=event.order,
             late=_comes_before(event, row),
@@ -326,16 +338,35 @@ def _maker(project: Project, id: EntryId, event: MessageReceived, now: datetime)
             reply_to=event.reply_to,
             album=event.album,
             question=event.question,
+            data=_moved(row, event.visit),
         )
 
     return make
 
 
-def identity_id(channel: Channel, event: Reported) -> IdentityId:
-    return IdentityId(f"{channel.id}:{event.sender.external_id}")
+def _wish(event: CallAsked) -> dict[str, str]:
+    """The wall's time stands beside the instant: the zone's rules may change before it comes."""
+    time = event.time
+    return {
+        "phone": event.phone,
+        "at": time.at.isoformat().replace("+00:00", "Z") if time else "",
+        "local": time.local if time else "",
+        "zone": time.zone if time else event.zone,
+        "comment": event.comment,
+    }
 
 
-def _belongs(row: Dialog, event: MessageReceived, project: Project) -> bool:
+def _moved(row: Dialog, visit: Visit | None) -> dict[str, str]:
+    """The page written from, where it is not the last one that is known."""
+    if visit is None or not visit.page or row.seq == 0 or visit.page == row.visit.page:
+        return {}
+    return {"page": visit.page, "title": visit.title}
+
+
+def _belongs(row: Dialog, event: Spoken, project: Project) -> bool:
+    """A wish to be called reopens nothing: after a closing it is a request of its own."""
+    if isinstance(event, CallAsked):
+        return not row.sealed and (row.open or row.closed_at is None)
     return dialogs.reopens(row, event.at, project.reopen_days, project.reopen_days_auto)
 
 
@@ -349,23 +380,27 @@ def _episode(
     channel: Channel,
     contact: ContactId,
     n: int,
-    event: MessageReceived,
+    event: Spoken,
     now: datetime,
-    name: str = "",
+    before: Dialog | None = None,
 ) -> Dialog:
-    identity = identity_id(channel, event)
+    identity, sender = identity_id(channel.id, event.sender), event.sender
     return Dialog(
         id=dialogs.dialog_id(identity, n),
         project=channel.project,
         channel=kind.id,
         kind=channel.kind,
-        type=kind.capabilities.type,
+        type=RequestType.CALLBACK if isinstance(event, CallAsked) else kind.capabilities.type,
         identity=identity,
         contact=contact,
         n=n,
-        name=event.sender.name or name,
+        name=sender.name or (before.name if before else ""),
         entry_point=EntryPoint(kind=channel.kind, value=channel.id, comment=channel.name),
+        creation="form" if isinstance(event, CallAsked) else "message",
         visit=event.visit or Visit(),
+        phone=sender.phone or (before.phone if before else ""),
+        fields=before.fields if before else {},
+        verified=sender.verified,
         created_at=now,
         last_at=now,
         changed_at=now,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from hub.model import ContactId, DialogId, Lead, ProjectId
+from hub.model import CallTime, ContactId, DialogId, Lead, ProjectId
 from hub.statuses import Status
 from hub.store.engine import Engine, Insert, TakenError
 from hub.store.schema import LEADS
@@ -22,15 +24,27 @@ async def order(
     dialog: DialogId | None = None,
     contact: ContactId | None = None,
     due_at: datetime | None = None,
+    wanted: CallTime | None = None,
+    asked_at: datetime | None = None,
+    comment: str = "",
 ) -> tuple[Lead, bool]:
     """The live lead of the phone (E.164) and whether it was opened just now.
 
     The next number is tried only when the last lead has ended, so two orders at once join.
+    With `asked_at` the order is a person's own wish: the newest decides when a live lead is
+    due, and one that was heard already opens no second lead.
     """
     while True:
         last = await latest(engine, project, phone)
-        if last is not None and last.live:
+        if last is not None and asked_at and last.asked_at and last.asked_at >= asked_at:
             return last, False
+        if last is not None and last.live:
+            if asked_at is None:
+                return last, False
+            plan = _Plan(due_at, wanted, asked_at, comment)
+            last = await engine.change(Lead, last.id, partial(_wished, plan, now))
+            if last.live or (last.asked_at is not None and last.asked_at >= asked_at):
+                return last, False
         n = 1 if last is None else last.n + 1
         lead = Lead(
             id=f"{project}:{phone}:{n}",
@@ -42,6 +56,9 @@ async def order(
             status=Status.NEW,
             origin=origin,
             due_at=due_at,
+            wanted=wanted,
+            asked_at=asked_at,
+            comment=comment,
             created_at=now,
             changed_at=now,
         )
@@ -50,6 +67,27 @@ async def order(
         except TakenError:
             continue
         return lead, True
+
+
+class _Plan(NamedTuple):
+    due_at: datetime | None
+    wanted: CallTime | None
+    asked_at: datetime
+    comment: str
+
+
+def _wished(plan: _Plan, now: datetime, lead: Lead) -> Lead | None:
+    """The live lead as its person wants it now; None if a newer wish was heard, or it ended."""
+    if not lead.live or (lead.asked_at is not None and lead.asked_at >= plan.asked_at):
+        return None
+    return replace(
+        lead,
+        due_at=plan.due_at,
+        wanted=plan.wanted,
+        asked_at=plan.asked_at,
+        comment=plan.comment or lead.comment,
+        changed_at=now,
+    )
 
 
 async def latest(engine: Engine, project: ProjectId, phone: str) -> Lead | None:

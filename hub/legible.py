@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from hub.events import ChannelEvent, MessageEdited, MessageReceived, Sender
-from hub.model import Visit
+from hub.events import (
+    CallAsked,
+    ChannelEvent,
+    ConsentGiven,
+    FieldsTold,
+    MessageEdited,
+    MessageReceived,
+    Rated,
+    Sender,
+)
+from hub.model import FirstTouch, Visit, cut
 
 UTM_MAX = 20
 URL_MAX = 2_000
 NAME_MAX = 200
+MARK_MAX = 200
+FIELDS_MAX = 20
+FIELD_MAX = 500
+PAGES_MAX = 100_000
+DEVICES = ("phone", "tablet", "pc")
 
 # NUL, other control characters than tab and line break, and halves of characters. Nobody
 # sees them, terminals obey them, and MongoDB refuses NUL in a key.
@@ -29,20 +44,44 @@ def line(text: str, most: int) -> str:
     return " ".join(legible(text[: most * 4]).split())[:most]
 
 
-def visit(claimed: Visit) -> Visit:
-    """What a page claims of the visit, cut to sane lengths; a long address is no offence."""
+def marks(claimed: Mapping[str, str]) -> dict[str, str]:
+    """The marks of a campaign, cut to sane lengths."""
     utm = {}
-    for name, value in list(claimed.utm.items())[:UTM_MAX]:
+    for name, value in list(claimed.items())[:UTM_MAX]:
         # MongoDB gives "." and "$" in a key a meaning of its own.
         if known := _UNNAMED.sub("_", legible(name[:64])):
             utm[known] = line(value, 300)
+    return utm
+
+
+def visit(claimed: Visit) -> Visit:
+    """What a page claims of the visit, cut to sane lengths; a long address is no offence."""
     return Visit(
         page=line(claimed.page, URL_MAX),
         title=line(claimed.title, 300),
         referrer=line(claimed.referrer, URL_MAX),
         lang=line(claimed.lang, 35),
         zone=line(claimed.zone, 64),
-        utm=utm,
+        utm=marks(claimed.utm),
+        first=_first(claimed.first) if claimed.first else None,
+        entry_page=line(claimed.entry_page, URL_MAX),
+        yclid=line(claimed.yclid, MARK_MAX),
+        gclid=line(claimed.gclid, MARK_MAX),
+        ym_client_id=line(claimed.ym_client_id, MARK_MAX),
+        ga_client_id=line(claimed.ga_client_id, MARK_MAX),
+        pages=min(max(claimed.pages, 0), PAGES_MAX),
+        device=claimed.device if claimed.device in DEVICES else "",
+    )
+
+
+def _first(claimed: FirstTouch) -> FirstTouch:
+    at = claimed.at
+    return FirstTouch(
+        utm=marks(claimed.utm),
+        page=line(claimed.page, URL_MAX),
+        referrer=line(claimed.referrer, URL_MAX),
+        # A year that no visit was in is of no use, and some have no moment in UTC.
+        at=cut(at) if at is not None and 2000 < at.year < 3000 else None,
     )
 
 
@@ -56,10 +95,34 @@ def event(reported: ChannelEvent) -> ChannelEvent:
                 text=legible(reported.text),
                 visit=visit(reported.visit) if reported.visit else None,
             )
+        case CallAsked():
+            return replace(
+                reported,
+                sender=_sender(reported.sender),
+                comment=legible(reported.comment),
+                zone=line(reported.zone, 64),
+                visit=visit(reported.visit) if reported.visit else None,
+                page=line(reported.page, URL_MAX),
+            )
+        case ConsentGiven():
+            return replace(reported, page=line(reported.page, URL_MAX))
+        case FieldsTold():
+            return replace(reported, fields=fields(reported.fields))
+        case Rated():
+            return replace(reported, text=legible(reported.text))
         case MessageEdited():
             return replace(reported, text=legible(reported.text))
         case _:
             return reported
+
+
+def fields(told: Mapping[str, str]) -> dict[str, str]:
+    """What is told of a person, under names that every store can keep."""
+    return {
+        known: legible(value[: FIELD_MAX * 2])[:FIELD_MAX]
+        for name, value in list(told.items())[:FIELDS_MAX]
+        if (known := _UNNAMED.sub("_", legible(name[:40])))
+    }
 
 
 def _sender(sender: Sender) -> Sender:

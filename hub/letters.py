@@ -21,8 +21,9 @@ from hub.channels import Channels
 from hub.errors import ConflictError, NotFoundError, UnavailableError
 from hub.events import ChannelEvent
 from hub.intake import Intake
-from hub.model import Audit, ChannelId, DeadLetter, DialogId, ProjectId
+from hub.model import ChannelId, DialogId, ProjectId
 from hub.observe import LETTERS_REPLAYED, about
+from hub.records import Audit, DeadLetter
 from hub.store.engine import AbsentError, Engine, Insert, Page
 from hub.store.schema import DEAD_LETTERS, LETTERS_WAITING
 

@@ -28,13 +28,13 @@ from hub.model import (
     Channel,
     ChannelId,
     Dialog,
-    Early,
     Entry,
     EntryKind,
     OutState,
     ProjectId,
     Reaction,
 )
+from hub.records import Early
 from hub.store.engine import Engine, Insert, Range, TakenError
 from hub.store.schema import BY_EXTERNAL, EARLY_FOR, EARLY_OLD, LOG
 
@@ -78,7 +78,14 @@ def marked(entry: Entry, mark: Mark, at: datetime) -> Entry | None:
         case MessageEdited():
             if entry.edited_at is not None and mark.at <= entry.edited_at:
                 return None
-            return replace(entry, text=mark.text, edited_at=mark.at, changed_at=at, reread_at=at)
+            return replace(
+                entry,
+                text=mark.text,
+                data=entry.data | {"before": entry.text},
+                edited_at=mark.at,
+                changed_at=at,
+                reread_at=at,
+            )
         case MessageDeleted():
             if entry.deleted_at is not None:
                 return None

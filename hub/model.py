@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal, NewType
+from typing import Annotated, Literal, NewType
 
 import msgspec
 
@@ -118,6 +118,13 @@ class Verb(StrEnum):
     REOPENED = "reopened"
     SEALED = "sealed"
     RETRIED = "retried"
+    ASSIGNED = "assigned"
+    NO_REPLY = "no_reply"
+    CALL_ASKED = "call_asked"
+    RATED = "rated"
+    FIELDS = "fields"
+    IDENTIFIED = "identified"
+    CONSENT = "consent"
 
 
 Closer = Literal["", "operator", "bot", "auto"]
@@ -136,6 +143,7 @@ class Cycle(msgspec.Struct, frozen=True, kw_only=True):
     operator: OperatorId | None = None
     group: GroupId | None = None
     result: str = ""
+    score: str = ""
 
 
 class EntryPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,8 +154,20 @@ class EntryPoint(msgspec.Struct, frozen=True, kw_only=True):
     comment: str = ""
 
 
+class FirstTouch(msgspec.Struct, frozen=True, kw_only=True):
+    """How the visitor came to the site for the first time that it remembers."""
+
+    utm: dict[str, str] = {}
+    page: str = ""
+    referrer: str = ""
+    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
-    """What a site tells of the visitor's way; claimed by the page, never trusted."""
+    """What a site tells of the visitor's way; claimed by the page, never trusted.
+
+    `page` is the one last written from, `utm` of the last campaign, `first` of the first.
+    """
 
     page: str = ""
     title: str = ""
@@ -155,6 +175,29 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     lang: str = ""
     zone: str = ""
     utm: dict[str, str] = {}
+    first: FirstTouch | None = None
+    entry_page: str = ""
+    yclid: str = ""
+    gclid: str = ""
+    ym_client_id: str = ""
+    ga_client_id: str = ""
+    pages: int = 0
+    device: str = ""
+
+
+class CallTime(msgspec.Struct, frozen=True, kw_only=True):
+    """When a person wants to be called: as the person's wall reads it, where, and the instant."""
+
+    at: datetime
+    local: str
+    zone: str
+
+
+class Given(msgspec.Struct, frozen=True):
+    """One consent, to one version of its text."""
+
+    purpose: str
+    version: str
 
 
 class Preview(msgspec.Struct, frozen=True):
@@ -200,6 +243,10 @@ class Dialog(Document, frozen=True, kw_only=True):
     cycle: Cycle = Cycle()
     unanswered: int = 0
     preview: Preview | None = None
+    call_at: datetime | None = None
+    phone: str = ""
+    fields: dict[str, str] = {}
+    verified: bool = False
     rules_at: datetime | None = None
     ruled_seq: int = 0
     out_seq: int = 0
@@ -362,9 +409,40 @@ class Lead(Document, frozen=True, kw_only=True):
     live: bool = True
     origin: str
     due_at: datetime | None = None
+    wanted: CallTime | None = None
+    asked_at: datetime | None = None
+    comment: str = ""
     attempts: int = 0
     created_at: datetime
     changed_at: datetime
+
+
+class ConsentText(Document, frozen=True, kw_only=True):
+    """What people were asked to consent to, word for word; `_id` is project:purpose:version."""
+
+    project: ProjectId
+    purpose: str
+    version: str
+    text: str
+    url: str = ""
+    sha256: str
+    created_at: datetime
+
+
+class Consent(Document, frozen=True, kw_only=True):
+    """A person gave or withdrew a consent; nothing is ever changed in one."""
+
+    project: ProjectId
+    contact: ContactId
+    purpose: str
+    at: datetime
+    given: bool
+    version: str
+    sha256: str
+    channel: ChannelId
+    identity: IdentityId
+    page: str = ""
+    created_at: datetime
 
 
 class Timer(Document, frozen=True, kw_only=True):
@@ -377,39 +455,6 @@ class Timer(Document, frozen=True, kw_only=True):
     data: dict[str, str] = {}
     claimed_by: str = ""
     created_at: datetime
-
-
-class DeadLetter(Document, frozen=True, kw_only=True):
-    """A body we could not digest, kept whole so that it can be replayed."""
-
-    project: ProjectId
-    channel: ChannelId
-    body: bytes
-    error: str
-    created_at: datetime
-    replayed_at: datetime | None = None
-
-
-class Early(Document, frozen=True, kw_only=True):
-    """A tick, edit, deletion or reaction that came before its message."""
-
-    project: ProjectId
-    channel: ChannelId
-    about: str
-    event: bytes
-    created_at: datetime
-
-
-class Audit(Document, frozen=True, kw_only=True):
-    """Who did what to which thing; `project` is empty for what concerns the whole hub."""
-
-    project: ProjectId
-    actor: str
-    verb: str
-    target: str
-    created_at: datetime
-    address: str = ""
-    data: dict[str, str] = {}
 
 
 class File(Document, frozen=True, kw_only=True):
@@ -434,41 +479,6 @@ class File(Document, frozen=True, kw_only=True):
     shared: bool = False
     unused_since: datetime | None = None
     created_at: datetime
-
-
-class Fact(Document, frozen=True, kw_only=True):
-    """One cycle of a dialog, flat, for reports; `_id` is dialog:cycle."""
-
-    project: ProjectId
-    dialog: DialogId
-    channel: ChannelId
-    type: RequestType
-    contact: ContactId
-    name: str
-    entry_point: EntryPoint
-    direction: str
-    creation: str
-    status: Status | None
-    cycle: Cycle
-    created_at: datetime
-    changed_at: datetime
-
-
-class Words(Document, frozen=True, kw_only=True):
-    """What an entry, or with no entry the name of a dialog's contact, is found by.
-
-    `at` is the order of answers; `read_rev` is the source's as it was when it was read, and
-    `rules` the version of `hub.words` that read it.
-    """
-
-    project: ProjectId
-    channel: ChannelId
-    dialog: DialogId
-    entry: EntryId | None = None
-    at: datetime
-    stems: tuple[str, ...]
-    read_rev: int
-    rules: int
 
 
 class Lock(Document, frozen=True, kw_only=True):

@@ -29,10 +29,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
 from hub import observe
-from hub.bus import KEPT_EVENTS, Announcement, Bus, GapError, LocalBus, Subscription
+from hub.bus import KEPT_EVENTS, LOOK_LASTS, Announcement, Bus, GapError, LocalBus, Subscription
 from hub.errors import ConfigError
-from hub.events import HubEvent, OperatorTyping, VisitorTyping
-from hub.model import OperatorId, ProjectId
+from hub.events import HubEvent, OperatorLooking, OperatorTyping, VisitorTyping
+from hub.model import DialogId, OperatorId, ProjectId
 from hub.redis_scripts import (
     ALLOW,
     APPEAR,
@@ -44,6 +44,7 @@ from hub.redis_scripts import (
     WAKES,
     WHERE,
     limit_key,
+    looks_key,
     presence_key,
 )
 
@@ -78,7 +79,7 @@ class _Unsaid:
     @property
     def passing(self) -> bool:
         """Whether it is of no use to anybody who hears it late."""
-        return isinstance(self.event, OperatorTyping | VisitorTyping)
+        return isinstance(self.event, OperatorTyping | OperatorLooking | VisitorTyping)
 
 
 @dataclass(frozen=True)
@@ -243,6 +244,22 @@ class RedisBus(Bus):
             return await self._here.present(project)
         words = [each.decode() for each in told]
         return dict(zip(map(OperatorId, words[::2]), words[1::2], strict=True))
+
+    async def look(
+        self, dialog: DialogId, operator: OperatorId, screen: str, lasts: timedelta = LOOK_LASTS
+    ) -> None:
+        await self._here.look(dialog, operator, screen, lasts)
+        ms = ceil(lasts / timedelta(milliseconds=1))
+        with suppress(_AwayError):
+            # An operator's screens are to a dialog what his processes are to a project.
+            await self._ask("EVAL", APPEAR, 1, looks_key(dialog), operator, screen, "", ms)
+
+    async def lookers(self, dialog: DialogId) -> set[OperatorId]:
+        try:
+            told = await self._ask("EVAL", PRESENT, 1, looks_key(dialog))
+        except _AwayError:
+            return await self._here.lookers(dialog)
+        return {OperatorId(each.decode()) for each in told[::2]}
 
     async def _where(self) -> tuple[str, int]:
         told = await self._ask("EVAL", WHERE, 3, HEAD, EVENTS, WAKES, _new_epoch(), _ms(LASTS))

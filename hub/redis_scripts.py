@@ -5,13 +5,17 @@ Every key ends some time after the last who used it. A database of the server is
 
 from __future__ import annotations
 
-from hub.model import ProjectId
+from hub.model import DialogId, ProjectId
 
 HEAD, EVENTS, WAKES = "hub:events:head", "hub:events", "hub:wakes"
 
 
 def presence_key(project: ProjectId) -> str:
     return f"hub:presence:{project}"
+
+
+def looks_key(dialog: DialogId) -> str:
+    return f"hub:looks:{dialog}"
 
 
 def limit_key(key: str) -> str:

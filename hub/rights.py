@@ -21,6 +21,7 @@ class Right(StrEnum):
     RELEASE = "release"
     OVERSEE = "oversee"
     MEND = "mend"
+    ARRANGE = "arrange"
 
 
 class What(msgspec.Struct, frozen=True):
@@ -36,7 +37,7 @@ _EVERY = frozenset({Right.SEE, Right.WRITE, Right.TAKE, Right.RELEASE})
 _RIGHTS: dict[Role, frozenset[Right]] = {
     Role.OPERATOR: _EVERY,
     Role.SUPERVISOR: _EVERY | {Right.OVERSEE},
-    Role.ADMIN: _EVERY | {Right.OVERSEE, Right.MEND},
+    Role.ADMIN: _EVERY | {Right.OVERSEE, Right.MEND, Right.ARRANGE},
 }
 
 

@@ -27,8 +27,8 @@ from hub.model import (
     EntryKind,
     Lock,
     ProjectId,
-    Words,
 )
+from hub.records import Words
 from hub.store.engine import (
     AbsentError,
     Engine,

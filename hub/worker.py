@@ -14,13 +14,25 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from hub import delivery, dialogs, marks, observe
+from hub import delivery, dialogs, leads, marks, observe, slots
 from hub.bus import Bus
 from hub.echo import echo
 from hub.errors import UnavailableError
 from hub.files import Files
 from hub.leases import Turn
-from hub.model import Cycle, Dialog, DialogId, Fact, Lock, Session, Verb
+from hub.model import (
+    CallTime,
+    Cycle,
+    Dialog,
+    DialogId,
+    Entry,
+    Lock,
+    Project,
+    Session,
+    Verb,
+    cut,
+)
+from hub.records import Fact
 from hub.search import Search
 from hub.statuses import Status
 from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
@@ -219,6 +231,10 @@ class Worker:
                 await marks.settle(self._engine, self._bus, entry, now)
             if entry.verb is Verb.CLOSED and entry.cycle is not None:
                 cycles[entry.cycle.n] = entry.cycle
+            elif entry.verb is Verb.RATED:
+                cycles[row.cycle.n] = row.cycle
+            elif entry.verb is Verb.CALL_ASKED:
+                await self._order(row, entry, now)
         await self._search.read(row, page.items)
         if row.open:
             cycles[row.cycle.n] = row.cycle
@@ -236,6 +252,32 @@ class Worker:
             )
 
         await self._engine.change(Dialog, row.id, ruled)
+
+    async def _order(self, row: Dialog, entry: Entry, now: datetime) -> None:
+        """The lead of a wish to be called; a wish heard before changes nothing."""
+        project = await self._engine.get(Project, row.project)
+        if project is None:
+            return
+        data = entry.data
+        zone = slots.zone_of(data.get("zone", ""), project.schedule)
+        wanted = None
+        if data.get("at"):
+            at = cut(datetime.fromisoformat(data["at"]))
+            wanted = CallTime(at=at, local=data.get("local", ""), zone=zone)
+        asked_at = entry.stored_at
+        await leads.order(
+            self._engine,
+            row.project,
+            data["phone"],
+            origin="asked",
+            now=now,
+            dialog=DialogId(row.id),
+            contact=row.contact,
+            due_at=wanted.at if wanted else slots.soonest(project.schedule, zone, asked_at),
+            wanted=wanted,
+            asked_at=asked_at,
+            comment=data.get("comment", ""),
+        )
 
     async def _postpone(self, row: Dialog) -> None:
         """A row that breaks its rules must not keep the others waiting."""

@@ -317,7 +317,12 @@ async def sound(engine: Engine, id: str) -> Dialog:
             last_at=row.created_at,
             changed_at=row.created_at,
         ),
+        # What is known of the person is carried over from the episode before.
         visit=row.visit,
+        creation=row.creation,
+        phone=row.phone,
+        fields=row.fields,
+        verified=row.verified,
     )
     for entry in entries:
         again = fold(again, entry)

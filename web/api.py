@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from web import api_dialogs, api_health, api_search, api_session, files
+from web import (
+    api_channels,
+    api_dialogs,
+    api_health,
+    api_project,
+    api_search,
+    api_session,
+    files,
+)
 from web.openapi import document
 from web.routes import ROOT, AnyRoute
 from web.routes import add as add_routes
@@ -12,6 +20,8 @@ from web.routes import add as add_routes
 ROUTES: tuple[AnyRoute, ...] = (
     *api_session.ROUTES,
     *api_dialogs.ROUTES,
+    *api_project.ROUTES,
+    *api_channels.ROUTES,
     *api_search.ROUTES,
     *files.ROUTES,
     *api_health.ROUTES,

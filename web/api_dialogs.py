@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from hub.bookmarks import Begun
+from hub.lists import Narrowed
 from hub.model import DialogId, Entry, FileId
 from hub.rights import Right, What, may
+from hub.statuses import Status
 from web import views
 from web.routes import Answer, AnyRoute, Ask, Nothing, Route
 
@@ -24,6 +28,10 @@ class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     view: Literal["queue", "mine", "all", "closed"] = "queue"
     channel: Id = ""
     awaits: Literal["", "operator", "customer", "bot", "nobody"] = ""
+    owner: Annotated[
+        str, Meta(max_length=300, description="An operator's id, or none for nobody's")
+    ] = ""
+    status: Status | None = None
     sort: Literal["last", "waiting"] = "last"
     after: Annotated[str, Meta(max_length=2_000)] | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
@@ -34,6 +42,11 @@ class LogQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     around_seq: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     after_seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+    before_seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+
+
+class TimelineQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     before_seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
 
@@ -54,21 +67,32 @@ class Closing(msgspec.Struct, frozen=True):
     result: Annotated[str, Meta(max_length=200)] = ""
 
 
-class NameQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    name: Annotated[str, Meta(max_length=1_000)] = "file"
+class Assigning(msgspec.Struct, frozen=True):
+    operator: Id
+
+
+class Seen(msgspec.Struct, frozen=True):
+    seq: Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class NewDraft(msgspec.Struct, frozen=True):
+    mode: Literal["reply", "note"]
+    text: Annotated[str, Meta(max_length=TEXT_MAX)] = ""
+    reply_to: Id = ""
+    attachments: Annotated[tuple[Id, ...], Meta(max_length=50)] = ()
 
 
 async def dialogs(ask: Ask[ListQuery, Nothing]) -> views.DialogList:
     query = ask.query
-    page = await ask.hub.desk.dialogs(
-        ask.who,
-        ask.project,
-        query.view,
+    narrowed = Narrowed(
         channel=query.channel,
         awaits=query.awaits,
+        owner=query.owner,
+        status=query.status or "",
         sort=query.sort,
-        after=query.after,
-        limit=query.limit,
+    )
+    page = await ask.hub.lists.page(
+        ask.who, ask.project, query.view, narrowed, after=query.after, limit=query.limit
     )
     cut_short = page.next is not None and len(page.items) < query.limit
     return views.DialogList(
@@ -79,7 +103,7 @@ async def dialogs(ask: Ask[ListQuery, Nothing]) -> views.DialogList:
 
 
 async def counts(ask: Ask[Nothing, Nothing]) -> views.CountsView:
-    counted = await ask.hub.desk.counts(ask.who, ask.project)
+    counted = await ask.hub.lists.counts(ask.who, ask.project)
     return views.CountsView(
         queue=views.count(counted["queue"]),
         mine=views.count(counted["mine"]),
@@ -88,43 +112,39 @@ async def counts(ask: Ask[Nothing, Nothing]) -> views.CountsView:
     )
 
 
-async def channels(ask: Ask[Nothing, Nothing]) -> views.ChannelList:
-    shown = []
-    allowed = ask.who.channels(ask.project)
-    for document in ask.hub.channels.of(ask.project):
-        if document.enabled and (allowed is None or document.id in allowed):
-            can = ask.hub.channels.get(document.id).capabilities
-            shown.append(views.channel(document, can))
-    return views.ChannelList(items=shown)
-
-
-async def operators(ask: Ask[Nothing, Nothing]) -> views.OperatorList:
-    present = await ask.hub.bus.present(ask.project)
-    return views.OperatorList(
-        items=[
-            views.OperatorView(
-                id=operator.id,
-                name=operator.name,
-                role=membership.role,
-                presence=present.get(membership.operator, "offline"),
-            )
-            for operator, membership in await ask.hub.accounts.members(ask.project)
-        ]
-    )
-
-
 async def dialog(ask: Ask[Nothing, Nothing]) -> views.DialogCard:
-    row = ask.dialog
-    others = [
-        ask.state.views.dialog(other)
-        for other in await ask.hub.desk.others(row)
-        if may(ask.who, Right.SEE, What(other.project, other.channel))
-    ]
+    row, desk, lists = ask.dialog, ask.hub.desk, ask.hub.lists
+    contact, others, bookmark, here = await asyncio.gather(
+        lists.contact(row),
+        lists.others(row),
+        desk.bookmark(ask.who, row),
+        desk.company(ask.who, row),
+    )
+    draft = bookmark.draft
+    files = await ask.hub.files.known(row.project, draft.attachments) if draft else []
     return views.DialogCard(
         dialog=ask.state.views.dialog(row),
-        contact=views.contact(await ask.hub.desk.contact(row)),
-        others=others,
+        contact=views.contact(contact),
+        others=[
+            ask.state.views.dialog(other)
+            for other in others
+            if may(ask.who, Right.SEE, What(other.project, other.channel))
+        ],
+        seen_seq=bookmark.seen_seq,
+        draft=ask.state.views.draft(draft, files) if draft else None,
+        here=[views.LookerView(operator=each.id, name=each.name) for each in here],
     )
+
+
+async def entry(ask: Ask[Nothing, Nothing]) -> views.EntryView:
+    return ask.state.views.entry(await ask.hub.lists.entry(ask.dialog, ask.part("entry")))
+
+
+async def timeline(ask: Ask[TimelineQuery, Nothing]) -> views.TimelineView:
+    entries, more = await ask.hub.lists.timeline(
+        DialogId(ask.dialog.id), ask.query.before_seq, ask.query.limit
+    )
+    return views.TimelineView(items=[ask.state.views.entry(each) for each in entries], more=more)
 
 
 async def log(ask: Ask[LogQuery, Nothing]) -> views.LogView:
@@ -178,6 +198,30 @@ async def give_back(ask: Ask[Nothing, Nothing]) -> views.DialogView:
     return ask.state.views.dialog(await ask.hub.desk.give_back(ask.who, ask.dialog.id))
 
 
+async def assign(ask: Ask[Nothing, Assigning]) -> views.DialogView:
+    row = await ask.hub.desk.assign(ask.who, ask.dialog.id, ask.body.operator)
+    return ask.state.views.dialog(row)
+
+
+async def no_reply(ask: Ask[Nothing, Nothing]) -> views.DialogView:
+    return ask.state.views.dialog(await ask.hub.desk.no_reply(ask.who, ask.dialog.id))
+
+
+async def see(ask: Ask[Nothing, Seen]) -> None:
+    await ask.hub.desk.see(ask.who, ask.dialog, ask.body.seq)
+
+
+async def begin(ask: Ask[Nothing, NewDraft]) -> None:
+    draft = Begun(
+        mode=ask.body.mode,
+        text=ask.body.text,
+        reply_to=ask.body.reply_to,
+        attachments=tuple(FileId(each) for each in ask.body.attachments),
+        saved_at=ask.hub.now(),
+    )
+    await ask.hub.desk.begin(ask.who, ask.dialog, draft)
+
+
 async def close(ask: Ask[Nothing, Closing]) -> views.DialogView:
     row = await ask.hub.desk.close(ask.who, ask.dialog.id, ask.body.result)
     return ask.state.views.dialog(row)
@@ -188,26 +232,6 @@ async def reopen(ask: Ask[Nothing, Nothing]) -> views.DialogView:
 
 
 ROUTES: tuple[AnyRoute, ...] = (
-    Route(
-        method="GET",
-        path="/projects/{project}/operators",
-        right=Right.SEE,
-        summary="Who works in the project and who of them is there",
-        call=operators,
-        query=Nothing,
-        body=Nothing,
-        answer=views.OperatorList,
-    ),
-    Route(
-        method="GET",
-        path="/projects/{project}/channels",
-        right=Right.SEE,
-        summary="The project's channels and what each can do",
-        call=channels,
-        query=Nothing,
-        body=Nothing,
-        answer=views.ChannelList,
-    ),
     Route(
         method="GET",
         path="/projects/{project}/dialogs",
@@ -247,6 +271,47 @@ ROUTES: tuple[AnyRoute, ...] = (
         query=LogQuery,
         body=Nothing,
         answer=views.LogView,
+    ),
+    Route(
+        method="GET",
+        path="/dialogs/{dialog}/entries/{entry}",
+        right=Right.SEE,
+        summary="One entry with the same person, also of an earlier dialog: what a quote points at",
+        call=entry,
+        query=Nothing,
+        body=Nothing,
+        answer=views.EntryView,
+    ),
+    Route(
+        method="GET",
+        path="/dialogs/{dialog}/timeline",
+        right=Right.SEE,
+        summary="What happened in the dialog besides words, newest first",
+        call=timeline,
+        query=TimelineQuery,
+        body=Nothing,
+        answer=views.TimelineView,
+    ),
+    Route(
+        method="PUT",
+        path="/dialogs/{dialog}/seen",
+        right=Right.SEE,
+        summary="Remember the entries up to seq as read by oneself; it only grows",
+        call=see,
+        query=Nothing,
+        body=Seen,
+        status=204,
+    ),
+    Route(
+        method="PUT",
+        path="/dialogs/{dialog}/draft",
+        right=Right.WRITE,
+        summary="Keep what one has written and not sent; an empty one ends the draft of its mode. "
+        "Sending in that mode ends it too",
+        call=begin,
+        query=Nothing,
+        body=NewDraft,
+        status=204,
     ),
     Route(
         method="POST",
@@ -297,6 +362,26 @@ ROUTES: tuple[AnyRoute, ...] = (
         right=Right.RELEASE,
         summary="Put the dialog back into the queue",
         call=give_back,
+        query=Nothing,
+        body=Nothing,
+        answer=views.DialogView,
+    ),
+    Route(
+        method="POST",
+        path="/dialogs/{dialog}/assign",
+        right=Right.RELEASE,
+        summary="Hand the dialog over to somebody who sees its channel; 409 if another owns it",
+        call=assign,
+        query=Nothing,
+        body=Assigning,
+        answer=views.DialogView,
+    ),
+    Route(
+        method="POST",
+        path="/dialogs/{dialog}/no-reply",
+        right=Right.WRITE,
+        summary="Say that nobody waits for an answer; 409 if nobody does",
+        call=no_reply,
         query=Nothing,
         body=Nothing,
         answer=views.DialogView,

@@ -14,8 +14,8 @@ from hub.events import ChannelEvent
 from hub.health import Backlog, BusState, Disk, StoreState
 from hub.hub import Hub
 from hub.letters import Outcome, Revive
-from hub.model import DeadLetter
 from hub.observe import redact
+from hub.records import DeadLetter
 from hub.rights import Right, What, may
 from web import visitor
 from web.api_session import VERSION

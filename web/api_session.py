@@ -15,7 +15,7 @@ from hub.errors import NotFoundError
 from hub.events import PresenceChanged
 from hub.rights import Right
 from hub.statuses import Lang
-from web import views, wire
+from web import project_views, wire
 from web.live import PRESENCE_LASTS
 from web.routes import Answer, AnyRoute, Ask, Nothing, Route, csrf_token
 from web.state import State
@@ -49,7 +49,7 @@ class Presence(msgspec.Struct, frozen=True):
     presence: Literal["online", "away"]
 
 
-def me_view(state: State, who: Who) -> views.MeView:
+def me_view(state: State, who: Who) -> project_views.MeView:
     memberships = []
     for membership in who.memberships.values():
         try:
@@ -57,11 +57,13 @@ def me_view(state: State, who: Who) -> views.MeView:
         except NotFoundError:
             continue
         memberships.append(
-            views.MembershipView(project=views.project(project), role=membership.role)
+            project_views.MembershipView(
+                project=project_views.project(project), role=membership.role
+            )
         )
     memberships.sort(key=lambda each: (each.project.name, each.project.id))
-    return views.MeView(
-        operator=views.MyselfView(
+    return project_views.MeView(
+        operator=project_views.MyselfView(
             id=who.operator.id,
             login=who.operator.login,
             name=who.operator.name,
@@ -119,11 +121,11 @@ async def sign_out(ask: Ask[Nothing, Nothing]) -> Answer:
     return Answer(response=answer)
 
 
-async def me(ask: Ask[Nothing, Nothing]) -> views.MeView:
+async def me(ask: Ask[Nothing, Nothing]) -> project_views.MeView:
     return me_view(ask.state, ask.who)
 
 
-async def change_me(ask: Ask[Nothing, MyChange]) -> views.MeView:
+async def change_me(ask: Ask[Nothing, MyChange]) -> project_views.MeView:
     who = await ask.hub.accounts.rename(ask.who, ask.body.name, ask.body.lang)
     return me_view(ask.state, who)
 
@@ -155,7 +157,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         call=sign_in,
         query=Nothing,
         body=SignIn,
-        answer=views.MeView,
+        answer=project_views.MeView,
     ),
     Route(
         method="DELETE",
@@ -175,7 +177,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         call=me,
         query=Nothing,
         body=Nothing,
-        answer=views.MeView,
+        answer=project_views.MeView,
     ),
     Route(
         method="PATCH",
@@ -185,7 +187,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         call=change_me,
         query=Nothing,
         body=MyChange,
-        answer=views.MeView,
+        answer=project_views.MeView,
     ),
     Route(
         method="POST",

@@ -12,7 +12,7 @@ from aiohttp import web
 from hub.errors import HubError
 from hub.hub import Hub
 from hub.observe import SOCKETS_OPEN
-from web import api, files, hooks, live, ops, pages, widget, wire
+from web import api, files, hooks, live, ops, pages, preview, widget, wire
 from web.door import Door
 from web.intray import Intray
 from web.sockets import Fan, SocketLimits, Sockets
@@ -41,7 +41,7 @@ def build(
 ) -> web.Application:
     """The application over a hub that is open and working; it closes nothing of the hub's."""
     app = _state(hub, limits, statics)
-    for room in (api, live, files, widget, hooks, ops, pages):
+    for room in (api, live, files, widget, preview, hooks, ops, pages):
         room.add(app)
     app.on_response_prepare.append(_protect)
     app.on_shutdown.append(_say_goodbye)

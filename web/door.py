@@ -29,6 +29,7 @@ class Door:
     def __init__(self, server: Server) -> None:
         self._trusted = [ip_network(each) for each in server.trusted_proxies]
         self._public = server.public_url
+        self._host = server.host
 
     def address(self, request: web.Request) -> str:
         """The right-most hop that is not a trusted proxy; whatever stands left of it is hearsay."""
@@ -62,8 +63,14 @@ class Door:
         """Whether a page of that origin is one of the hub's own."""
         if self._public and origin == self._public:
             return True
-        scheme = "https" if self.https(request) else "http"
-        return origin == f"{scheme}://{request.host}"
+        return origin == self._met(request)
+
+    def origin(self, request: web.Request) -> str:
+        """The hub's own, as browsers are to know it."""
+        return self._public or self._met(request)
+
+    def _met(self, request: web.Request) -> str:
+        return f"{'https' if self.https(request) else 'http'}://{request.host}"
 
     def check_origin(self, request: web.Request, *, required: bool = False) -> None:
         """Raises OriginError for another site's page.
@@ -88,6 +95,14 @@ class Door:
         # A page whose name was made to lead to this machine, and a proxy that does not say
         # for whom it asks, come from this machine too; what gives them away is the name.
         return self._is_trusted(peer) or (peer.is_loopback and _is_local(request.host))
+
+    def stays_here(self, request: web.Request) -> bool:
+        """Whether the hub serves this machine alone, to whom its own pages are no secret.
+
+        Behind a proxy it listens on loopback too, so that alone proves nothing.
+        """
+        public = urlsplit(self._public).netloc
+        return _is_local(self._host) and (not public or _is_local(public)) and self.is_near(request)
 
     def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)

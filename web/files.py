@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from datetime import timedelta
+from typing import Annotated
 from urllib.parse import quote
 
+import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from hub.errors import ForbiddenError, LimitedError, NotFoundError
 from hub.files import key, small_key
 from hub.rights import Right
 from hub.storage import Storage
 from web import views, wire
-from web.api_dialogs import NameQuery
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.state import STATE
 
@@ -24,6 +26,10 @@ UPLOADS = 120
 UPLOADS_PERIOD = timedelta(minutes=10)
 SMALL_MIME = "image/webp"
 SHOWN_IN_PLACE = frozenset({"image", "audio", "video"})
+
+
+class NameQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(max_length=1_000)] = "file"
 
 
 async def upload(ask: Ask[NameQuery, Nothing]) -> views.FileView:

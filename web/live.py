@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import secrets
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -19,6 +21,7 @@ from hub.events import (
     DialogChanged,
     EntryChanged,
     HubEvent,
+    OperatorLooking,
     OperatorTyping,
     PresenceChanged,
     VisitorTyping,
@@ -70,12 +73,19 @@ class Typing(msgspec.Struct, frozen=True, tag_field="t", tag="typing"):
     dialog: str
 
 
+class Looking(msgspec.Struct, frozen=True, tag_field="t", tag="looking"):
+    """Which dialog is before the operator on this screen, said again while it is; None is none."""
+
+    dialog: str | None = None
+
+
 class Greeting(View, frozen=True, kw_only=True, tag_field="t", tag="hello"):
     cursor: str
     gap: bool
 
 
-_frames: msgspec.json.Decoder[Pong | Typing] = msgspec.json.Decoder(Pong | Typing)
+_Any = Pong | Typing | Looking
+_frames: msgspec.json.Decoder[_Any] = msgspec.json.Decoder(_Any)
 
 
 class _Crowd:
@@ -134,6 +144,8 @@ class _Seat:
         self.socket = socket
         self.who = who
         self.ear = Ear(socket, _show)
+        self._screen = secrets.token_hex(8)
+        self._at: str | None = None
         self._crowds = crowds
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -226,13 +238,36 @@ class _Seat:
                 if ignored > FRAMES_IGNORED:
                     raise OverError(TOO_OFTEN)
                 continue
-            if isinstance(frame, Typing):
-                try:
+            try:
+                if isinstance(frame, Typing):
                     row = await hub.desk.dialog(frame.dialog)
                     if may(self.who, Right.WRITE, What(row.project, row.channel)):
                         await hub.desk.typing(self.who, row.id)
-                except HubError:
-                    continue
+                elif isinstance(frame, Looking):
+                    await self._turn_to(frame.dialog)
+            except HubError:
+                continue
+
+    async def _turn_to(self, dialog: str | None) -> None:
+        desk = self.state.hub.desk
+        if dialog != self._at:
+            await self.look_away()
+        if dialog is None:
+            return
+        row = await desk.dialog(dialog)
+        if may(self.who, Right.SEE, What(row.project, row.channel)):
+            self._at = dialog
+            await desk.look(self.who, dialog, self._screen)
+
+    async def look_away(self) -> None:
+        """Says that nothing is before the operator on this screen any more."""
+        was, self._at = self._at, None
+        if was is not None:
+            try:
+                await self.state.hub.desk.look(self.who, was, self._screen, here=False)
+            except HubError:
+                # It ends by itself a little later.
+                log.debug("look.kept", extra={"dialog": was})
 
 
 class Live:
@@ -277,13 +312,18 @@ class Live:
             seats.remove(seat)
             if not seats:
                 self._seats.pop(who.id, None)
-                if not state.sockets.stopping:
-                    await self._leave(seat)
+            if not state.sockets.stopping:
+                await self._finish(self._leave(seat, last=not seats))
         return opened
 
-    async def _leave(self, seat: _Seat) -> None:
-        """Says that its owner is gone, also where the server gives up the request meanwhile."""
-        leaving = asyncio.create_task(seat.leave())
+    async def _leave(self, seat: _Seat, *, last: bool) -> None:
+        await seat.look_away()
+        if last:
+            await seat.leave()
+
+    async def _finish(self, words: Coroutine[Any, Any, None]) -> None:
+        """Says it, also where the server gives up the request meanwhile."""
+        leaving = asyncio.create_task(words)
         self._leaving.add(leaving)
         leaving.add_done_callback(self._leaving.discard)
         await asyncio.shield(leaving)
@@ -339,7 +379,7 @@ def _channel(event: HubEvent) -> ChannelId | None:
     match event:
         case DialogChanged():
             return event.dialog.channel
-        case EntryChanged() | OperatorTyping() | VisitorTyping():
+        case EntryChanged() | OperatorTyping() | OperatorLooking() | VisitorTyping():
             return event.channel
         case PresenceChanged() | AccessChanged():
             return None

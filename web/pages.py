@@ -18,7 +18,7 @@ FAVICON = Path(__file__).parent / "templates" / "favicon.svg"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "media-src 'self' blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
 
@@ -60,7 +60,9 @@ async def inbox(request: web.Request) -> web.StreamResponse:
     who = await signed_in(state, request)
     lang = who.operator.lang if who else language(request)
     script, style = state.statics.named("inbox.js"), state.statics.named("inbox.css")
-    page = _environment.get_template("inbox.html").render(lang=lang, script=script, style=style)
+    page = _environment.get_template("inbox.html").render(
+        lang=lang, script=script, style=style, parts=state.statics.parts("inbox.js")
+    )
     return web.Response(
         text=page,
         status=200 if script else 503,

@@ -30,8 +30,9 @@ from hub.events import (
     OperatorTyping,
     VisitorTyping,
 )
-from hub.model import Entry, IdentityId, OperatorId, ProjectId, Verb
-from web.views import AnyShown, View, Views, VisitorEntry, for_visitor
+from hub.model import IdentityId, OperatorId, ProjectId
+from web.views import AnyShown, View, Views
+from web.visitor_hears import to_visitor
 
 SESSION_OVER = 4401
 KEY_REFUSED = 4403
@@ -74,18 +75,6 @@ class EventFrame(View, frozen=True, kw_only=True, tag_field="t", tag="event"):
     event: AnyShown
 
 
-class VisitorEntryFrame(View, frozen=True, kw_only=True, tag_field="t", tag="entry"):
-    entry: VisitorEntry
-
-
-class VisitorTypingFrame(View, frozen=True, kw_only=True, tag_field="t", tag="typing"):
-    name: str
-
-
-class VisitorClosedFrame(View, frozen=True, kw_only=True, tag_field="t", tag="closed"):
-    dialog: str
-
-
 def framed(text: bytes) -> bytes:
     """A text as the whole frame in which a server sends it (RFC 6455, 5.2)."""
     size = len(text)
@@ -126,23 +115,7 @@ class Heard:
         return (EventFrame(cursor=self.cursor, event=self._views.event(self.event)),)
 
     def _to_visitor(self) -> Sequence[View]:
-        event = self.event
-        match event:
-            case DialogChanged():
-                lines = self._lines(event.entries)
-                if any(each.verb is Verb.CLOSED for each in event.entries):
-                    return (*lines, VisitorClosedFrame(dialog=event.dialog.id))
-                return lines
-            case EntryChanged():
-                return self._lines([event.entry])
-            case OperatorTyping():
-                return (VisitorTypingFrame(name=event.name),)
-            case _:
-                return ()
-
-    def _lines(self, entries: Sequence[Entry]) -> list[VisitorEntryFrame]:
-        shown = self._views.visitor_entry
-        return [VisitorEntryFrame(entry=shown(each)) for each in for_visitor(entries)]
+        return to_visitor(self.event, self._views)
 
 
 def operators_of(project: ProjectId) -> str:

@@ -26,15 +26,26 @@ class Statics:
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = folder
         self._read_at = -1.0
-        self._manifest: dict[str, str] = {}
+        self._manifest: dict[str, str | list[str]] = {}
 
     def named(self, name: str) -> str | None:
         """The built file's present name; None when the front end is not built."""
+        found = self._listed(name)
+        return found if isinstance(found, str) else None
+
+    def parts(self, name: str) -> list[str]:
+        """The files that the script of that name needs before it can run."""
+        found = self._listed(f"{name} parts")
+        return found if isinstance(found, list) else []
+
+    def _listed(self, name: str) -> str | list[str] | None:
         path = self._folder / "manifest.json"
         try:
             changed = path.stat().st_mtime
             if changed != self._read_at:
-                self._manifest = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+                self._manifest = msgspec.json.decode(
+                    path.read_bytes(), type=dict[str, str | list[str]]
+                )
                 self._read_at = changed
         except (OSError, msgspec.MsgspecError):
             return None

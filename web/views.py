@@ -12,21 +12,22 @@ from typing import Literal
 
 import msgspec
 
-from hub.channel import Capabilities
+from hub.bookmarks import Begun
 from hub.events import (
     DialogChanged,
     EntryChanged,
+    OperatorLooking,
     OperatorTyping,
     PresenceChanged,
     ScreenEvent,
     VisitorTyping,
 )
 from hub.files import Files
+from hub.lists import status
 from hub.model import (
     Attachment,
     Author,
     Awaits,
-    Channel,
     Contact,
     Dialog,
     Entry,
@@ -36,13 +37,11 @@ from hub.model import (
     FileId,
     OutState,
     Preview,
-    Project,
     Reaction,
-    Role,
     Verb,
     Visit,
 )
-from hub.statuses import Lang, Status, shown
+from hub.statuses import Status
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +94,10 @@ class DialogView(View, frozen=True, kw_only=True):
     direction: str
     creation: str
     visit: Visit
+    call_at: datetime | None
+    phone: str
+    fields: dict[str, str]
+    verified: bool
 
 
 class EntryView(View, frozen=True, kw_only=True):
@@ -112,6 +115,7 @@ class EntryView(View, frozen=True, kw_only=True):
     text: str
     attachments: list[FileView]
     reply_to: str
+    album: str
     state: OutState | None
     failure: str
     edited_at: datetime | None
@@ -128,10 +132,30 @@ class ContactView(View, frozen=True, kw_only=True):
     emails: tuple[str, ...]
 
 
+class DraftView(View, frozen=True, kw_only=True):
+    """What the asker wrote and has not sent, with those of its files that are still there."""
+
+    mode: Literal["reply", "note"]
+    text: str
+    reply_to: str
+    attachments: list[FileView]
+    saved_at: datetime
+
+
+class LookerView(View, frozen=True, kw_only=True):
+    operator: str
+    name: str
+
+
 class DialogCard(View, frozen=True, kw_only=True):
+    """`seen_seq` and `draft` are the asker's own; `here` are the others who look at it now."""
+
     dialog: DialogView
     contact: ContactView
     others: list[DialogView]
+    seen_seq: int
+    draft: DraftView | None
+    here: list[LookerView]
 
 
 class DialogList(View, frozen=True, kw_only=True):
@@ -146,6 +170,13 @@ class LogView(View, frozen=True, kw_only=True):
     items: list[EntryView]
     more: bool
     newer: bool
+
+
+class TimelineView(View, frozen=True, kw_only=True):
+    """What happened besides words, the newest first."""
+
+    items: list[EntryView]
+    more: bool
 
 
 class HitView(View, frozen=True, kw_only=True):
@@ -179,68 +210,6 @@ class CountsView(View, frozen=True, kw_only=True):
     waiting: CountView
 
 
-class CapabilitiesView(View, frozen=True, kw_only=True):
-    text_max_chars: int
-    attachments_max: int
-    attachment_max_bytes: int
-    delivered: bool
-    read: bool
-    typing: bool
-    edits: bool
-    deletes: bool
-
-
-class ChannelView(View, frozen=True, kw_only=True):
-    id: str
-    kind: str
-    name: str
-    enabled: bool
-    capabilities: CapabilitiesView
-
-
-class ChannelList(View, frozen=True, kw_only=True):
-    items: list[ChannelView]
-
-
-class OperatorView(View, frozen=True, kw_only=True):
-    id: str
-    name: str
-    role: Role
-    presence: str
-
-
-class OperatorList(View, frozen=True, kw_only=True):
-    items: list[OperatorView]
-
-
-class ProjectView(View, frozen=True, kw_only=True):
-    id: str
-    name: str
-    lang: Lang
-    zone: str
-    demo: bool
-
-
-class MembershipView(View, frozen=True, kw_only=True):
-    project: ProjectView
-    role: Role
-
-
-class MyselfView(View, frozen=True, kw_only=True):
-    id: str
-    login: str
-    name: str
-    lang: Lang
-
-
-class MeView(View, frozen=True, kw_only=True):
-    operator: MyselfView
-    csrf: str
-    must_set_password: bool
-    memberships: list[MembershipView]
-    version: str
-
-
 class VisitorEntry(View, frozen=True, kw_only=True):
     """`key` is the client's own, so that a widget knows its line when it comes back."""
 
@@ -256,6 +225,10 @@ class VisitorEntry(View, frozen=True, kw_only=True):
     attachments: list[FileView]
     state: OutState | None
     deleted_at: datetime | None
+    reply_to: str
+    edited_at: datetime | None
+    reactions: list[str]
+    album: str
 
 
 class Shown(View, frozen=True, kw_only=True, tag_field="event"):
@@ -277,6 +250,13 @@ class ShownOperatorTyping(Shown, frozen=True, kw_only=True, tag="operator.typing
     name: str
 
 
+class ShownOperatorLooking(Shown, frozen=True, kw_only=True, tag="operator.looking"):
+    dialog: str
+    operator: str
+    name: str
+    here: bool
+
+
 class ShownVisitorTyping(Shown, frozen=True, kw_only=True, tag="visitor.typing"):
     dialog: str
 
@@ -286,7 +266,14 @@ class ShownPresence(Shown, frozen=True, kw_only=True, tag="presence.changed"):
     presence: str
 
 
-AnyShown = ShownDialog | ShownEntry | ShownOperatorTyping | ShownVisitorTyping | ShownPresence
+AnyShown = (
+    ShownDialog
+    | ShownEntry
+    | ShownOperatorTyping
+    | ShownOperatorLooking
+    | ShownVisitorTyping
+    | ShownPresence
+)
 
 
 class Views:
@@ -331,7 +318,7 @@ class Views:
             unanswered=row.unanswered,
             chat_status=row.chat_status,
             call_status=row.call_status,
-            status=_status(row),
+            status=status(row),
             created_at=row.created_at,
             last_at=row.last_at,
             changed_at=row.changed_at,
@@ -343,6 +330,10 @@ class Views:
             direction=row.direction,
             creation=row.creation,
             visit=row.visit,
+            call_at=row.call_at,
+            phone=row.phone,
+            fields=row.fields,
+            verified=row.verified,
         )
 
     def entry(self, entry: Entry) -> EntryView:
@@ -361,6 +352,7 @@ class Views:
             text=entry.text,
             attachments=[self.file(each) for each in entry.attachments],
             reply_to=entry.reply_to,
+            album=entry.album,
             state=entry.state,
             failure=entry.failure,
             edited_at=entry.edited_at,
@@ -387,12 +379,29 @@ class Views:
                     operator=event.operator,
                     name=event.name,
                 )
+            case OperatorLooking():
+                return ShownOperatorLooking(
+                    project=event.project,
+                    dialog=event.dialog,
+                    operator=event.operator,
+                    name=event.name,
+                    here=event.here,
+                )
             case VisitorTyping():
                 return ShownVisitorTyping(project=event.project, dialog=event.dialog)
             case PresenceChanged():
                 return ShownPresence(
                     project=event.project, operator=event.operator, presence=event.presence
                 )
+
+    def draft(self, draft: Begun, files: Sequence[File]) -> DraftView:
+        return DraftView(
+            mode=draft.mode,
+            text=draft.text,
+            reply_to=draft.reply_to,
+            attachments=[self.file(each) for each in files],
+            saved_at=draft.saved_at,
+        )
 
     def visitor_entry(self, entry: Entry) -> VisitorEntry:
         mine = entry.kind is EntryKind.IN
@@ -410,14 +419,11 @@ class Views:
             attachments=[] if deleted else [self.file(each) for each in entry.attachments],
             state=entry.state,
             deleted_at=entry.deleted_at,
+            reply_to=entry.reply_to,
+            edited_at=entry.edited_at,
+            reactions=[each.emoji for each in entry.reactions],
+            album=entry.album,
         )
-
-
-def _status(row: Dialog) -> Status:
-    """A dialog that only a door was opened for (/start, a menu press) has no status yet."""
-    if row.chat_status is None and row.call_status is None:
-        return Status.NEW
-    return shown(row.chat_status, row.call_status)
 
 
 def for_visitor(entries: Sequence[Entry]) -> list[Entry]:
@@ -428,35 +434,6 @@ def for_visitor(entries: Sequence[Entry]) -> list[Entry]:
 def contact(document: Contact) -> ContactView:
     return ContactView(
         id=document.id, name=document.name, phones=document.phones, emails=document.emails
-    )
-
-
-def project(document: Project) -> ProjectView:
-    return ProjectView(
-        id=document.id,
-        name=document.name,
-        lang=document.lang,
-        zone=document.schedule.zone,
-        demo=document.demo,
-    )
-
-
-def channel(document: Channel, can: Capabilities) -> ChannelView:
-    return ChannelView(
-        id=document.id,
-        kind=document.kind,
-        name=document.name,
-        enabled=document.enabled,
-        capabilities=CapabilitiesView(
-            text_max_chars=can.text_max_chars,
-            attachments_max=can.attachments_max,
-            attachment_max_bytes=can.attachment_max_bytes,
-            delivered=can.delivered,
-            read=can.read,
-            typing=can.typing,
-            edits=can.edits,
-            deletes=can.deletes,
-        ),
     )
 
 

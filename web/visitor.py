@@ -8,10 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
 from hub import dialogs, legible
 from hub.channel import ChannelKind, Hook
@@ -29,8 +27,7 @@ from hub.events import ChannelEvent
 from hub.hub import Hub
 from hub.intake import Accepted
 from hub.model import (
-    Attachment,
-    DeadLetter,
+    Dialog,
     DialogId,
     EntryKind,
     Identity,
@@ -39,6 +36,8 @@ from hub.model import (
     Visit,
 )
 from hub.observe import HOOKS_REFUSED
+from hub.records import DeadLetter
+from hub.statuses import PLANNED
 from hub.store.engine import Range, milliseconds
 from hub.store.schema import LOG
 from web import wire
@@ -55,13 +54,39 @@ from web.sockets import (
     framed,
     visitor_of,
 )
-from web.views import View, VisitorEntry
+from web.visitor_asks import Asks, agreement, wish
+from web.visitor_frames import (
+    Agree,
+    Asking,
+    Call,
+    Claim,
+    Delivered,
+    Fields,
+    Greeting,
+    Hello,
+    Kept,
+    Noted,
+    Ok,
+    Page,
+    Passed,
+    Ping,
+    Rate,
+    Read,
+    Refusal,
+    Send,
+    Typing,
+    key_of,
+    read,
+)
+from web.visitor_hears import Planned, tail_of
 
 TAIL = 50
 MINUTE = timedelta(minutes=1)
 HELLOS = 120
 TICKS = 600
 PINGS = 240
+PAGES = 60
+FIELDS = 30
 REFUSALS_MAX = 200
 TOGETHER_MAX = 32
 """Frames that came while the last ones were being stored, and are taken as one."""
@@ -70,98 +95,7 @@ PONG = framed(b'{"t":"pong"}')
 log = logging.getLogger(__name__)
 
 
-class _From(msgspec.Struct, frozen=True, kw_only=True, tag_field="t"):
-    pass
-
-
-class Hello(_From, frozen=True, kw_only=True, tag="hello"):
-    key: Annotated[str, Meta(max_length=200)] | None = None
-    after_seq: Annotated[int, Meta(ge=0, le=2**53)] = 0
-    dialog: Annotated[str, Meta(max_length=300)] | None = None
-    visit: Visit | None = None
-    now: int | float = 0
-
-
-class Send(_From, frozen=True, kw_only=True, tag="send"):
-    key: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{8,64}\Z")]
-    order: Annotated[int, Meta(ge=0, le=2**53)] = 0
-    at: int | float
-    text: str = ""
-    attachments: Annotated[
-        tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=50)
-    ] = ()
-    reply_to: Annotated[str, Meta(max_length=300)] = ""
-
-
-class Delivered(_From, frozen=True, kw_only=True, tag="delivered"):
-    seq: Annotated[int, Meta(ge=1, le=2**53)]
-
-
-class Read(_From, frozen=True, kw_only=True, tag="read"):
-    seq: Annotated[int, Meta(ge=1, le=2**53)]
-
-
-class Typing(_From, frozen=True, kw_only=True, tag="typing"):
-    pass
-
-
-class Ping(_From, frozen=True, kw_only=True, tag="ping"):
-    pass
-
-
-class _To(View, frozen=True, kw_only=True, tag_field="t"):
-    pass
-
-
-class Greeting(_To, frozen=True, kw_only=True, tag="hello"):
-    key: str
-    now: int
-    name: str
-    dialog: str | None
-    entries: list[VisitorEntry]
-
-
-class Ok(_To, frozen=True, kw_only=True, tag="ok"):
-    key: str
-    seq: int
-    dialog: str
-
-
-class Refusal(_To, frozen=True, kw_only=True, tag="error", omit_defaults=True):
-    key: str
-    code: str
-    field: str = ""
-    again: bool
-
-
-class _Passed(msgspec.Struct, frozen=True, kw_only=True):
-    """A frame as the channel kind parses it: ids resolved, nothing the visitor may not say."""
-
-    t: str
-    key: str = ""
-    at: int = 0
-    order: int = 0
-    text: str = ""
-    attachments: tuple[Attachment, ...] = ()
-    reply_to: str = ""
-    visit: Visit | None = None
-    external_id: str = ""
-
-
-class _Kept(msgspec.Struct, frozen=True):
-    identity: str
-    frame: msgspec.Raw
-
-
-class _Keyed(msgspec.Struct, frozen=True):
-    key: str = ""
-
-
 _Said = tuple[bytes, Send]
-
-_frames: msgspec.json.Decoder[Send | Delivered | Read | Typing | Ping] = msgspec.json.Decoder(
-    Send | Delivered | Read | Typing | Ping
-)
 
 
 async def talk(place: Place, socket: Socket) -> None:
@@ -173,14 +107,13 @@ async def talk(place: Place, socket: Socket) -> None:
         hello = wire.decode(await socket.first(), Hello)
     except BadValueError:
         raise OverError(PROTOCOL) from None
-    key = hello.key or place.site.mint()
-    visitor = place.site.visitor(key)
+    visitor = _who(place, hello)
     if visitor is None:
         HOOKS_REFUSED.labels(channel=place.kind.id).inc()
+        if place.site.settings.identity == "required":
+            await socket.say(Refusal(key="", code="identity", again=False))
         raise OverError(KEY_REFUSED)
-    # Whose key was made under an older key of the hub's takes a new one home.
-    key = place.site.key_of(visitor)
-    guest = _Guest(place, socket, key, place.identity(visitor), hello.visit)
+    guest = _Guest(place, socket, visitor, hello)
     fan, whose = place.state.fan, visitor_of(guest.identity)
     fan.join(whose, guest.ear)
     try:
@@ -197,27 +130,27 @@ async def talk(place: Place, socket: Socket) -> None:
 class _Guest:
     """One visitor's socket after a good hello."""
 
-    def __init__(
-        self,
-        place: Place,
-        socket: Socket,
-        key: str,
-        identity: IdentityId,
-        visit: Visit | None,
-    ) -> None:
+    def __init__(self, place: Place, socket: Socket, visitor: str, hello: Hello) -> None:
         self._place = place
         self._hub = place.state.hub
         self._socket = socket
-        self._key = key
-        self.identity = identity
-        self._visit = legible.visit(visit) if visit else None
+        self._visitor = visitor
+        # Whose key was made under an older key of the hub's takes a new one home.
+        self._key = place.site.key_of(visitor)
+        self.identity = place.identity(visitor)
+        self._visit = legible.visit(hello.visit) if hello.visit else None
+        self._fields = legible.fields(hello.fields | _claimed(hello.identity))
+        self._untold = bool(self._fields)
+        self._asks = Asks(place, visitor, self._pass)
         self._dialog: str | None = None
         self._refusals = 0
         self._reached: dict[str, tuple[str, int]] = {}
         self.ear = Ear(socket, _show)
 
     async def greet(self, hello: Hello) -> None:
-        known = await self._hub.engine.get(Identity, self.identity) if hello.key else None
+        site = self._place.site
+        is_known = hello.key is not None or site.is_signed(self._visitor)
+        known = await self._hub.engine.get(Identity, self.identity) if is_known else None
         row, entries = await self._hub.intake.visitor_tail(
             self._place.channel, self.identity, hello.dialog, hello.after_seq, TAIL
         )
@@ -230,19 +163,44 @@ class _Guest:
                 name=known.name if known else "",
                 dialog=self._dialog,
                 entries=[views.visitor_entry(each) for each in entries],
+                closed=row is not None and not row.open,
+                rated=row is not None and bool(row.cycle.score),
+                verified=site.is_signed(self._visitor),
+                call=_planned(row),
             )
         )
+        if row is not None:
+            await self._tell(row)
+
+    async def _tell(self, row: Dialog | None = None) -> None:
+        """Hands on what is known of the visitor, once there is a dialog that can keep it."""
+        if not self._untold or self._dialog is None:
+            return
+        if row is not None and all(row.fields.get(k) == v for k, v in self._fields.items()):
+            self._untold = False
+            return
+        if await self._hub.bus.allow(f"widget:fields:{self.identity}", FIELDS, MINUTE) is not None:
+            return
+        try:
+            await self._pass([Passed(t="fields", fields=self._fields)])
+        except UnavailableError:
+            # The next message says it again, and so does the next hello.
+            return
+        except Exception:
+            # A phone may be among them for which nobody has asked yet: nothing is kept aside.
+            log.exception("widget.fields", extra={"channel": self._place.kind.id})
+        self._untold = False
 
     async def listen(self) -> None:
         while True:
             said: list[_Said] = []
             for body in await self._socket.receive_all(TOGETHER_MAX):
                 try:
-                    frame = _read(body)
+                    frame = read(body)
                 except BadValueError as error:
                     await self._store(said)
                     said = []
-                    await self._refuse(_key_of(body), error)
+                    await self._refuse(key_of(body), error)
                     continue
                 if isinstance(frame, Send):
                     said.append((body, frame))
@@ -250,35 +208,65 @@ class _Guest:
                 await self._store(said)
                 said = []
                 try:
-                    await self._note(frame)
+                    if isinstance(frame, Agree | Call | Rate):
+                        await self._ask(frame)
+                    else:
+                        await self._note(frame)
                 except Exception as error:
-                    await self._answer(body, "", error)
+                    key = frame.key if isinstance(frame, Agree | Call | Rate) else ""
+                    await self._answer(body, key, error)
             await self._store(said)
 
-    async def _note(self, frame: Delivered | Read | Typing | Ping) -> None:
+    async def _ask(self, frame: Asking) -> None:
+        self._look()
+        done = await self._asks.answer(frame, self._fields.get("name", ""), self._visit)
+        await self._socket.say(done)
+        if done.dialog:
+            self._dialog = done.dialog
+        # A consent may be what the visitor's phone had waited for.
+        self._untold = bool(self._fields) and not isinstance(frame, Rate)
+        await self._tell()
+
+    async def _note(self, frame: Noted) -> None:
         match frame:
             case Ping():
                 if await self._may("pings", PINGS):
                     await self._socket.send(PONG)
             case Typing():
                 if await self._may("typing", TICKS):
-                    await self._pass([_Passed(t="typing")])
+                    await self._pass([Passed(t="typing")])
+            case Fields():
+                told = legible.fields(self._fields | frame.fields)
+                self._untold = self._untold or told != self._fields
+                self._fields = told
+                if self._untold and await self._may("facts", TICKS):
+                    await self._tell()
+            case Page():
+                if await self._may("pages", PAGES):
+                    there = self._visit or Visit()
+                    self._visit = legible.visit(
+                        msgspec.structs.replace(there, page=frame.page, title=frame.title)
+                    )
             case Delivered() | Read():
                 if await self._may("ticks", TICKS):
                     await self._tick(frame)
+
+    def _look(self) -> None:
+        """The channel as it is now; a socket does not outlive it."""
+        try:
+            self._place.look(self._place.kind.id)
+        except NotFoundError:
+            raise OverError(TRY_LATER) from None
 
     async def _store(self, said: Sequence[_Said]) -> None:
         """Stores what may be said; what may not be is refused alone, each by its key."""
         if not said:
             return
+        self._look()
         place = self._place
-        try:
-            place.look(place.kind.id)
-        except NotFoundError:
-            raise OverError(TRY_LATER) from None
         settings, project = place.site.settings, place.channel.project
         good: list[_Said] = []
-        passed: list[_Passed] = []
+        passed: list[Passed] = []
         for body, frame in said:
             try:
                 await place.limit(f"visitor:{self.identity}", settings.visitor_per_minute)
@@ -288,11 +276,15 @@ class _Guest:
                 await self._answer(body, frame.key, error)
             else:
                 good.append((body, frame))
-                passed.append(msgspec.structs.replace(checked, visit=self._visit))
+                passed.append(
+                    msgspec.structs.replace(
+                        checked, visit=self._visit, name=self._fields.get("name", "")
+                    )
+                )
         if good:
             await self._keep(good, passed)
 
-    async def _keep(self, said: Sequence[_Said], passed: Sequence[_Passed]) -> None:
+    async def _keep(self, said: Sequence[_Said], passed: Sequence[Passed]) -> None:
         """Says "ok" to each once all are durable."""
         try:
             accepted = await self._pass(passed)
@@ -318,6 +310,7 @@ class _Guest:
             ok = Ok(key=frame.key, seq=each.entry.seq, dialog=each.entry.dialog)
             answers.append(framed(msgspec.json.encode(ok)))
         await self._socket.send(b"".join(answers))
+        await self._tell()
 
     async def _answer(self, body: bytes, key: str, error: Exception) -> None:
         """Says why a frame was not taken; called where the error is handled."""
@@ -354,9 +347,9 @@ class _Guest:
         )
         self._reached[state] = (self._dialog, frame.seq)
         if page.items:
-            await self._pass([_Passed(t=state, external_id=page.items[0].id)])
+            await self._pass([Passed(t=state, external_id=page.items[0].id)])
 
-    async def _pass(self, passed: Sequence[_Passed]) -> list[Accepted]:
+    async def _pass(self, passed: Sequence[Passed]) -> list[Accepted]:
         hook = Hook(
             body=msgspec.json.encode(passed),
             headers={
@@ -370,7 +363,7 @@ class _Guest:
         return list(await self._hub.intake.accept(kind, kind.parse(hook)))
 
     async def _keep_aside(self, body: bytes, error: Exception) -> None:
-        kept = msgspec.json.encode(_Kept(self.identity, msgspec.Raw(body)))
+        kept = msgspec.json.encode(Kept(self.identity, msgspec.Raw(body)))
         try:
             await self._hub.intake.undigested(self._place.kind, kept, repr(error))
         except UnavailableError:
@@ -402,14 +395,22 @@ async def revived(
 ) -> Sequence[ChannelEvent]:
     """What a frame that was kept aside says; ticks and typing have had their time."""
     try:
-        kept = msgspec.json.decode(letter.body, type=_Kept)
+        kept = msgspec.json.decode(letter.body, type=Kept)
     except (msgspec.MsgspecError, UnicodeError):
         raise PayloadError("not a frame that the widget's door kept") from None
-    frame = _read(bytes(kept.frame))
+    frame = read(bytes(kept.frame))
     visitor = kept.identity.removeprefix(f"{kind.id}:")
-    if not isinstance(frame, Send):
-        return []
-    passed = await _checked(hub, kind, letter.project, IdentityId(kept.identity), frame)
+    project = hub.channels.project(letter.project)
+    match frame:
+        case Send():
+            identity = IdentityId(kept.identity)
+            passed = await _checked(hub, kind, letter.project, identity, frame)
+        case Call():
+            passed = wish(frame, project, letter.created_at, late=True)
+        case Agree():
+            passed = agreement(frame)
+        case _:
+            return []
     return kind.parse(
         Hook(
             body=msgspec.json.encode(passed),
@@ -425,7 +426,7 @@ async def _checked(
     project: ProjectId,
     identity: IdentityId,
     frame: Send,
-) -> _Passed:
+) -> Passed:
     """What the visitor says, if he may say it; a RefusedError if not."""
     can = kind.capabilities
     text = legible.legible(frame.text)
@@ -437,7 +438,7 @@ async def _checked(
         raise BadValueError("says nothing", field="text")
     if frame.reply_to and not await dialogs.speaks_with(hub.engine, identity, frame.reply_to):
         raise NotFoundError(field="reply_to")
-    return _Passed(
+    return Passed(
         t="send",
         key=frame.key,
         at=int(frame.at),
@@ -452,24 +453,38 @@ async def _checked(
     )
 
 
+def _who(place: Place, hello: Hello) -> str | None:
+    """The visitor behind a hello; None for a key that is not ours or a claim that is needed.
+
+    Somebody the site has signed for is only believed with the signature, each time: a
+    browser may be another person's by now.
+    """
+    site, claim = place.site, hello.identity
+    signed = site.signed(claim.id, claim.hash) if claim is not None else None
+    if signed is not None:
+        return signed
+    if site.settings.identity == "required":
+        return None
+    if hello.key is None:
+        return site.visitor(site.mint())
+    visitor = site.visitor(hello.key)
+    return site.visitor(site.mint()) if visitor and site.is_signed(visitor) else visitor
+
+
+def _claimed(claim: Claim | None) -> dict[str, str]:
+    """What the site says of the person, as fields among the others."""
+    if claim is None:
+        return {}
+    told = {"id": claim.id, "name": claim.name, "email": claim.email, "phone": claim.phone}
+    return {name: value for name, value in told.items() if value}
+
+
+def _planned(row: Dialog | None) -> Planned | None:
+    """The call that the visitor waits for."""
+    if row is None or not row.open or not row.phone or row.call_status not in PLANNED:
+        return None
+    return Planned(phone_tail=tail_of(row.phone), at=row.call_at)
+
+
 def _show(heard: Heard) -> Sequence[bytes]:
     return heard.for_visitor
-
-
-def _read(body: bytes) -> Send | Delivered | Read | Typing | Ping:
-    if wire.depth(body) > wire.DEPTH_MAX:
-        raise BadValueError(f"nested deeper than {wire.DEPTH_MAX}", field="$")
-    try:
-        return _frames.decode(body)
-    except msgspec.ValidationError as error:
-        raise wire.invalid(error) from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise BadValueError("not JSON", field="$") from None
-
-
-def _key_of(body: bytes) -> str:
-    """The key of a frame that is wrong elsewhere, so that its sender learns which it was."""
-    try:
-        return msgspec.json.decode(body, type=_Keyed).key[:64]
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return ""

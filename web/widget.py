@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from shutil import disk_usage
 
 from aiohttp import web
 
+from hub import slots
+from hub.consents import Asked, asked
 from hub.errors import ForbiddenError, HubError, NotFoundError, UnavailableError
-from hub.model import IdentityId
+from hub.model import IdentityId, Membership, Operator
 from hub.observe import HOOKS_REFUSED, SOCKETS_OPEN
 from hub.schedule import is_open, next_opening
+from hub.sites import Callback, Goals, IdentityMode, Messenger, Offline, Prechat
+from hub.slots import Day
 from hub.statuses import Lang
 from web import visitor, wire
+from web.door import OriginError
 from web.place import Place, uploader
 from web.sockets import TOO_OFTEN, Socket
 from web.state import STATE
 from web.views import View
 
+PEOPLE_SHOWN = 3
+PEOPLE_LOOKED_AT = 20
 UPLOADS = 30
 UPLOADS_BY_ADDRESS = 300
 UPLOADS_PERIOD = timedelta(minutes=10)
@@ -28,35 +36,164 @@ MEGABYTES_BY_ADDRESS = 500
 MEGABYTES_BY_CHANNEL = 5_000
 
 
+SLOTS = 60
+LANGS: tuple[Lang, ...] = ("ru", "en")
+
+
+class InviteView(View, frozen=True, kw_only=True):
+    text: str
+    after_seconds: int
+    pages: tuple[str, ...]
+    once_hours: int
+
+
+class PersonView(View, frozen=True, kw_only=True):
+    name: str
+
+
 class Config(View, frozen=True, kw_only=True):
+    """Everything a page needs to draw the chat, and nothing that is not for everybody."""
+
     project: dict[str, str]
     lang: Lang
     color: str
+    theme: str
+    side: str
+    title: str
+    greeting: str
     open: bool
     next_opening: datetime | None
+    answer_time: int
+    people: list[PersonView]
     text_max_chars: int
     attachments_max: int
     attachment_max_bytes: int
-    greeting: str
+    messengers: tuple[Messenger, ...]
+    phone: str
+    callback: Callback
+    prechat: Prechat
+    consents: list[Asked]
+    offline: Offline
+    invite: InviteView | None
+    rating: bool
+    goals: Goals
+    identity: IdentityMode
+    launcher_text: str
+    hide_on: tuple[str, ...]
+    preview: bool
+
+
+class SlotsView(View, frozen=True, kw_only=True):
+    zone: str
+    now: bool
+    days: list[Day]
 
 
 async def config(request: web.Request) -> web.StreamResponse:
+    """What a page draws its chat by; a refusal can be read there too, so that it gives up."""
+    try:
+        return await _config(request)
+    except (ForbiddenError, NotFoundError) as error:
+        answer = wire.refusal(error)
+        if answer is None:
+            raise
+        answer.headers["Access-Control-Allow-Origin"] = "*"
+        return answer
+
+
+async def _config(request: web.Request) -> web.StreamResponse:
     place = Place(request)
-    place.check_origin(request, required=False)
     hub, settings = place.state.hub, place.site.settings
+    try:
+        place.check_origin(request, required=False)
+    except OriginError:
+        await hub.sightings.turned_away(place.channel, place.origin)
+        raise
+    await hub.sightings.saw(place.channel, place.origin, request.query.get("p", ""))
     project = hub.channels.project(place.channel.project)
     now, can = hub.now(), place.kind.capabilities
+    lang = next((each for each in LANGS if each == request.query.get("lang")), project.lang)
+    boxes = asked(settings, project, lang)
+    people: list[PersonView] = []
+    # A page draws its chat also while the store is away. To words that were not kept nobody
+    # can agree; the next page keeps them.
+    with suppress(UnavailableError):
+        await hub.consents.show(place.channel.project, boxes, now)
+        people = await _people(place) if settings.operator_names else []
+    invite = settings.invite
     answer = wire.json(
         Config(
             project={"name": project.name},
             lang=project.lang,
             color=settings.color,
+            theme=settings.theme,
+            side=settings.side,
+            title=settings.title,
+            greeting=settings.greeting,
             open=is_open(project.schedule, now),
             next_opening=next_opening(project.schedule, now),
+            answer_time=settings.answer_time,
+            people=people,
             text_max_chars=can.text_max_chars,
             attachments_max=can.attachments_max,
             attachment_max_bytes=min(can.attachment_max_bytes, hub.settings.limits.file_max_bytes),
-            greeting=settings.greeting,
+            messengers=settings.messengers,
+            phone=settings.phone,
+            callback=settings.callback,
+            prechat=settings.prechat,
+            consents=boxes,
+            offline=settings.offline,
+            invite=InviteView(
+                text=invite.text,
+                after_seconds=invite.after_seconds,
+                pages=invite.pages,
+                once_hours=invite.once_hours,
+            )
+            if invite.enabled
+            else None,
+            rating=settings.rating,
+            goals=settings.goals,
+            identity=settings.identity,
+            launcher_text=settings.launcher_text,
+            hide_on=settings.hide_on,
+            preview=False,
+        )
+    )
+    answer.headers.update(place.cors())
+    return answer
+
+
+async def _people(place: Place) -> list[PersonView]:
+    """Some of those who are here to answer on this channel, by the names they go by."""
+    hub, project = place.state.hub, place.channel.project
+    here = [who for who, state in (await hub.bus.present(project)).items() if state == "online"]
+    here = sorted(here)[:PEOPLE_LOOKED_AT]
+    if not here:
+        return []
+    memberships = await hub.engine.get_many(Membership, [f"{who}:{project}" for who in here])
+    able = [
+        each.operator
+        for each in memberships.values()
+        if not each.channels or place.channel.id in each.channels
+    ]
+    people = await hub.engine.get_many(Operator, able)
+    names = (each.name for each in people.values() if each.disabled_at is None)
+    return [PersonView(name=name) for name in sorted(names)[:PEOPLE_SHOWN]]
+
+
+async def call_slots(request: web.Request) -> web.StreamResponse:
+    """When a visitor whose clock is in that zone may be called."""
+    place = Place(request)
+    place.check_origin(request, required=False)
+    await place.limit(f"slots:{place.source}", SLOTS)
+    hub = place.state.hub
+    schedule, now = hub.channels.project(place.channel.project).schedule, hub.now()
+    zone = slots.zone_of(request.query.get("zone", "")[:64], schedule)
+    answer = wire.json(
+        SlotsView(
+            zone=zone,
+            now=slots.callable_at(schedule, zone, now),
+            days=slots.offered(schedule, zone, now),
         )
     )
     answer.headers.update(place.cors())
@@ -85,6 +222,8 @@ async def upload(request: web.Request) -> web.StreamResponse:
         if guest is None:
             HOOKS_REFUSED.labels(channel=place.kind.id).inc()
             raise ForbiddenError("the visitor's key is not ours")
+        if place.site.settings.identity == "required" and not place.site.is_signed(guest):
+            raise ForbiddenError("the site has not signed for this visitor")
         identity = place.identity(guest)
         await place.limit(f"upload:{identity}", UPLOADS, UPLOADS_PERIOD)
         await place.limit(f"upload:{place.source}", UPLOADS_BY_ADDRESS, UPLOADS_PERIOD)
@@ -172,6 +311,7 @@ def add(app: web.Application) -> None:
     router.add_get("/widget/panel.js", script)
     router.add_get("/widget/{channel}/config", config)
     router.add_route("OPTIONS", "/widget/{channel}/config", preflight)
+    router.add_get("/widget/{channel}/slots", call_slots)
     router.add_get("/widget/{channel}/live", live)
     router.add_post("/widget/{channel}/files", upload)
     router.add_route("OPTIONS", "/widget/{channel}/files", preflight)

@@ -3,24 +3,23 @@
 The project is the first field of every index. Exceptions, each for a reason: `sessions`
 and `operators` belong to people who serve several projects; `lanes`, `rules_due`,
 `timers_due`, `early_old`, `files_unused`, `log_recent` and `log_reread` are the worker's
-to-do lists over all projects; `log` and `log_pending` start with the dialog, whose id belongs
-to one project; `locks` belong to processes.
+to-do lists over all projects; `log`, `log_pending`, `timeline` and `of_dialog` start with the
+dialog, whose id belongs to one project; `locks` belong to processes.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from hub.bookmarks import Bookmark
 from hub.model import (
-    Audit,
     Channel,
+    Consent,
+    ConsentText,
     Contact,
-    DeadLetter,
     Dialog,
     Document,
-    Early,
     Entry,
-    Fact,
     File,
     Group,
     Identity,
@@ -31,8 +30,9 @@ from hub.model import (
     Project,
     Session,
     Timer,
-    Words,
 )
+from hub.records import Audit, DeadLetter, Early, Fact, Words
+from hub.sites import Sighting
 from hub.store.engine import Collection, Index
 
 VERSION = 1
@@ -66,11 +66,17 @@ LANES = Index("lanes", Dialog, ("lane_at",), present="lane_at")
 RULES_DUE = Index("rules_due", Dialog, ("rules_at",), present="rules_at")
 
 LOG = Index("log", Entry, ("dialog", "seq"), unique=True)
+TIMELINE = Index("timeline", Entry, ("dialog", "seq"), present="verb")
 LOG_PENDING = Index("log_pending", Entry, ("dialog", "pending", "seq"))
 # With dialog and seq it tells where every log ends without a look into the entries.
 LOG_RECENT = Index("log_recent", Entry, ("stored_at", "dialog", "seq"))
 LOG_REREAD = Index("log_reread", Entry, ("reread_at",), present="reread_at")
 BY_EXTERNAL = Index("by_external", Entry, ("project", "external_id"), present="external_id")
+
+BOOKMARKS = Index("of_dialog", Bookmark, ("dialog", "changed_at"))
+
+CONSENTS = Index("of_contact", Consent, ("project", "contact", "purpose", "at"))
+CONSENT_TEXTS = Index("by_time", ConsentText, ("project", "created_at"))
 
 LEADS = Index("by_phone", Lead, ("project", "phone", "n"))
 LEADS_DUE = Index("due", Lead, ("project", "live", "due_at"), present="due_at")
@@ -96,6 +102,7 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
     Collection("projects", Project, (PROJECTS_BY_NAME,)),
     Collection("memberships", Membership, (MEMBERS, MEMBERSHIPS_OF)),
     Collection("channels", Channel, (CHANNELS, CHANNELS_ALL)),
+    Collection("sightings", Sighting),
     Collection("groups", Group, (GROUPS,)),
     Collection("operators", Operator, (OPERATORS_BY_LOGIN,)),
     Collection("sessions", Session, (SESSIONS_OF, SESSIONS_OLD)),
@@ -110,9 +117,12 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
     Collection(
         "entries",
         Entry,
-        (LOG, LOG_PENDING, LOG_RECENT, LOG_REREAD, BY_EXTERNAL),
+        (LOG, TIMELINE, LOG_PENDING, LOG_RECENT, LOG_REREAD, BY_EXTERNAL),
         personal=True,
     ),
+    Collection("bookmarks", Bookmark, (BOOKMARKS,), personal=True),
+    Collection("consents", Consent, (CONSENTS,), personal=True),
+    Collection("consent_texts", ConsentText, (CONSENT_TEXTS,)),
     Collection("leads", Lead, (LEADS, LEADS_DUE), personal=True),
     Collection("timers", Timer, (TIMERS_DUE,)),
     Collection("dead_letters", DeadLetter, (DEAD_LETTERS, LETTERS_WAITING), personal=True),

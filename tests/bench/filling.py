@@ -41,9 +41,9 @@ from hub.model import (
     ProjectId,
     Verb,
     Visit,
-    Words,
     cut,
 )
+from hub.records import Words
 from hub.statuses import RequestType
 from hub.store.schema import BY_TYPE
 from hub.store.sqlite_table import Table

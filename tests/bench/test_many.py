@@ -21,8 +21,8 @@ from hub.model import (
     OperatorId,
     ProjectId,
     Role,
-    Words,
 )
+from hub.records import Words
 from hub.search import Search
 from hub.store.engine import Engine, Insert
 from hub.store.schema import BY_TYPE

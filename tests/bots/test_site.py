@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import hmac
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -9,16 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bots
-from bots.site import LATEST, Settings, Site
+from bots.site import LATEST, Site
 from hub.channel import Hook
 from hub.errors import ConfigError, PayloadError
-from hub.events import DeliveryReported, MessageReceived, TypingNoticed
-from hub.model import Attachment, ChannelId, FileId, OutState, Visit
+from hub.events import CallAsked, DeliveryReported, MessageReceived, TypingNoticed
+from hub.model import Attachment, CallTime, ChannelId, FileId, Given, OutState, Visit
+from hub.sites import IdentityMode, SiteSettings
 from hub.store.engine import milliseconds
 from tests.bots.contract import AT, KEYS, ChannelContract
 
+GIVEN = {"purpose": "processing", "version": "v1"}
 SHOP = "https://shop.example"
-SITE = Site(ChannelId("the-channel"), Settings(origins=(SHOP,)), KEYS)
+SITE = Site(ChannelId("the-channel"), SiteSettings(origins=(SHOP,)), KEYS)
 KEY = SITE.mint()
 VISITOR = KEY.partition(".")[0]
 
@@ -52,13 +56,17 @@ class TestSite(ChannelContract):
             message(),
             message(visit={"page": "https://shop.example/a", "utm": {"source": "ya"}}),
             hook(t="typing"),
+            hook(t="call", key="key-00002", phone="+79161234567", given=[GIVEN]),
+            hook(t="consent", key="key-00003", given=[GIVEN]),
+            hook(t="fields", fields={"city": "Тверь"}),
+            hook(t="rate", key="key-00004", score="good"),
             hook(t="delivered", external_id="e1"),
             hook(t="read", external_id="e1"),
             hook(origin="http://hub.example", t="typing"),
         ]
 
     def unsigned(self, channel: Any) -> list[Hook]:
-        other = Site(ChannelId("another"), Settings(), KEYS).mint()
+        other = Site(ChannelId("another"), SiteSettings(), KEYS).mint()
         return [
             hook(visitor_key="", t="typing"),
             hook(visitor_key=VISITOR, t="typing"),
@@ -82,6 +90,64 @@ def test_a_message_says_who_what_and_when() -> None:
     assert (event.at, event.order, event.text) == (AT, 3, "Привет")
     assert (event.attachments, event.visit) == ((picture,), Visit(page="p"))
     assert event.reply_to == "e0"
+
+
+def test_a_wish_to_be_called_says_on_what_and_when() -> None:
+    time = {"at": "2026-11-23T06:00:00Z", "local": "2026-11-23T09:00", "zone": "Europe/Moscow"}
+    [event] = SITE.parse(
+        hook(
+            t="call",
+            key="key-00002",
+            phone="+79161234567",
+            time=time,
+            comment="после девяти",
+            given=[GIVEN],
+            page=SHOP,
+        )
+    )
+    assert isinstance(event, CallAsked)
+    assert event.external_id == SITE.call_id(VISITOR, "key-00002") == f"{VISITOR}:call:key-00002"
+    assert event.time == msgspec.convert(time, CallTime)
+    assert (event.phone, event.comment, event.page) == ("+79161234567", "после девяти", SHOP)
+    assert event.given == (Given("processing", "v1"),)
+
+
+@pytest.mark.parametrize("phone", ["", "89161234567", "+0123456789", "+7916", "+7916123456x"])
+def test_a_phone_that_is_not_whole_is_a_payload_error(phone: str) -> None:
+    with pytest.raises(PayloadError):
+        SITE.parse(hook(t="call", key="key-00002", phone=phone))
+
+
+class TestSigning:
+    SECRET = "a-long-enough-secret"
+
+    def site(self, id: str = "the-channel", mode: IdentityMode = "optional") -> Site:
+        settings = SiteSettings(identity=mode, identity_secret=self.SECRET)
+        return Site(ChannelId(id), settings, KEYS)
+
+    def sign(self, id: str) -> str:
+        return hmac.new(self.SECRET.encode(), id.encode(), hashlib.sha256).hexdigest()
+
+    def test_a_signed_id_is_always_the_same_visitor_of_this_channel_only(self) -> None:
+        site = self.site()
+        visitor = site.signed("42", self.sign("42"))
+        assert visitor is not None
+        assert visitor == self.site().signed("42", self.sign("42").upper())
+        assert visitor != self.site("other").signed("42", self.sign("42"))
+        assert site.is_signed(visitor)
+        assert site.visitor(site.key_of(visitor)) == visitor
+        [event] = site.parse(hook(site.key_of(visitor), t="typing"))
+        assert event.sender.verified
+
+    @given(st.text(max_size=80), st.text(max_size=80))
+    def test_nothing_but_the_signature_signs(self, id: str, hash: str) -> None:
+        assert self.site().signed(id, hash) is None
+        assert self.site(mode="off").signed("42", self.sign("42")) is None
+
+    def test_a_minted_visitor_is_never_a_signed_one(self) -> None:
+        site = self.site()
+        minted = [site.visitor(site.mint()) for _ in range(200)]
+        assert not any(site.is_signed(each) for each in minted if each)
 
 
 @given(st.integers(-(2**63), 2**63 - 1))
@@ -133,25 +199,44 @@ def test_a_frame_that_the_door_would_not_pass_is_a_payload_error(frame: dict[str
         {"color": "red"},
         {"color": "#12345g"},
         {"visitor_per_minute": 0},
+        {"theme": "pink"},
+        {"phone": "8 800"},
+        {"answer_time": -1},
+        {"messengers": [{"kind": "icq", "url": "https://icq.com/1"}]},
+        {"messengers": [{"kind": "telegram", "url": "javascript:alert(1)"}]},
+        {"prechat": {"fields": [{"name": "Phone Number"}]}},
+        {"prechat": {"fields": [{"name": "tel", "kind": "phone"}]}},
+        {"prechat": {"fields": [{"name": "phone", "kind": "text"}]}},
+        {"prechat": {"fields": [{"name": "topic", "kind": "select"}]}},
+        {"prechat": {"fields": [{"name": "a"}, {"name": "a"}]}},
+        {"prechat": {"fields": [{"name": f"f{n}"} for n in range(7)]}},
+        {"consents": [{"purpose": "processing"}, {"purpose": "processing"}]},
+        {"consents": [{"purpose": "transfer", "url": "javascript:alert(1)"}]},
+        {"identity": "optional"},
+        {"identity": "required", "identity_secret": "short"},
+        {"goals": {"metrica": "<script>"}},
+        {"greeting": "x" * 501},
+        {"hide_on": [""]},
     ],
 )
 def test_a_bad_setting_is_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(msgspec.ValidationError):
-        msgspec.convert(settings, Settings)
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert(settings, SiteSettings)
+    assert "short" not in str(caught.value)
 
 
 def test_without_origins_only_the_hubs_own_pages_show_the_chat() -> None:
-    site = Site(ChannelId("c"), Settings(), KEYS)
+    site = Site(ChannelId("c"), SiteSettings(), KEYS)
     assert site.allows("https://hub.example", "hub.example")
     assert not site.allows(SHOP, "hub.example")
     assert not site.allows("", "hub.example")
-    everywhere = Site(ChannelId("c"), Settings(origins=("*",)), KEYS)
+    everywhere = Site(ChannelId("c"), SiteSettings(origins=("*",)), KEYS)
     assert everywhere.allows(SHOP, "hub.example")
 
 
 def test_a_key_once_made_is_known_for_ever() -> None:
     assert SITE.visitor(KEY) == VISITOR
-    assert Site(ChannelId("the-channel"), Settings(), KEYS).visitor(KEY) == VISITOR
+    assert Site(ChannelId("the-channel"), SiteSettings(), KEYS).visitor(KEY) == VISITOR
     assert timedelta(hours=48) == LATEST
 
 

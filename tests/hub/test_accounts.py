@@ -19,7 +19,14 @@ from hub.errors import (
     NotFoundError,
     UnauthenticatedError,
 )
-from hub.model import Audit, Operator, OperatorId, ProjectId, Role, Session
+from hub.model import (
+    Operator,
+    OperatorId,
+    ProjectId,
+    Role,
+    Session,
+)
+from hub.records import Audit
 from hub.store.engine import Engine
 from hub.store.schema import AUDIT, SESSIONS_OF
 

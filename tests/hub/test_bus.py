@@ -10,11 +10,12 @@ import pytest
 
 from hub.bus import KEPT_EVENTS, Announcement, Bus, GapError, LocalBus, Subscription
 from hub.events import HubEvent, PresenceChanged
-from hub.model import OperatorId, ProjectId
+from hub.model import DialogId, OperatorId, ProjectId
 from hub.redis_bus import RedisBus
 
 SHOP, BAKERY = ProjectId("shop"), ProjectId("bakery")
 ANNA, BORIS = OperatorId("anna"), OperatorId("boris")
+DIALOG = DialogId("shop:1:1")
 NEVER, SOON = timedelta(0), timedelta(milliseconds=5)
 LONG = timedelta(minutes=1)
 
@@ -167,6 +168,24 @@ class BusContract:
         while ANNA in await bus.present(SHOP):
             assert not await bus.sleep("nothing", SOON)
         assert await bus.present(SHOP) == {BORIS: "online"}
+
+    async def test_who_looks_at_a_dialog_is_known_screen_by_screen_until_it_has_lasted(
+        self, bus: Bus
+    ) -> None:
+        await bus.look(DIALOG, ANNA, "left", LONG)
+        await bus.look(DIALOG, ANNA, "right", LONG)
+        await bus.look(DIALOG, BORIS, "phone", LONG)
+        assert await bus.lookers(DIALOG) == {ANNA, BORIS}
+        assert await bus.lookers(DialogId("shop:2:1")) == set()
+
+        await bus.look(DIALOG, ANNA, "left", timedelta(0))
+        assert await bus.lookers(DIALOG) == {ANNA, BORIS}
+        await bus.look(DIALOG, ANNA, "right", timedelta(0))
+        assert await bus.lookers(DIALOG) == {BORIS}
+
+        await bus.look(DIALOG, BORIS, "phone", SOON)
+        while await bus.lookers(DIALOG):
+            assert not await bus.sleep("nothing", SOON)
 
 
 class TestLocalBus(BusContract):

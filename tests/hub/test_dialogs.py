@@ -364,5 +364,5 @@ async def test_two_operators_of_other_projects_never_share_a_dialog(hub: Hub) ->
     assert shop.id != bakery.id
     assert (shop.project, bakery.project) == ("shop", "bakery")
     vera = operator("Vera", bakery.project)
-    page = await hub.desk.dialogs(vera, bakery.project, "all")
+    page = await hub.lists.page(vera, bakery.project, "all")
     assert [row.id for row in page.items] == [bakery.id]

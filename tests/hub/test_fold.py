@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hub.fold import PREVIEW_CHARS, closing, fold
+from hub.fold import FIELDS_MAX, PREVIEW_CHARS, closing, fold
 from hub.model import (
     Attachment,
     Author,
@@ -63,6 +63,7 @@ def entry(
     question: bool = True,
     text: str = "text",
     result: str | None = None,
+    data: dict[str, str] | None = None,
 ) -> Entry:
     stored = START + timedelta(seconds=row.seq + after)
     made = Entry(
@@ -78,6 +79,7 @@ def entry(
         text=text,
         question=question,
         verb=verb,
+        data=data or {},
         state=OutState.QUEUED if kind is EntryKind.OUT else None,
     )
     return made if result is None else replace(made, cycle=closing(row, made, result))
@@ -106,6 +108,12 @@ steps = st.lists(
             "after": st.integers(0, 20),
             "text": st.text(max_size=300),
             "result": st.sampled_from([None, "", "sold"]),
+            "data": st.dictionaries(
+                st.sampled_from(["at", "phone", "operator", "name", "score", "page"]) | st.text(),
+                st.sampled_from(["2026-03-03T12:00:00+03:00", "2026-03-03", "0001-01-01T00:00Z"])
+                | st.text(),
+                max_size=6,
+            ),
         }
     ),
     max_size=25,
@@ -310,3 +318,63 @@ def test_a_note_changes_nothing_that_anybody_waits_for() -> None:
     row = after(empty(), ASKED)
     noted = after(row, (EntryKind.NOTE, ANNA, None))
     assert replace(noted, seq=row.seq, changed_at=row.changed_at) == row
+
+
+def told(row: Dialog, verb: Verb, author: Author = IVAN, **data: str) -> Dialog:
+    return fold(row, entry(row, EntryKind.SYSTEM, author, verb=verb, data=data))
+
+
+def test_a_call_that_is_asked_for_opens_the_dialog_and_waits_for_an_operator() -> None:
+    row = empty(RequestType.CALLBACK)
+    row = told(row, Verb.CALL_ASKED, phone="+79161234567", at="2026-03-03T15:00:00+03:00")
+    assert (row.open, row.awaits, row.unanswered) == (True, Awaits.OPERATOR, 1)
+    assert (row.phone, row.call_status) == ("+79161234567", Status.NEW)
+    assert row.call_at == datetime(2026, 3, 3, 12, tzinfo=UTC)
+    row = told(row, Verb.CALL_ASKED, phone="+79161234567", at="")
+    assert (row.call_at, row.unanswered) == (None, 2)
+
+
+def test_a_call_asked_for_again_does_not_disturb_one_that_is_under_way() -> None:
+    row = told(empty(), Verb.CALL_ASKED, phone="+79161234567")
+    talking = replace(row, call_status=Status.TALKING)
+    assert told(talking, Verb.CALL_ASKED, phone="+79161234567").call_status is Status.TALKING
+
+
+def test_a_dialog_handed_over_is_the_others_and_was_not_taken_by_him() -> None:
+    row = told(after(empty(), ASKED), Verb.ASSIGNED, ANNA, operator="boris", name="Boris")
+    assert (row.owner, row.owner_name, row.cycle.operator) == ("boris", "Boris", "boris")
+    assert row.cycle.assigned_at is not None
+    assert row.cycle.taken_at is None
+
+
+def test_no_reply_needed_ends_the_wait_and_leaves_the_dialog_open() -> None:
+    row = told(after(empty(), ASKED, TAKEN), Verb.NO_REPLY, ANNA)
+    assert (row.open, row.awaits, row.waiting_since, row.unanswered) == (
+        True,
+        Awaits.NOBODY,
+        None,
+        0,
+    )
+    assert row.owner == "anna"
+
+
+def test_a_score_is_of_the_cycle_and_opens_nothing() -> None:
+    row = told(after(empty(), ASKED, TAKEN, CLOSED), Verb.RATED, score="good")
+    assert (row.open, row.cycle.score) == (False, "good")
+    assert after(row, ASKED).cycle.score == ""
+
+
+def test_what_a_form_says_is_merged_and_never_grows_without_bound() -> None:
+    row = told(told(empty(), Verb.FIELDS, city="Tver", plan="S"), Verb.FIELDS, plan="XL")
+    assert row.fields == {"city": "Tver", "plan": "XL"}
+    for n in range(3 * FIELDS_MAX):
+        more = {f"field{n}": "x"}
+        row = fold(row, entry(row, EntryKind.SYSTEM, IVAN, verb=Verb.FIELDS, data=more))
+    assert len(row.fields) == FIELDS_MAX
+    assert f"field{3 * FIELDS_MAX - 1}" in row.fields
+
+
+def test_whom_the_site_vouched_for_is_verified_under_the_name_it_gave() -> None:
+    row = told(empty(), Verb.IDENTIFIED, id="17", name="Ivan P.")
+    assert (row.verified, row.name) == (True, "Ivan P.")
+    assert told(row, Verb.IDENTIFIED, id="17").name == "Ivan P."

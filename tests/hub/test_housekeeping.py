@@ -16,11 +16,13 @@ from hub import config
 from hub import keys as key_file
 from hub.accounts import Who
 from hub.backup import read
+from hub.bookmarks import Bookmark
 from hub.errors import UnavailableError
 from hub.files import key
 from hub.housekeeping import DIALOGS_AT_ONCE, EVERY, TURN_LASTS, Housekeeping, due
 from hub.hub import Hub
-from hub.model import Audit, DeadLetter, Dialog, File, FileId, ProjectId, Words
+from hub.model import Dialog, File, FileId, ProjectId
+from hub.records import Audit, DeadLetter, Words
 from hub.store.engine import Insert
 from hub.store.schema import AUDIT, DEAD_LETTERS, FACTS, LOG_RECENT
 from hub.store.sqlite import SqliteEngine
@@ -132,6 +134,7 @@ async def closed(hub: Hub, anna: Who, visitor: str = "ivan") -> Dialog:
     await receive(hub, replace(event, attachments=attachments))
     await hub.desk.take(anna, row.id)
     await hub.desk.reply(anna, row.id, "key-00000001", "Да", attachments=[FileId(file.id)])
+    await hub.desk.see(anna, row, 1)
     await hub.desk.close(anna, row.id)
     await ruled(hub)
     return await current(hub, visitor)
@@ -166,6 +169,8 @@ async def test_closed_dialogs_go_whole_after_their_time_and_open_ones_never(
     for id in (open.id, young.id):
         assert await hub.engine.get(Dialog, id) is not None
     assert await left(hub) == 1 + young.seq
+    assert await hub.engine.get(Bookmark, f"{old.id}:{anna.id}") is None
+    assert await hub.engine.get(Bookmark, f"{young.id}:{anna.id}") is not None
     assert await hub.engine.get(Words, f"name:{old.id}") is None
     assert await hub.engine.get(Words, f"entry:{old.channel}:ivan.1") is None
     facts = (await hub.engine.find(FACTS, {"project": SHOP})).items
@@ -230,6 +235,7 @@ async def test_a_deletion_that_was_cut_short_is_finished_by_the_next(
         await ruled(hub)
         await keeping.delete()
     assert await hub.engine.get(Dialog, old.id) is None
+    assert await hub.engine.get(Bookmark, f"{old.id}:{anna.id}") is None
     assert await left(hub) == 0
     clock.forward(timedelta(hours=25))
     assert await hub.files.sweep(clock.at) == 2

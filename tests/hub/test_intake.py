@@ -26,7 +26,6 @@ from hub.events import (
 from hub.hub import Hub
 from hub.model import (
     Contact,
-    DeadLetter,
     Dialog,
     Entry,
     EntryKind,
@@ -35,6 +34,7 @@ from hub.model import (
     Project,
     Verb,
 )
+from hub.records import DeadLetter
 from hub.store.engine import Engine
 from hub.store.schema import BY_CONTACT, DEAD_LETTERS
 from tests.spine import (

@@ -19,7 +19,8 @@ from hub.echo import echo
 from hub.errors import UnavailableError
 from hub.events import DialogChanged, EntryChanged, HubEvent
 from hub.hub import Hub
-from hub.model import Audit, Dialog, Entry, OutState
+from hub.model import Dialog, Entry, OutState
+from hub.records import Audit
 from hub.redis_bus import RedisBus
 from hub.store.engine import Engine, Insert, TakenError
 from hub.worker import CLAIM, ECHO_BACK, ECHO_MARGIN, LEAD_LASTS, SWEEP_EVERY, Worker

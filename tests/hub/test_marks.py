@@ -203,6 +203,14 @@ async def test_an_edit_before_its_message_is_put_on_it(hub: Hub) -> None:
     assert await all_of(hub.engine, EARLY_OLD, {}) == []
 
 
+async def test_an_edited_message_says_what_it_was_before(hub: Hub) -> None:
+    row = await ask(hub)
+    at = hub.now() + MS
+    await receive(hub, MessageEdited(sender=IVAN, at=at, external_id="ivan.1", text="edited"))
+    [entry] = await log_of(hub.engine, row.id)
+    assert (entry.text, entry.data) == ("edited", {"before": "message 1"})
+
+
 async def test_an_edit_and_its_message_at_once_meet_in_any_order(hub: Hub) -> None:
     at = hub.now()
     await asyncio.gather(

@@ -35,7 +35,7 @@ def test_a_stranger_may_only_what_anyone_may(right: Right) -> None:
     assert may(None, right) == (right is Right.ANYONE)
 
 
-DAILY = set(Right) - {Right.ANYONE, Right.SELF, Right.OVERSEE, Right.MEND}
+DAILY = set(Right) - {Right.ANYONE, Right.SELF, Right.OVERSEE, Right.MEND, Right.ARRANGE}
 
 
 @pytest.mark.parametrize("role", Role)
@@ -57,6 +57,8 @@ def test_a_member_may_in_his_project_and_nowhere_else(role: Role, right: Right) 
         (Role.OPERATOR, Right.MEND, False),
         (Role.SUPERVISOR, Right.MEND, False),
         (Role.ADMIN, Right.MEND, True),
+        (Role.SUPERVISOR, Right.ARRANGE, False),
+        (Role.ADMIN, Right.ARRANGE, True),
     ],
 )
 def test_overseeing_and_mending_are_by_role(role: Role, right: Right, allowed: bool) -> None:

@@ -20,7 +20,14 @@ from hub.accounts import Who
 from hub.errors import BadValueError
 from hub.events import MessageDeleted, MessageEdited, Sender
 from hub.hub import Hub
-from hub.model import ChannelId, Dialog, Entry, Lock, ProjectId, Words
+from hub.model import (
+    ChannelId,
+    Dialog,
+    Entry,
+    Lock,
+    ProjectId,
+)
+from hub.records import Words
 from hub.search import Found, Search
 from hub.store.engine import Engine, Insert
 from hub.store.mongo import MongoEngine

@@ -18,7 +18,8 @@ from hub.delivery import Delivery
 from hub.errors import UnavailableError
 from hub.events import EntryChanged
 from hub.hub import Hub
-from hub.model import Dialog, Early, Entry, Fact, ProjectId, Session
+from hub.model import Dialog, Entry, ProjectId, Session
+from hub.records import Early, Fact
 from hub.statuses import RequestType, Status
 from hub.store.engine import Insert
 from hub.store.schema import FACTS, RULES_DUE

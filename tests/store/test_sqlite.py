@@ -336,7 +336,8 @@ async def test_the_write_ahead_file_is_cut_when_it_grew(tmp_path: Path) -> None:
         await store.get(Lock, str(n))
         sizes.append(wal.stat().st_size)
     await store.close()
-    assert max(sizes) < 400_000
+    # The first has the making of all tables before it.
+    assert max(sizes[1:]) < 400_000
     assert not wal.exists()
 
 

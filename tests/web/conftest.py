@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from hub import channels, config, model
 from hub.hub import assemble
 from hub.store.engine import Engine
-from tests.web.house import SHOP, House, builder
+from tests.web.house import SHOP, House, builder, kinds
 from web.app import build
 from web.sockets import SocketLimits
 from web.statics import Statics
@@ -62,7 +62,7 @@ async def house(
         "redis": {"url": bus_url},
     }
     settings = config.settings(SETTINGS | here, tmp_path)
-    hub = assemble(settings, builder, now=model.now, engine=engine)
+    hub = assemble(settings, builder, kinds=kinds, now=model.now, engine=engine)
     await hub.bus.open()
     await channels.adopt(engine, hub.vault, settings, model.now())
     async with hub.working():

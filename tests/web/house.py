@@ -8,11 +8,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from aiohttp import ClientResponse, ClientWebSocketResponse, WSMsgType
 from aiohttp.test_utils import TestClient, TestServer
+from msgspec import Meta
 
 import bots
 from hub.channel import Capabilities, ChannelKind, Draft, Hook, Receipt
@@ -30,7 +31,8 @@ ECHO_SECRET = "echo-secret"
 
 
 class EchoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    secret: str
+    secret: Annotated[str, Meta(min_length=1, extra={"secret": True})]
+    note: str = ""
 
 
 class EchoBody(msgspec.Struct, frozen=True):
@@ -77,9 +79,13 @@ def sign(body: bytes, secret: str = ECHO_SECRET) -> str:
     return hashlib.sha256(secret.encode() + body).hexdigest()
 
 
+def kinds(kind: str) -> type[ChannelKind[Any]]:
+    return Echo if kind == "echo" else bots.load(kind)
+
+
 def builder(keys: Keys) -> Callable[[Channel], ChannelKind[Any]]:
     def build(document: Channel) -> ChannelKind[Any]:
-        kind: Any = Echo if document.kind == "echo" else bots.load(document.kind)
+        kind = kinds(document.kind)
         settings = msgspec.convert(document.settings, kind.settings_type)
         channel: ChannelKind[Any] = kind(ChannelId(document.id), settings, keys)
         return channel

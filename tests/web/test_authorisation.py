@@ -18,6 +18,11 @@ BODIES: dict[str, object] = {
     "post/session": {"login": "nobody", "password": "nothing at all"},
     "post/dialogs/{dialog}/messages": {"key": "walk-0001", "text": "x"},
     "post/dialogs/{dialog}/notes": {"key": "walk-0002", "text": "x"},
+    "post/dialogs/{dialog}/assign": {"operator": "somebody"},
+    "put/dialogs/{dialog}/seen": {"seq": 1},
+    "put/dialogs/{dialog}/draft": {"mode": "note", "text": "x"},
+    "post/projects/{project}/channels": {"kind": "site", "name": "Ghost"},
+    "post/projects/{project}/channels/{channel}/check": {"url": "https://shop.example"},
     "post/me/password": {"current": PASSWORD, "new": "another password"},
     "put/me/presence": {"presence": "away"},
     "patch/me": {"name": "Ghost"},
@@ -72,7 +77,7 @@ async def parts(house: House) -> dict[str, str]:
     await house.hub.intake.undigested(kept, b"x", "ours")
     [letter] = (await house.hub.letters.of(ProjectId("alpha"), None)).items
     parts = {"project": "alpha", "dialog": ok["dialog"], "entry": said["id"]}
-    return parts | {"letter": letter.id}
+    return parts | {"letter": letter.id, "channel": "alpha-site"}
 
 
 async def test_a_stranger_gets_nowhere(house: House, parts: dict[str, str]) -> None:
@@ -118,7 +123,8 @@ async def test_an_operator_of_the_project_may_use_all_of_it_but_what_is_for_over
     for operation in (o for o in OPERATIONS if o.method == "GET" and o.path != "/live"):
         path = ROOT + operation.path.format(**parts)
         status, told = await anna.ask("GET", path)
-        assert status == (403 if operation.right == "oversee" else 200), (operation, told)
+        expected = 403 if operation.right in ("oversee", "arrange") else 200
+        assert status == expected, (operation, told)
         status, told = await ada.ask("GET", path)
         assert status == 200, (operation, told)
 
@@ -194,6 +200,7 @@ def test_every_route_declares_its_right_and_the_document_is_current() -> None:
         "release",
         "oversee",
         "mend",
+        "arrange",
     }
     assert [o for o in OPERATIONS if o.right == "anyone"] == [
         Operation("POST", "/session", "anyone")

@@ -16,7 +16,6 @@ from hub.store.schema import AUDIT
 from tests.web.house import PASSWORD, House
 from web import demo, wire
 from web.door import Door, OriginError
-from web.pages import environment
 from web.statics import Statics
 
 
@@ -96,6 +95,17 @@ def test_a_path_of_an_error_is_given_without_the_value() -> None:
         wire.decode(b'{"key": "secret value", "text": "x"}', NewNote)
     assert caught.value.field == "key"
     assert "secret" not in str(caught.value)
+
+
+def test_the_parts_that_a_script_begins_with_are_named_with_it(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(
+        '{"inbox.js": "inbox.ABCDEFGH.js", "inbox.js parts": ["chunk.AAAABBBB.js"]}'
+    )
+    statics = Statics(tmp_path)
+    assert statics.parts("inbox.js") == ["chunk.AAAABBBB.js"]
+    assert statics.parts("panel.js") == []
+    assert statics.named("inbox.js parts") is None
+    assert statics.is_hashed("chunk.AAAABBBB.js")
 
 
 def test_statics_serve_plain_names_of_their_own_folder_only(tmp_path: Path) -> None:
@@ -235,7 +245,7 @@ async def test_a_fault_of_ours_tells_nothing_of_itself(
     async def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("inner secret")
 
-    monkeypatch.setattr(type(house.hub.desk), "counts", broken)
+    monkeypatch.setattr(type(house.hub.lists), "counts", broken)
     status, told = await anna.ask("GET", "/api/v1/projects/alpha/counts")
     assert (status, told["code"]) == (500, "internal")
     assert "inner" not in json.dumps(told)
@@ -249,14 +259,15 @@ async def test_the_demo_site_is_whole_in_both_languages(lang: str) -> None:
         page = await answer.text()
         assert f'<html lang="{lang}">' in page
         assert '<script src="http://hub.example/widget.js" data-channel="demo-site" async>' in page
-        assert "script-src http://hub.example;" in answer.headers["Content-Security-Policy"]
-        assert (await client.get("/demo.css")).status == 200
+        policy = answer.headers["Content-Security-Policy"]
+        assert "script-src 'self' http://hub.example;" in policy
+        assert "unsafe" not in policy
+        for path in ("/services", "/contacts", "/demo.css", "/demo.js"):
+            assert (await client.get(path)).status == 200
 
 
 def test_templates_escape_what_they_are_given() -> None:
-    page = (
-        environment().get_template("demo.html").render(lang="en", hub_url='"><script>', channel="x")
-    )
+    page = demo.render("home", "en", '"><script>', "x")
     assert '"><script>' not in page
 
 

@@ -14,8 +14,15 @@ from msgspec.structs import replace
 
 from hub import model
 from hub.health import Health
-from hub.model import DeadLetter, Dialog, Membership, ProjectId, Role, Timer
+from hub.model import (
+    Dialog,
+    Membership,
+    ProjectId,
+    Role,
+    Timer,
+)
 from hub.observe import QUEUE_OLDEST, QUEUE_WAITING
+from hub.records import DeadLetter
 from hub.store.engine import Insert
 from hub.store.schema import AUDIT, BY_LIFE
 from tests.web.house import ALPHA, BETA, Browser, House, sign

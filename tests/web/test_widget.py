@@ -41,6 +41,14 @@ async def test_the_configuration_goes_to_allowed_sites_only(house: House) -> Non
     assert (await browser.ask("GET", "/widget/alpha-site/config"))[0] == 200
 
 
+async def test_a_page_can_read_that_it_has_no_chat(house: House) -> None:
+    browser = await house.browser()
+    for channel, origin in (("alpha-site", "https://evil.example"), ("nothing", SHOP)):
+        answer = await browser.raw("GET", f"/widget/{channel}/config", headers={"Origin": origin})
+        assert answer.status in (403, 404)
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
 @pytest.mark.parametrize("channel", ["alpha-echo", "nothing", "%2e%2e%2falpha-site"])
 async def test_only_a_sites_chat_has_a_widget(house: House, channel: str) -> None:
     browser = await house.browser()

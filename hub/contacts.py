@@ -1,0 +1,112 @@
+"""The person behind an identity: made at the first word, filled in with what is told later."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from hub import phones
+from hub.errors import RefusedError
+from hub.events import Sender
+from hub.model import Channel, ChannelId, Contact, ContactId, Identity, IdentityId
+from hub.phones import Phone
+from hub.store.engine import AbsentError, Engine, Insert, TakenError
+
+REGION = "RU"
+ALSO = ("AM", "AZ", "BY", "GE", "KG", "KZ", "MD", "TJ", "UZ")
+"""Where numbers are from that a person may leave to be called."""
+
+VALUES_MAX = 5
+"""Phones and addresses that are kept of one person."""
+
+_EMAIL = re.compile(r"[^@\s<>\"']{1,64}@[^@\s<>\"']{1,190}\.[^@\s<>\"'.]{2,63}")
+
+
+class NotAPhoneError(RefusedError):
+    """It is no number, or none that the hub may call."""
+
+    code = "phone"
+
+
+def phone_of(written: str) -> str | None:
+    """The number in E.164 if it is one that the hub may call, None if not."""
+    found = phones.parse(written[:100], REGION, ALSO)
+    return found.e164 if isinstance(found, Phone) and found.dialable else None
+
+
+def is_email(written: str) -> bool:
+    return _EMAIL.fullmatch(written) is not None
+
+
+async def meet(engine: Engine, channel: Channel, sender: Sender, now: datetime) -> ContactId:
+    """Makes the person whom nobody knows yet: contact, then identity.
+
+    The contact's id follows from the identity's, so that fifty first messages at once and a
+    crash after either write make one person.
+    """
+    identity = identity_id(channel.id, sender)
+    contact = ContactId(identity)
+    for document in (
+        Contact(
+            id=contact,
+            project=channel.project,
+            name=sender.name,
+            phones=(sender.phone,) if sender.phone else (),
+            created_at=now,
+        ),
+        Identity(
+            id=identity,
+            project=channel.project,
+            channel=ChannelId(channel.id),
+            external_id=sender.external_id,
+            contact=contact,
+            name=sender.name,
+            username=sender.username,
+            phone=sender.phone,
+            created_at=now,
+            seen_at=now,
+        ),
+    ):
+        try:
+            await engine.write(Insert(document))
+        except TakenError:
+            continue
+    return contact
+
+
+async def of(engine: Engine, identity: IdentityId) -> ContactId:
+    """Whose identity it is, or will be once the person has said a word."""
+    known = await engine.get(Identity, identity)
+    return known.contact if known is not None else ContactId(identity)
+
+
+async def fill(
+    engine: Engine, contact: ContactId, *, name: str = "", email: str = "", phone: str = ""
+) -> None:
+    """Adds what is not known yet; a name that is there stays."""
+
+    def filled(had: Contact) -> Contact | None:
+        after = replace(
+            had,
+            name=had.name or name,
+            emails=_with(had.emails, email),
+            phones=_with(had.phones, phone),
+        )
+        return after if after != had else None
+
+    try:
+        await engine.change(Contact, contact, filled)
+    except AbsentError:
+        return
+
+
+def _with(had: tuple[str, ...], value: str) -> tuple[str, ...]:
+    if not value or value in had or len(had) >= VALUES_MAX:
+        return had
+    return (*had, value)
+
+
+def identity_id(channel: str, sender: Sender) -> IdentityId:
+    return IdentityId(f"{channel}:{sender.external_id}")

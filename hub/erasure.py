@@ -1,0 +1,88 @@
+"""Deletes a dialog whole: its log, what is found of it, its files, what operators keep on it.
+
+Whoever dies here leaves a row that says so, and may begin again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from hub.bookmarks import Bookmark
+from hub.files import Files
+from hub.model import Awaits, Dialog, DialogId, Entry
+from hub.search import Search
+from hub.store.engine import AbsentError, Engine
+from hub.store.schema import BOOKMARKS, LOG
+
+AT_ONCE = 200
+
+
+class Eraser:
+    def __init__(self, engine: Engine, files: Files, search: Search) -> None:
+        self._engine = engine
+        self._files = files
+        self._search = search
+
+    async def close_off(self, row: Dialog, now: datetime) -> Dialog | None:
+        """Keeps everybody from the dialog, whatever it is in the middle of; None if it is gone."""
+
+        def closed_off(had: Dialog) -> Dialog:
+            return replace(
+                dropping(had, now) or had,
+                open=False,
+                sealed=True,
+                owner=None,
+                awaits=Awaits.NOBODY,
+                waiting_since=None,
+                unanswered=0,
+            )
+
+        try:
+            return await self._engine.change(Dialog, row.id, closed_off)
+        except AbsentError:
+            return None
+
+    async def erase(self, row: Dialog, *, at_once: bool = False) -> bool:
+        """Deletes a dialog whose row says that it goes.
+
+        Files that only it named go a day later, or `at_once`.
+        """
+        id = DialogId(row.id)
+        while True:
+            page = await self._engine.find(LOG, {"dialog": id}, limit=AT_ONCE)
+            await self._search.forget(row, page.items)
+            await self._entries(page.items, at_once=at_once)
+            if not page.items:
+                break
+        while True:
+            kept = await self._engine.find(BOOKMARKS, {"dialog": id}, limit=AT_ONCE)
+            for each in kept.items:
+                await self._engine.delete_if(Bookmark, each.id, lambda _: True)
+            if not kept.items:
+                break
+        return await self._engine.delete_if(Dialog, id, lambda had: had.dropped_at is not None)
+
+    async def erase_log(self, id: DialogId) -> None:
+        """Deletes the entries of a dialog that has no row, with their files."""
+        while True:
+            page = await self._engine.find(LOG, {"dialog": id}, limit=AT_ONCE)
+            await self._entries(page.items, at_once=True)
+            if not page.items:
+                return
+
+    async def _entries(self, entries: list[Entry], *, at_once: bool) -> None:
+        for entry in entries:
+            files = [each.id for each in entry.attachments]
+            await self._files.release(files, entry.id)
+            if at_once:
+                await self._files.discard(files)
+            await self._engine.delete_if(Entry, entry.id, lambda _: True)
+
+
+def dropping(row: Dialog, now: datetime) -> Dialog | None:
+    """The row that says so; neither the rules nor the delivery look at it any more."""
+    if row.dropped_at is not None:
+        return None
+    return replace(row, dropped_at=now, rules_at=None, lane_at=None)

@@ -1,0 +1,226 @@
+"""Channels as people set them up: made, changed and looked at, their secrets never shown.
+
+A change is checked whole by the settings' type of the channel's kind before it is stored.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from hub.accounts import Who, clean_name
+from hub.bus import Bus
+from hub.channel import ChannelKind
+from hub.channels import WAKE, Channels
+from hub.errors import BadValueError, ConfigError, ConflictError, NotFoundError, UnavailableError
+from hub.model import Channel, ChannelId, ProjectId
+from hub.records import Audit
+from hub.secrets import SealError, Vault, is_sealed, secret_fields
+from hub.store.engine import Engine, Insert, MovedError, Replace, TakenError
+from hub.store.schema import CHANNELS
+
+CHANNELS_MAX = 100
+ID_MAX = 32
+TRIES = 20
+AUDITED_MAX = 500
+
+Kinds = Callable[[str], type[ChannelKind[Any]]]
+"""The class of a channel kind; ConfigError for a kind that there is not."""
+
+
+def no_kind(kind: str) -> type[ChannelKind[Any]]:
+    """For a hub that nobody sets up."""
+    raise ConfigError(f"no channel kind is known here, not even {kind}", field="kind")
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be another: `settings` are merged into those that stand (RFC 7396)."""
+
+    name: str | None = None
+    enabled: bool | None = None
+    settings: Mapping[str, Any] = {}
+
+
+class Setup:
+    """The caller has already checked that `who` may do this to the channel.
+
+    Settings that the kind refuses raise msgspec's ValidationError, whose path begins in them.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        bus: Bus,
+        channels: Channels,
+        vault: Vault,
+        kinds: Kinds,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._engine = engine
+        self._bus = bus
+        self._channels = channels
+        self._vault = vault
+        self._kinds = kinds
+        self._now = now
+
+    async def get(self, project: ProjectId, id: str) -> Channel:
+        """The document as it now stands; NotFoundError also for another project's."""
+        document = await self._engine.get(Channel, id)
+        if document is None or document.project != project:
+            raise NotFoundError
+        return document
+
+    def shown(self, document: Channel) -> dict[str, Any]:
+        """All its settings with the kind's defaults; of a secret only whether it is set."""
+        kind = self._kind(document.kind)
+        hidden = secret_fields(kind.settings_type)
+        try:
+            plain = self._vault.opened(document).settings
+            whole = msgspec.to_builtins(msgspec.convert(plain, kind.settings_type))
+        except (SealError, msgspec.ValidationError):
+            # What does not work any more is shown as it is, so that it can be mended.
+            whole = dict(document.settings)
+        return {
+            name: {"secret": True, "set": bool(value)}
+            if name in hidden or is_sealed(value)
+            else value
+            for name, value in whole.items()
+        }
+
+    async def add(
+        self, project: ProjectId, kind: str, name: str, who: Who, *, address: str = ""
+    ) -> Channel:
+        """A new channel with the kind's defaults; ConflictError("channels_full") past the limit."""
+        name = clean_name(name)
+        msgspec.convert({}, self._kind(kind).settings_type)
+        counted = await self._engine.count(CHANNELS, {"project": project}, cap=CHANNELS_MAX)
+        if counted >= CHANNELS_MAX:
+            raise ConflictError("channels_full")
+        for n in range(1, TRIES + 1):
+            document = Channel(
+                id=_id(project, kind, name, n),
+                project=project,
+                kind=kind,
+                name=name,
+                created_at=self._now(),
+            )
+            note = self._audit(document, "channel_added", who, address, kind)
+            try:
+                await self._engine.write(Insert(document), Insert(note))
+            except TakenError:
+                continue
+            await self._tell()
+            return document
+        raise UnavailableError("no id was free")
+
+    async def change(
+        self, project: ProjectId, id: str, change: Change, who: Who, *, address: str = ""
+    ) -> Channel:
+        """The channel as it is after the change, which every process acts by at once.
+
+        ConflictError("as_code") when it is kept in the settings file.
+        """
+        for _ in range(TRIES):
+            had = await self.get(project, id)
+            if had.as_code:
+                raise ConflictError("as_code")
+            after, changed = self._changed(had, change)
+            if not changed:
+                return had
+            note = self._audit(had, "channel_changed", who, address, ", ".join(changed))
+            try:
+                # First the note: on some stores a crash parts the two, and a change without a
+                # trace would be worse than a trace without a change.
+                await self._engine.write(Insert(note), Replace(after))
+            except MovedError:
+                continue
+            await self._tell()
+            return replace(after, rev=had.rev + 1)
+        raise UnavailableError("others change it all the time")
+
+    def _changed(self, had: Channel, change: Change) -> tuple[Channel, list[str]]:
+        """Its successor as it may be written, and which of its fields are other."""
+        after = replace(
+            had,
+            name=had.name if change.name is None else clean_name(change.name),
+            enabled=had.enabled if change.enabled is None else change.enabled,
+        )
+        changed = [
+            each for each in ("name", "enabled") if getattr(after, each) != getattr(had, each)
+        ]
+        if not change.settings:
+            return after, changed
+        settings_type = self._kind(had.kind).settings_type
+        try:
+            before = self._vault.opened(had).settings
+        except SealError:
+            # The key may have been changed this moment, and is read again within seconds.
+            raise UnavailableError("its secrets cannot be opened now") from None
+        patch = _without_covers(change.settings, secret_fields(settings_type))
+        merged = _merged(before, patch)
+        whole = msgspec.to_builtins(msgspec.convert(merged, settings_type))
+        settings = {name: whole[name] for name in merged}
+        names = sorted(settings.keys() | before.keys())
+        changed += [f"settings.{name}" for name in names if settings.get(name) != before.get(name)]
+        return self._vault.sealed(replace(after, settings=settings)), changed
+
+    def _kind(self, kind: str) -> type[ChannelKind[Any]]:
+        try:
+            return self._kinds(kind)
+        except ConfigError as error:
+            raise BadValueError(str(error), field="kind") from None
+
+    async def _tell(self) -> None:
+        """Has every process take it over now; this one has done so when it is answered."""
+        await self._bus.wake(WAKE)
+        with suppress(UnavailableError):
+            await self._channels.refresh()
+
+    def _audit(self, channel: Channel, verb: str, who: Who, address: str, what: str) -> Audit:
+        return Audit(
+            id=secrets.token_hex(12),
+            project=channel.project,
+            actor=who.id,
+            verb=verb,
+            target=channel.id,
+            created_at=self._now(),
+            address=address,
+            data={"what": what[:AUDITED_MAX]},
+        )
+
+
+def _without_covers(given: Mapping[str, Any], hidden: frozenset[str]) -> dict[str, Any]:
+    """The patch without the secrets that came back as they were shown; empty ones are none."""
+    return {
+        name: (value or None) if name in hidden else value
+        for name, value in given.items()
+        if not (name in hidden and isinstance(value, dict) and value.get("secret") is True)
+    }
+
+
+def _merged(into: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(into)
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, dict):
+            had = merged.get(name)
+            merged[name] = _merged(had if isinstance(had, dict) else {}, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def _id(project: ProjectId, kind: str, name: str, n: int) -> ChannelId:
+    """One that says in an address what it is of; the later tries lead away from what is taken."""
+    words = "-".join(re.findall(r"[a-z0-9]+", name.lower())) or kind
+    end = "" if n == 1 else f"-{n}" if n < TRIES // 2 else f"-{secrets.token_hex(4)}"
+    start = f"{project}-{words}"[: ID_MAX - len(end)].strip("-")
+    return ChannelId(start + end)

@@ -1,0 +1,137 @@
+"""What a visitor asks for beside the talk: to be called, to be believed, to be heard out.
+
+A question may be asked again by its key: what is done already is answered as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from hub import consents, contacts, dialogs, slots
+from hub.consents import ConsentRequiredError
+from hub.contacts import NotAPhoneError
+from hub.errors import ForbiddenError
+from hub.hub import Hub
+from hub.intake import Accepted
+from hub.model import Entry, EntryId, Project, Verb, Visit
+from hub.slots import NotASlotError
+from web.place import Place
+from web.visitor_frames import Agree, Asking, Call, Done, Passed, Rate, given
+
+ASKS = 20
+ASKS_BY_ADDRESS = 300
+CALLS = 6
+CALLS_BY_ADDRESS = 60
+CALLS_OF_PHONE = 6
+HOUR = timedelta(hours=1)
+
+Pass = Callable[[Sequence[Passed]], Awaitable[list[Accepted]]]
+
+
+class Asks:
+    """The questions of one visitor; `say` hands a checked frame on."""
+
+    def __init__(self, place: Place, visitor: str, say: Pass) -> None:
+        self._place = place
+        self._hub: Hub = place.state.hub
+        self._visitor = visitor
+        self._identity = place.identity(visitor)
+        self._say = say
+
+    async def answer(self, frame: Asking, name: str, visit: Visit | None) -> Done:
+        """Does what is asked; raises why not."""
+        place = self._place
+        if isinstance(frame, Call) and (known := await self._known(frame)) is not None:
+            return known
+        await place.limit(f"asks:{self._identity}", ASKS)
+        await place.limit(f"asks-from:{place.source}", ASKS_BY_ADDRESS)
+        match frame:
+            case Call():
+                return await self._call(frame, name, visit)
+            case Agree():
+                await self._say([agreement(frame)])
+            case Rate():
+                if not place.site.settings.rating:
+                    raise ForbiddenError
+                await self._say(
+                    [Passed(t="rate", key=frame.key, score=frame.score, text=frame.text[:1_000])]
+                )
+        return Done(key=frame.key)
+
+    async def _known(self, frame: Call) -> Done | None:
+        """What was answered to the same wish before."""
+        entry = await self._hub.engine.get(Entry, self._entry_id(frame))
+        if entry is None or entry.verb is not Verb.CALL_ASKED:
+            return None
+        return _done(frame, entry)
+
+    def _entry_id(self, frame: Call) -> EntryId:
+        external = self._place.site.call_id(self._visitor, frame.key)
+        return dialogs.entry_id(self._place.kind.id, external)
+
+    async def _call(self, frame: Call, name: str, visit: Visit | None) -> Done:
+        place, now = self._place, self._hub.now()
+        settings = place.site.settings
+        project = self._hub.channels.project(place.channel.project)
+        if not settings.callback.enabled and settings.offline.mode != "callback":
+            raise ForbiddenError
+        await self._agreed(frame, project)
+        passed = wish(frame, project, now)
+        await place.limit(f"calls:{self._identity}", CALLS, HOUR)
+        await place.limit(f"calls-from:{place.source}", CALLS_BY_ADDRESS, HOUR)
+        await place.limit(f"calls-of:{project.id}:{passed.phone}", CALLS_OF_PHONE, HOUR)
+        [accepted] = await self._say([replace(passed, name=name, visit=visit)])
+        entry = accepted.entry
+        if entry is None:
+            raise TypeError("a wish to be called is an entry")
+        return _done(frame, entry)
+
+    async def _agreed(self, frame: Call, project: Project) -> None:
+        """ConsentRequiredError unless every box that must be ticked is, or was before."""
+        boxes = consents.asked(self._place.site.settings, project, project.lang)
+        needed = {box.purpose for box in boxes if box.required} | {consents.PROCESSING}
+        missing = needed - {each.purpose for each in frame.given}
+        if not missing:
+            return
+        contact = await contacts.of(self._hub.engine, self._identity)
+        for purpose in missing:
+            if not await self._hub.consents.stands(self._place.channel.project, contact, purpose):
+                raise ConsentRequiredError(field="given")
+
+
+def wish(frame: Call, project: Project, now: datetime, *, late: bool = False) -> Passed:
+    """The wish with its number and time understood; `late` lets go of a time that has passed."""
+    phone = contacts.phone_of(frame.phone)
+    if phone is None:
+        raise NotAPhoneError(field="phone")
+    zone = slots.zone_of(frame.zone, project.schedule)
+    time = slots.chosen(project.schedule, zone, frame.at, now) if frame.at else None
+    if frame.at and time is None and not late:
+        raise NotASlotError(field="at")
+    return Passed(
+        t="call",
+        key=frame.key,
+        phone=phone,
+        time=time,
+        zone=zone,
+        comment=frame.comment[:500],
+        given=given(frame.given),
+        page=frame.page,
+    )
+
+
+def agreement(frame: Agree) -> Passed:
+    return Passed(t="consent", key=frame.key, given=given(frame.given), page=frame.page)
+
+
+def _done(frame: Call, entry: Entry) -> Done:
+    at = entry.data.get("at")
+    return Done(
+        key=frame.key,
+        seq=entry.seq,
+        dialog=entry.dialog,
+        at=datetime.fromisoformat(at) if at else None,
+    )
