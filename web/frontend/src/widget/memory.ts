@@ -1,4 +1,5 @@
 import { freshKey } from "../keys";
+import { Shelf } from "./shelf";
 import type { Attachment } from "./wire";
 
 /** A message that the hub has not confirmed yet. */
@@ -11,68 +12,28 @@ export interface Unsent {
   text: string;
   attachments: Attachment[];
   refused: string;
-}
-
-/** Where a site or browser forbids storage, everything lives as long as the page. */
-class Shelf {
-  private readonly own = new Map<string, string>();
-
-  constructor(private readonly prefix: string) {}
-
-  get(name: string): string | null {
-    try {
-      return localStorage.getItem(this.prefix + name) ?? this.own.get(name) ?? null;
-    } catch {
-      return this.own.get(name) ?? null;
-    }
-  }
-
-  set(name: string, value: string): void {
-    this.own.set(name, value);
-    try {
-      localStorage.setItem(this.prefix + name, value);
-      this.own.delete(name);
-    } catch {
-      // Kept in `own`.
-    }
-  }
-
-  remove(name: string): void {
-    this.own.delete(name);
-    try {
-      localStorage.removeItem(this.prefix + name);
-    } catch {
-      // Nothing was stored.
-    }
-  }
-
-  names(): string[] {
-    const names = new Set(this.own.keys());
-    try {
-      for (let i = 0; i < localStorage.length; i += 1) {
-        const name = localStorage.key(i);
-        if (name?.startsWith(this.prefix)) names.add(name.slice(this.prefix.length));
-      }
-    } catch {
-      // Only our own then.
-    }
-    return [...names];
-  }
+  reply_to?: string;
 }
 
 const QUEUED = "unsent.";
+/** What belongs to a person and goes when another one sits down. */
+const PERSONAL = ["key", "read", "order", "at", "draft", "prechat", "fields"];
 
 /** What one visitor of one channel has in this browser, the same for all its tabs. */
 export class Memory {
-  private readonly shelf: Shelf;
+  readonly shelf: Shelf;
   private readonly others: BroadcastChannel | null;
   /** Called when another tab has changed something. */
   changed: () => void = () => {};
 
   constructor(channel: string) {
     this.shelf = new Shelf(`otklik.${channel}.`);
-    this.others = "BroadcastChannel" in window ? new BroadcastChannel(`otklik.${channel}`) : null;
+    this.others = neighbours(`otklik.${channel}`);
     if (this.others) this.others.onmessage = () => this.changed();
+  }
+
+  close(): void {
+    this.others?.close();
   }
 
   get key(): string | null {
@@ -88,35 +49,50 @@ export class Memory {
 
   /** The last line read, as dialog and seq. */
   get read(): { dialog: string; seq: number } {
-    try {
-      return JSON.parse(this.shelf.get("read") ?? "") as { dialog: string; seq: number };
-    } catch {
-      return { dialog: "", seq: 0 };
-    }
+    return this.shelf.read("read") ?? { dialog: "", seq: 0 };
   }
 
   set read(value: { dialog: string; seq: number }) {
-    this.shelf.set("read", JSON.stringify(value));
+    this.shelf.write("read", value);
     this.tell();
+  }
+
+  /** Whom the site last said that this is; another one finds nothing of the first. */
+  meet(person: string | null): void {
+    const before = this.shelf.get("who");
+    if (before !== null && before !== person) {
+      for (const name of PERSONAL) this.shelf.remove(name);
+      for (const item of this.queue()) this.shelf.remove(QUEUED + item.key);
+    }
+    if (person === null) this.shelf.remove("who");
+    else this.shelf.set("who", person);
+    if (before !== person) this.tell();
   }
 
   queue(): Unsent[] {
     const found: Unsent[] = [];
     for (const name of this.shelf.names()) {
       if (!name.startsWith(QUEUED)) continue;
-      try {
-        found.push(JSON.parse(this.shelf.get(name) ?? "") as Unsent);
-      } catch {
-        this.shelf.remove(name);
-      }
+      const item = this.shelf.read<Unsent>(name);
+      if (item) found.push(item);
+      else this.shelf.remove(name);
     }
     return found.sort((a, b) => a.order - b.order);
   }
 
-  add(text: string, attachments: Attachment[]): Unsent {
+  add(text: string, attachments: Attachment[], reply_to = ""): Unsent {
     const order = Number(this.shelf.get("order") ?? 0) + 1;
     this.shelf.set("order", String(order));
-    const item = { key: freshKey(), order, at: Date.now(), corrected: false, text, attachments, refused: "" };
+    const item: Unsent = {
+      key: freshKey(),
+      order,
+      at: Date.now(),
+      corrected: false,
+      text,
+      attachments,
+      refused: "",
+      reply_to,
+    };
     this.keep(item);
     return item;
   }
@@ -133,7 +109,7 @@ export class Memory {
   }
 
   keep(item: Unsent): void {
-    this.shelf.set(QUEUED + item.key, JSON.stringify(item));
+    this.shelf.write(QUEUED + item.key, item);
     this.tell();
   }
 
@@ -144,5 +120,14 @@ export class Memory {
 
   private tell(): void {
     this.others?.postMessage("");
+  }
+}
+
+function neighbours(name: string): BroadcastChannel | null {
+  try {
+    return new BroadcastChannel(name);
+  } catch {
+    // Not offered, or forbidden together with storage.
+    return null;
   }
 }

@@ -1,78 +1,160 @@
 import texts from "catalogue";
+import { freshKey } from "../keys";
 import { speak } from "../texts";
+import type { Slots } from "./call";
+import forms from "./forms.css";
+import { metricaClient, reached } from "./goals";
+import { Invite } from "./invite";
 import { Line } from "./live";
+import lines from "./messages.css";
 import { Memory } from "./memory";
 import css from "./panel.css";
 import { dress } from "./style";
-import type { Attachment, Panel, Place } from "./wire";
 import { View } from "./view";
+import { here, visit, zone } from "./visit";
+import type { Attachment, Entry, Panel, Place } from "./wire";
 
 const TYPING_EVERY = 3_000;
 
 /** Puts the panel beside the launcher; a visitor whom the hub knows is connected at once. */
 export function mount(place: Place): Panel {
-  const { config, origin, channel, launcher } = place;
-  const say = speak(texts, place.lang);
-  const memory = new Memory(channel);
+  const { origin, channel, launcher, life, emit, preview } = place;
+  const memory = new Memory(preview ? "preview" : channel);
+  const path = `${origin}/widget/${encodeURIComponent(channel)}`;
   let typed = 0;
-  let over = false;
+  let metrica = "";
+  let opened = false;
+  let drawn = looks(place);
 
-  dress(place.root, css);
-  const view = new View(say, place.lang, origin, config, {
-    close,
-    send: (text) => put(text, []),
-    files: (files) => void attach(files),
-    typing: () => {
-      if (Date.now() - typed < TYPING_EVERY) return;
-      typed = Date.now();
-      line.say({ t: "typing" });
+  for (const sheet of [css, lines, forms]) dress(place.root, sheet);
+  const line = new Line(
+    `${path.replace(/^http/, "ws")}/live`,
+    `otklik.${channel}`,
+    memory,
+    {
+      introduce: () => ({
+        visit: visit(memory.shelf, metrica),
+        identity: place.person.identity ?? undefined,
+        fields: told(),
+      }),
+      changed,
+      typing: (name) => view.showTyping(name),
+      heard: (entry) => {
+        if (entry.mine) return;
+        view.showTyping("");
+        emit("message", { direction: "in" });
+      },
+      trouble: (code) => emit("error", { code }),
     },
-    retry: (item) => {
-      memory.keep({ ...item, refused: "" });
-      changed();
-      line.flush();
-    },
-    drop: (item) => {
-      memory.drop(item.key);
-      changed();
-    },
+    life,
+  );
+  if (place.person.identity !== undefined) memory.meet(place.person.identity?.id ?? null);
+  let view = draw();
+  let invite = inviting();
+  document.addEventListener("visibilitychange", read, { signal: life });
+  life.addEventListener("abort", () => {
+    view.dismiss();
+    invite?.hide();
   });
-  place.root.append(view.panel);
+  metricaClient(place.config.goals, (id) => (metrica = String(id)));
+  if (preview) sample();
+  else if (memory.key !== null || memory.queue().length > 0 || place.person.identity) line.start();
 
-  const path = `/widget/${encodeURIComponent(channel)}`;
-  const line = new Line(`${origin.replace(/^http/, "ws")}${path}/live`, `otklik.${channel}`, memory, {
-    changed,
-    typing: (name) => view.showTyping(name),
-    closed: () => {
-      over = true;
-      changed();
-    },
-  });
-  document.addEventListener("visibilitychange", read);
-  changed();
-  if (memory.key !== null || memory.queue().length > 0) line.start();
+  function draw(): View {
+    const made = new View(texts, place, line, memory, {
+      close,
+      send: (text, reply_to) => put(text, [], reply_to),
+      attach: (files) => put("", files, ""),
+      door: () => {
+        if (preview) return null;
+        line.start();
+        if (line.light !== "on" || memory.key === null) return null;
+        return { address: `${path}/files`, key: memory.key };
+      },
+      typing: () => {
+        if (Date.now() - typed < TYPING_EVERY) return;
+        typed = Date.now();
+        line.say({ t: "typing" });
+      },
+      retry: (item) => {
+        memory.keep({ ...item, refused: "" });
+        changed();
+        line.flush();
+      },
+      drop: (item) => {
+        memory.drop(item.key);
+        changed();
+      },
+      slots,
+      ask: (frame) =>
+        preview ? Promise.resolve({ ok: true, dialog: "", at: frame.at as string | null }) : line.ask(frame),
+      asked: (planned) => {
+        line.call = planned;
+        changed();
+        emit("call", { at: planned.at });
+        reached(place.config.goals, "otklik_call");
+      },
+      introduced: (fields, given) => {
+        memory.shelf.write("fields", fields);
+        memory.shelf.set("prechat", "done");
+        changed();
+        if (preview) return;
+        if (given.length)
+          void line
+            .ask({ t: "consent", key: freshKey(), given, page: here() })
+            .then(() => line.say({ t: "fields", fields: told() }));
+        else line.say({ t: "fields", fields: told() });
+      },
+      rate: (score, text) => {
+        line.rated = true;
+        changed();
+        if (score !== "none") {
+          emit("rate", { score });
+          reached(place.config.goals, "otklik_rate");
+        }
+        if (!preview) void line.ask({ t: "rate", key: freshKey(), score, text });
+      },
+      chosen: (kind) => {
+        emit("messenger", { kind });
+        reached(place.config.goals, `otklik_messenger_${kind}`);
+      },
+      speak: (lang) => {
+        place.speak(lang);
+        redraw();
+      },
+    });
+    place.root.append(made.panel);
+    return made;
+  }
 
-  function put(text: string, attachments: Attachment[]): void {
-    over = false;
+  /** Another language or other settings: the same dialog in a new card. */
+  function redraw(): void {
+    const shown = !view.panel.hidden;
+    view.dismiss();
+    view = draw();
+    view.panel.classList.add("still");
+    if (shown) view.open("chat");
+    changed();
+  }
+
+  function told(): Record<string, string> | undefined {
+    const fields = { ...place.person.fields, ...memory.shelf.read<Record<string, string>>("fields") };
+    return Object.keys(fields).length ? Object.fromEntries(Object.entries(fields).slice(0, 20)) : undefined;
+  }
+
+  function put(text: string, attachments: Attachment[], reply_to: string): void {
     typed = 0;
-    memory.add(text, attachments);
+    if (preview) return pretend(text, attachments);
+    memory.add(text, attachments, reply_to);
+    line.start();
     changed();
     line.flush();
+    emit("message", { direction: "out" });
+    reached(place.config.goals, "otklik_message");
   }
 
   function changed(): void {
-    const entries = line.lines();
-    view.showLines(entries, line.waiting());
-    if (entries.some((entry) => !entry.mine)) view.showTyping("");
-    view.showState(
-      line.light === "off"
-        ? say("widget.no_connection")
-        : line.light === "refused"
-          ? say("widget.refused")
-          : over
-            ? say("widget.closed")
-            : "",
-    );
+    view.changed();
     read();
   }
 
@@ -91,63 +173,108 @@ export function mount(place: Place): Panel {
     place.badge(looking ? 0 : theirs.filter((entry) => entry.seq > upto).length);
   }
 
-  async function attach(files: File[]): Promise<void> {
-    for (const file of files.slice(0, config.attachments_max)) {
-      if (file.size > config.attachment_max_bytes) {
-        view.showPending(`${file.name}: ${view.reason("too_large")}`, true);
-        continue;
-      }
-      try {
-        const stored = await upload(file);
-        view.showPending("");
-        put("", [stored]);
-      } catch (error) {
-        view.showPending(`${file.name}: ${view.reason((error as Error).message)}`, true);
-      }
-    }
-    if (files.length > config.attachments_max)
-      view.showPending(view.reason("too_many_files"), true);
-  }
-
-  function upload(file: File): Promise<Attachment> {
-    return new Promise((resolve, reject) => {
-      if (memory.key === null) {
-        reject(new Error("offline"));
-        return;
-      }
-      const request = new XMLHttpRequest();
-      request.open("POST", `${origin}${path}/files?name=${encodeURIComponent(file.name || "file")}`);
-      request.setRequestHeader("X-Visitor-Key", memory.key);
-      request.upload.onprogress = (event) => {
-        const share = event.lengthComputable ? Math.round((event.loaded / event.total) * 100) : 0;
-        view.showPending(say("widget.uploading", { name: file.name, share: `${share} %` }));
-      };
-      request.onload = () => {
-        if (request.status === 200 || request.status === 201)
-          resolve(JSON.parse(request.responseText) as Attachment);
-        else reject(new Error(request.status === 413 ? "too_large" : request.status === 429 ? "limited" : "refused"));
-      };
-      request.onerror = () => reject(new Error("offline"));
-      request.send(file);
+  async function slots(): Promise<Slots> {
+    if (preview) return { now: true, days: [] };
+    const answer = await fetch(`${path}/slots?zone=${encodeURIComponent(zone())}`, {
+      credentials: "omit",
+      signal: life,
     });
+    if (!answer.ok) throw new Error(String(answer.status));
+    return (await answer.json()) as Slots;
   }
 
-  function open(): void {
-    line.start();
-    view.panel.hidden = false;
+  function inviting(): Invite | null {
+    const { config } = place;
+    if (!config.invite || preview || (!config.open && config.offline?.mode === "hide")) return null;
+    const made = new Invite(speak(texts, place.lang), config.invite, memory.shelf, {
+      busy: () => opened || launcher.hidden === true || line.entries.size > 0,
+      open: () => open("chat"),
+      shown: () => emit("invite"),
+    });
+    place.root.append(made.element);
+    made.wait();
+    return made;
+  }
+
+  function open(what: "chat" | "call"): void {
+    opened = true;
+    invite?.hide();
+    if (!preview) line.start();
     launcher.setAttribute("aria-expanded", "true");
-    view.focus();
+    const before = view.panel.hidden;
+    view.open(what);
     read();
+    if (!before) return;
+    place.opened(true);
+    reached(place.config.goals, "otklik_open");
   }
 
   function close(): void {
     if (view.panel.hidden) return;
     view.panel.hidden = true;
     launcher.setAttribute("aria-expanded", "false");
-    place.closed();
-    launcher.focus();
+    if (!preview) launcher.focus();
+    place.opened(false);
     read();
   }
 
-  return { open, close };
+  /** A few lines for whoever chooses how the chat looks. */
+  function sample(): void {
+    const say = speak(texts, place.lang);
+    const minute = 60_000;
+    line.light = "on";
+    line.dialog = "preview";
+    pretend(say("widget.sample.question"), [], Date.now() - 4 * minute);
+    pretend(say("widget.sample.answer"), [], Date.now() - 3 * minute, say("widget.sample.name"));
+  }
+
+  function pretend(text: string, attachments: Attachment[], at = Date.now(), author = ""): void {
+    const seq = line.entries.size + 1;
+    const entry: Entry = {
+      id: "",
+      dialog: "preview",
+      seq,
+      order: seq,
+      at: new Date(at).toISOString(),
+      mine: !author,
+      key: `preview-${seq}`,
+      author_name: author,
+      text,
+      attachments,
+      state: null,
+      deleted_at: null,
+    };
+    line.entries.set(`preview:${seq}`, entry);
+    changed();
+  }
+
+  return {
+    open: () => open("chat"),
+    call: () => open("call"),
+    close,
+    refresh: () => {
+      const now = looks(place);
+      if (preview && now !== drawn) {
+        memory.shelf.remove("prechat");
+        line.entries.clear();
+        sample();
+        redraw();
+      } else view.refresh();
+      drawn = now;
+    },
+    told: (what) => {
+      if (what === "fields") return line.say({ t: "fields", fields: told() });
+      memory.meet(place.person.identity?.id ?? null);
+      line.renew();
+      changed();
+    },
+    moved: () => {
+      invite?.wait();
+      line.say({ t: "page", page: here(), title: document.title.slice(0, 300) });
+    },
+  };
+}
+
+function looks({ config, lang }: Place): string {
+  return JSON.stringify([config, lang]);
 }

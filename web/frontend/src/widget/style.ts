@@ -13,9 +13,9 @@ export function dress(root: ShadowRoot, css: string): void {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-export function icon(path: string): SVGSVGElement {
+export function icon(path: string, size = 24): SVGSVGElement {
   const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("viewBox", `0 0 ${size} ${size}`);
   svg.setAttribute("aria-hidden", "true");
   const line = document.createElementNS(SVG, "path");
   line.setAttribute("d", path);

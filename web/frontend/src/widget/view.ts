@@ -1,319 +1,308 @@
-import { fileAddress, pieces } from "../links";
-import type { Key, Say } from "../texts";
-import type { Unsent } from "./memory";
-import { icon } from "./style";
-import type { Attachment, Config, Entry } from "./wire";
+import { type Say, speak, type Texts } from "../texts";
+import { type Asks as CallAsks, CallForm, promise } from "./call";
+import { Composer } from "./composer";
+import { doors } from "./doors";
+import type { Answer, Line } from "./live";
+import { ICON, make, round, worded } from "./make";
+import type { Memory, Unsent } from "./memory";
+import { Messages } from "./messages";
+import { Prechat } from "./prechat";
+import { Rating, type Score } from "./rating";
+import { Uploads } from "./uploads";
+import { When } from "./when";
+import type { Attachment, Given, Kind, Place, Planned } from "./wire";
 
-const CLOSE = "M6 9l6 6 6-6";
-const CLIP = "M20 11l-8.5 8.5a5 5 0 0 1-7-7L13 4a3.3 3.3 0 0 1 4.7 4.7L9.3 17a1.7 1.7 0 0 1-2.4-2.4L14.5 7";
-const SEND = "M4 12l16-8-5 16-3-7z";
-
-interface Asks {
+export interface Asks {
   close: () => void;
-  send: (text: string) => void;
-  files: (files: File[]) => void;
+  send: (text: string, reply_to: string) => void;
+  attach: (files: Attachment[]) => void;
+  door: () => { address: string; key: string } | null;
   typing: () => void;
   retry: (item: Unsent) => void;
   drop: (item: Unsent) => void;
+  slots: CallAsks["slots"];
+  ask: (frame: { key: string; t: string } & Record<string, unknown>) => Promise<Answer>;
+  asked: (planned: Planned) => void;
+  introduced: (fields: Record<string, string>, given: Given[]) => void;
+  rate: (score: Score, text: string) => void;
+  chosen: (kind: Kind) => void;
+  speak: (lang: "ru" | "en") => void;
 }
 
-function make<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  kind = "",
-  ...children: (Node | string)[]
-): HTMLElementTagNameMap[K] {
-  const element = document.createElement(tag);
-  if (kind) element.className = kind;
-  element.append(...children);
-  return element;
-}
-
-function button(label: string, path: string, act?: () => void): HTMLButtonElement {
-  const element = make("button", "round", icon(path));
-  element.type = act ? "button" : "submit";
-  element.title = label;
-  element.setAttribute("aria-label", label);
-  if (act) element.addEventListener("click", act);
-  return element;
-}
+/** How long a connection may take before a word is said about it. */
+const PATIENCE = 1_500;
+/** A promised call is shown until it should have been made. */
+const CALL_OVER = 30 * 60_000;
 
 /** The card that the visitor sees; it shows what it is given and tells what was asked. */
 export class View {
   readonly panel = make("section", "panel");
+  private readonly say: Say;
+  private readonly when: When;
   private readonly state = make("div", "state");
-  private readonly messages = make("div", "messages");
-  private readonly typist = make("div", "typing");
-  private readonly pending = make("div", "pending");
-  private readonly field = make("textarea");
-  private readonly lines = new Map<string, { made: string; element: HTMLElement }>();
-  private silence = 0;
-  private following = true;
+  private readonly planned = make("div", "planned");
+  private readonly hours = make("p");
+  private readonly chat = make("div", "chat");
+  private readonly messages: Messages;
+  private readonly composer: Composer;
+  private readonly uploads: Uploads;
+  private readonly back: HTMLButtonElement;
+  private call: CallForm | null = null;
+  private prechat: Prechat | null = null;
+  private rating: Rating | null = null;
+  private thanked = false;
+  private promised = "";
+  private slow = 0;
+  private closing: HTMLElement | null = null;
 
   constructor(
-    private readonly say: Say,
-    private readonly lang: string,
-    private readonly origin: string,
-    private readonly config: Config,
+    private readonly texts: Texts,
+    private readonly place: Place,
+    private readonly line: Line,
+    private readonly memory: Memory,
     private readonly asks: Asks,
   ) {
-    const { panel, messages, state } = this;
+    const { panel } = this;
+    const say = (this.say = speak(texts, place.lang));
+    this.when = new When(say, place.lang, () => Date.now() + line.skew);
+    this.messages = new Messages(say, this.when, place.origin, {
+      retry: asks.retry,
+      drop: asks.drop,
+      quote: (entry) => this.composer.quote(entry),
+    });
+    this.uploads = new Uploads(say, place.config, {
+      door: asks.door,
+      send: asks.attach,
+      reason: (code) => this.messages.bubbles.reason(code),
+    });
+    this.composer = new Composer(say, place.config, this.uploads, memory.shelf.get("draft") ?? "", {
+      send: asks.send,
+      files: (files) => this.uploads.add(files),
+      typing: asks.typing,
+      draft: (text) => (text ? memory.shelf.set("draft", text) : memory.shelf.remove("draft")),
+      author: (entry) => this.messages.bubbles.author(entry),
+    });
+    this.back = round(say("widget.back"), ICON.back, () => this.showChat(true));
+    this.chat.append(this.messages.element, this.composer.element);
+    this.state.setAttribute("role", "status");
     panel.hidden = true;
-    panel.lang = lang;
+    panel.lang = place.lang;
     panel.setAttribute("role", "dialog");
-    panel.setAttribute("aria-label", config.project.name);
-    state.setAttribute("role", "status");
-    messages.setAttribute("role", "log");
-    messages.setAttribute("aria-live", "polite");
-    messages.setAttribute("aria-label", say("widget.messages"));
-    messages.tabIndex = 0;
-    messages.addEventListener("scroll", () => {
-      this.following = messages.scrollHeight - messages.scrollTop - messages.clientHeight < 80;
-    });
-    new ResizeObserver(() => this.follow()).observe(messages);
-    panel.append(this.head(), state, messages, this.typist, this.pending, this.composer());
-    panel.addEventListener("keydown", (event) => {
-      // The site's own shortcuts are not meant by what is typed here.
-      event.stopPropagation();
-      if (event.key === "Escape") asks.close();
-    });
+    panel.setAttribute("aria-label", this.title);
+    panel.append(this.head(), this.state, this.planned, this.chat);
+    panel.addEventListener("keydown", (event) => this.pressed(event));
+    for (const kind of ["keyup", "keypress"] as const)
+      panel.addEventListener(kind, (event) => event.stopPropagation());
     panel.addEventListener("dragover", (event) => event.preventDefault());
     panel.addEventListener("drop", (event) => {
       event.preventDefault();
-      asks.files([...(event.dataTransfer?.files ?? [])]);
+      const files = [...(event.dataTransfer?.files ?? [])];
+      if (files.length && !this.composer.element.hidden) this.uploads.add(files);
     });
+    visualViewport?.addEventListener("resize", () => this.fit(), { signal: place.life });
+    this.welcome();
+    this.showChat(false);
   }
 
-  private head(): HTMLElement {
-    const who = make(
-      "div",
-      "who",
-      make("h2", "", this.config.project.name),
-      make("p", "", this.hours()),
-    );
-    return make("header", "", who, button(this.say("widget.close"), CLOSE, this.asks.close));
+  dismiss(): void {
+    this.messages.close();
+    this.uploads.close();
+    clearTimeout(this.slow);
+    this.panel.remove();
   }
 
-  private hours(): string {
-    const { open, next_opening: next } = this.config;
-    if (open) return this.say("widget.online");
-    if (!next) return this.say("widget.offline");
-    const when = new Intl.DateTimeFormat(this.lang, {
-      weekday: "long",
-      hour: "2-digit",
-      minute: "2-digit",
-      hourCycle: "h23",
-    }).format(new Date(next));
-    return this.say("widget.offline_until", { when });
-  }
-
-  private composer(): HTMLFormElement {
-    const { field, say, asks } = this;
-    const form = make("form");
-    field.rows = 1;
-    field.maxLength = this.config.text_max_chars;
-    field.placeholder = say("widget.placeholder");
-    field.setAttribute("aria-label", say("widget.text"));
-    const picker = make("input");
-    picker.type = "file";
-    picker.multiple = true;
-    picker.setAttribute("aria-label", say("widget.attach"));
-    picker.addEventListener("change", () => {
-      asks.files([...(picker.files ?? [])]);
-      picker.value = "";
-    });
-    const submit = (): void => {
-      const text = field.value.trim();
-      if (!text) return;
-      field.value = "";
-      this.fit();
-      asks.send(text);
-    };
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      submit();
-    });
-    field.addEventListener("input", () => {
-      this.fit();
-      if (field.value) asks.typing();
-    });
-    field.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-      event.preventDefault();
-      submit();
-    });
-    field.addEventListener("paste", (event) => {
-      const files = [...(event.clipboardData?.files ?? [])];
-      if (!files.length) return;
-      event.preventDefault();
-      asks.files(files);
-    });
-    if (this.config.attachments_max > 0)
-      form.append(button(say("widget.attach"), CLIP, () => picker.click()), picker);
-    form.append(field, button(say("widget.send"), SEND));
-    return form;
-  }
-
-  private fit(): void {
-    this.field.style.height = "auto";
-    this.field.style.height = `${this.field.scrollHeight}px`;
+  open(what: "chat" | "call"): void {
+    this.panel.hidden = false;
+    this.panel.setAttribute("aria-modal", String(innerWidth <= 480));
+    const { open, offline, callback } = this.place.config;
+    const instead = !open && offline?.mode === "callback" && callback?.enabled && !this.line.entries.size;
+    if (what === "call" || instead) this.showCall();
+    else this.showChat(false);
+    this.fit();
+    this.messages.toEnd();
+    this.focus();
   }
 
   focus(): void {
-    this.field.focus();
-    this.following = true;
-    this.follow();
-  }
-
-  private follow(): void {
-    if (this.following) this.messages.scrollTop = this.messages.scrollHeight;
-  }
-
-  showState(words: string): void {
-    if (this.state.textContent !== words) this.state.textContent = words;
-  }
-
-  showPending(words: string, failed = false): void {
-    this.pending.textContent = words;
-    this.pending.classList.toggle("failed", failed);
+    // Whoever chooses its looks is typing elsewhere.
+    if (this.place.preview) return;
+    if (this.call) this.call.focus();
+    else if (this.prechat) this.prechat.focus();
+    else if (!this.composer.element.hidden) this.composer.focus();
+    else this.panel.querySelector("button")?.focus();
   }
 
   showTyping(name: string): void {
-    clearTimeout(this.silence);
-    this.typist.textContent = name ? this.say("widget.typing", { name }) : "";
-    if (name) this.silence = window.setTimeout(() => this.showTyping(""), 5_000);
+    this.messages.showTyping(name);
   }
 
-  /** Draws what changed and leaves the rest, so that a screen reader hears only what is new. */
-  showLines(entries: Entry[], waiting: Unsent[]): void {
-    const box = this.messages;
-    const mineBefore = box.querySelectorAll(".mine").length;
-    const wanted: [string, string, () => HTMLElement][] = [];
-    if (this.config.greeting)
-      wanted.push(["greeting", "", () => this.bubble(this.config.greeting, [], false)]);
-    let day = new Date().toDateString();
-    let author = "";
-    for (const entry of entries) {
-      const its = new Date(entry.at).toDateString();
-      if (its !== day) {
-        day = its;
-        wanted.push([`day.${its}`, "", () => this.day(entry.at)]);
-      }
-      const named = !entry.mine && entry.author_name !== author ? entry.author_name : "";
-      author = entry.mine ? "" : entry.author_name;
-      const place = entry.mine ? `mine.${entry.key}` : `${entry.dialog}:${entry.seq}`;
-      wanted.push([place, JSON.stringify([entry, named]), () => this.entry(entry, named)]);
+  /** What is above the messages follows the settings, which may have been fetched anew. */
+  refresh(): void {
+    this.hours.textContent = this.answering();
+    this.welcome();
+  }
+
+  changed(): void {
+    const { line } = this;
+    const entries = line.lines();
+    const waiting = line.waiting();
+    this.messages.show(entries, waiting);
+    this.uploads.pump();
+    this.showState();
+    this.showPlanned();
+    this.showFoot(entries.length + waiting.length > 0);
+  }
+
+  private get title(): string {
+    return this.place.config.title || this.place.config.project.name;
+  }
+
+  private head(): HTMLElement {
+    const { say, place } = this;
+    const name = make("h2", "", this.title);
+    name.dir = "auto";
+    this.hours.textContent = this.answering();
+    const faces = make("div", "faces");
+    faces.setAttribute("aria-hidden", "true");
+    for (const { name: person } of (place.config.people ?? []).slice(0, 3))
+      faces.append(make("span", "face", Array.from(person)[0]?.toUpperCase() ?? ""));
+    const head = make("div", "head", this.back, faces, make("div", "who", name, this.hours));
+    if (place.config.callback?.enabled)
+      head.append(round(say("widget.call.title"), ICON.phone, () => this.showCall(true), "round call"));
+    head.append(round(say("widget.close"), ICON.close, this.asks.close));
+    return head;
+  }
+
+  /** Who answers, and when. */
+  private answering(): string {
+    const { say, when } = this;
+    const { open, next_opening: next, answer_time: minutes, people } = this.place.config;
+    if (!open) return next ? say("widget.offline_until", { when: when.moment(next) }) : say("widget.offline");
+    const names = (people ?? []).slice(0, 3).map(({ name }) => name);
+    const who = names.length ? say("widget.online_who", { n: names.length, names: names.join(", ") }) : say("widget.online");
+    return minutes ? `${who} · ${say("widget.answer_time", { n: minutes })}` : who;
+  }
+
+  private welcome(): void {
+    const { say, place, asks } = this;
+    const { config } = place;
+    const greeting = config.greeting || say("widget.greeting");
+    const parts = [this.messages.bubbles.words(greeting)];
+    if (!config.open && config.offline?.mode !== "hide")
+      parts.push(this.messages.bubbles.words(config.offline?.text || say("widget.offline_message")));
+    const ways = doors(say, config, { call: () => this.showCall(true), chosen: asks.chosen });
+    if (ways) parts.push(ways);
+    const other = place.lang === "ru" ? "en" : "ru";
+    const words = speak(this.texts, other)("widget.in_this_language");
+    const language = worded(words, () => asks.speak(other), "quiet");
+    language.lang = other;
+    this.messages.before(...parts, language);
+  }
+
+  private showState(): void {
+    const { say, state } = this;
+    const { light } = this.line;
+    const words =
+      light === "off" ? say("widget.no_connection")
+      : light === "often" ? say("widget.too_often")
+      : light === "refused" ? say("widget.refused")
+      : light === "identity" ? say("widget.sign_in_first")
+      : "";
+    clearTimeout(this.slow);
+    if (light === "connecting" && !state.textContent)
+      this.slow = window.setTimeout(() => {
+        if (this.line.light === "connecting") state.textContent = say("widget.connecting");
+      }, PATIENCE);
+    else if (state.textContent !== words && light !== "connecting") state.textContent = words;
+  }
+
+  private showPlanned(): void {
+    const { call } = this.line;
+    const past = call?.at && Date.parse(call.at) + CALL_OVER < Date.now() + this.line.skew;
+    const words = make("span", "", ...(call && !past ? promise(call, this.say, this.when) : []));
+    if (this.promised === words.textContent) return;
+    this.promised = words.textContent ?? "";
+    if (!this.promised) return this.planned.replaceChildren();
+    const change = worded(this.say("widget.call.change"), () => this.showCall(true, true));
+    this.planned.replaceChildren(words, change);
+  }
+
+  private showFoot(begun: boolean): void {
+    const { say, line, memory, asks, place } = this;
+    const { config } = place;
+    const asked = memory.shelf.get("prechat") !== null || !config.prechat?.enabled;
+    if (!asked && !begun && config.prechat?.fields?.length)
+      this.prechat ??= new Prechat(say, config, place.person.fields, (fields, given) => {
+        asks.introduced(fields, given);
+        this.focus();
+      });
+    else this.prechat = null;
+    const callOnly = !config.open && config.offline?.mode === "callback" && !begun;
+    this.composer.element.hidden = this.prechat !== null || (callOnly && !!config.callback?.enabled);
+
+    if (!line.closed) this.thanked = false;
+    if (line.closed && config.rating && !line.rated && begun)
+      this.rating ??= new Rating(say, (score, text) => {
+        this.thanked = score !== "none";
+        asks.rate(score, text);
+      });
+    else this.rating = null;
+    if (!line.closed) this.closing = null;
+    else if (!this.rating) {
+      const words = say(this.thanked ? "widget.rating.thanks" : "widget.closed");
+      if (this.closing?.textContent !== words) this.closing = make("p", "closing", words);
     }
-    for (const item of waiting)
-      wanted.push([`mine.${item.key}`, JSON.stringify(item), () => this.unsent(item)]);
+    const closing = line.closed && begun && !this.rating ? this.closing : null;
+    this.messages.after(this.prechat?.element ?? this.rating?.element ?? closing);
+  }
 
-    const gone = new Set(this.lines.keys());
-    let before: ChildNode | null = box.firstChild;
-    for (const [place, made, draw] of wanted) {
-      gone.delete(place);
-      let line = this.lines.get(place);
-      if (!line || line.made !== made) {
-        const element = draw();
-        if (line?.element === before) before = element;
-        line?.element.replaceWith(element);
-        line = { made, element };
-        this.lines.set(place, line);
-      }
-      if (line.element === before) before = before.nextSibling;
-      else box.insertBefore(line.element, before);
+  private showChat(focus: boolean): void {
+    this.call = null;
+    this.back.hidden = true;
+    this.panel.classList.remove("aside");
+    this.panel.querySelector(".screen")?.remove();
+    this.chat.hidden = false;
+    this.changed();
+    if (focus) this.focus();
+  }
+
+  private showCall(focus = false, change = false): void {
+    const { say, place, asks } = this;
+    if (this.call) return;
+    const known = { ...place.person.fields, phone: place.person.identity?.phone ?? place.person.fields.phone ?? "" };
+    this.call = new CallForm(say, this.when, place.config, { ...asks, back: () => this.showChat(true) }, known);
+    this.call.show(change ? null : this.line.call);
+    this.chat.hidden = true;
+    this.back.hidden = false;
+    this.panel.classList.add("aside");
+    this.panel.append(this.call.element);
+    if (focus) this.focus();
+  }
+
+  private pressed(event: KeyboardEvent): void {
+    // The site's own shortcuts are not meant by what is typed here.
+    event.stopPropagation();
+    if (event.key === "Escape") {
+      if (this.call) this.showChat(true);
+      else this.asks.close();
     }
-    for (const place of gone) {
-      this.lines.get(place)?.element.remove();
-      this.lines.delete(place);
-    }
-    if (box.querySelectorAll(".mine").length > mineBefore) this.following = true;
-    this.follow();
+    if (event.key !== "Tab") return;
+    const stops = [
+      ...this.panel.querySelectorAll<HTMLElement>("a[href],button,input,select,textarea,audio,video,[tabindex='0']"),
+    ].filter((one) => one.tabIndex >= 0 && one.getClientRects().length > 0);
+    const at = this.place.root.activeElement;
+    const edge = event.shiftKey ? stops[0] : stops[stops.length - 1];
+    if (at !== edge) return;
+    event.preventDefault();
+    (event.shiftKey ? stops[stops.length - 1] : stops[0])?.focus();
   }
 
-  private day(at: string): HTMLElement {
-    const today = new Date(at).toDateString() === new Date().toDateString();
-    const words = today
-      ? this.say("widget.today")
-      : new Intl.DateTimeFormat(this.lang, { day: "numeric", month: "long" }).format(new Date(at));
-    return make("div", "day", words);
+  /** On a phone the card ends where the keyboard begins. */
+  private fit(): void {
+    const seen = visualViewport;
+    if (!seen || seen.scale > 1.05) return;
+    this.panel.style.setProperty("--tall", `${seen.height}px`);
+    this.panel.style.setProperty("--off", `${seen.offsetTop}px`);
+    this.messages.follow();
   }
-
-  private entry(entry: Entry, named: string): HTMLElement {
-    const line = entry.deleted_at
-      ? make("div", "line", make("div", "gone", this.say("widget.deleted")))
-      : this.bubble(entry.text, entry.attachments, entry.mine);
-    line.classList.toggle("mine", entry.mine);
-    if (named) line.prepend(make("span", "author", named));
-    const time = make("time", "", this.clock(entry.at));
-    time.dateTime = entry.at;
-    const meta = make("span", "meta", time);
-    if (entry.mine && !entry.deleted_at) {
-      const tick = make("span", "tick", "✓");
-      tick.setAttribute("role", "img");
-      tick.setAttribute("aria-label", this.say("widget.state.sent"));
-      meta.append(" ", tick);
-    }
-    line.append(meta);
-    return line;
-  }
-
-  private unsent(item: Unsent): HTMLElement {
-    const line = this.bubble(item.text, item.attachments, true);
-    const meta = make("span", "meta");
-    if (item.refused) {
-      meta.classList.add("failed");
-      const again = make("button", "", this.say("widget.retry"));
-      const drop = make("button", "", this.say("widget.remove"));
-      again.addEventListener("click", () => this.asks.retry(item));
-      drop.addEventListener("click", () => this.asks.drop(item));
-      meta.append(this.say("widget.state.failed", { reason: this.reason(item.refused) }), again, drop);
-    } else meta.append(this.say("widget.state.waiting"));
-    line.append(meta);
-    return line;
-  }
-
-  reason(code: string): string {
-    const key = `widget.error.${code}` as Key;
-    const words = this.say(key);
-    return words === key ? this.say("widget.error.refused") : words;
-  }
-
-  private bubble(text: string, attachments: Attachment[], mine: boolean): HTMLElement {
-    const bubble = make("div", "bubble");
-    for (const file of attachments) bubble.append(this.file(file));
-    for (const piece of pieces(text))
-      bubble.append(piece.href ? link(piece.href, "", piece.text) : piece.text);
-    return make("div", mine ? "line mine" : "line", bubble);
-  }
-
-  private file(file: Attachment): HTMLElement {
-    const address = fileAddress(file.url, this.origin);
-    if (file.kind !== "image") return link(address, "file", file.name);
-    const picture = make("img");
-    picture.src = file.thumb ? fileAddress(file.thumb, this.origin) : address;
-    picture.alt = file.name;
-    if (file.width > 0) {
-      picture.width = Math.min(280, file.width);
-      picture.height = Math.round((picture.width * file.height) / file.width);
-    }
-    picture.addEventListener("load", () => this.follow());
-    const whole = link(address, "", picture);
-    whole.setAttribute("aria-label", this.say("widget.open_picture", { name: file.name }));
-    return whole;
-  }
-
-  private clock(at: string): string {
-    return new Intl.DateTimeFormat(this.lang, {
-      hour: "2-digit",
-      minute: "2-digit",
-      hourCycle: "h23",
-    }).format(new Date(at));
-  }
-}
-
-function link(address: string, kind: string, child: Node | string): HTMLAnchorElement {
-  const element = make("a", kind, child);
-  element.href = address;
-  element.target = "_blank";
-  element.rel = "noopener noreferrer nofollow";
-  return element;
 }
