@@ -81,7 +81,7 @@ class Operator(Person):
     async def attach(self, file: FilePayload | Path) -> None:
         await self.page.get_by_label(self.say("inbox.attach_files")).set_input_files(file)
         await expect(self.page.get_by_role("progressbar")).to_have_count(0)
-        await self.page.get_by_role("button", name=self.say("inbox.send")).click()
+        await self.page.get_by_role("button", name=self.say("inbox.send"), exact=True).click()
 
     def tick(self, state: str) -> Locator:
         return self.log.get_by_role("img", name=self.say(f"inbox.state.{state}"))

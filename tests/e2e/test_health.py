@@ -9,7 +9,8 @@ import pytest
 from playwright.async_api import Browser, Locator, expect
 
 from hub import model
-from hub.model import ChannelId, DeadLetter, ProjectId
+from hub.model import ChannelId, ProjectId
+from hub.records import DeadLetter
 from hub.store.engine import Insert
 from hub.store.sqlite import SqliteEngine
 from tests.chaos.process import Program

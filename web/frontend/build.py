@@ -10,7 +10,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-_SOURCES = ("package-lock.json", "tsconfig.json", "build.mjs")
+_SOURCES = ("package-lock.json", "tsconfig.json", "build.mjs", "emoji.mjs")
 
 
 class CustomBuildHook(BuildHookInterface[Any]):

@@ -1,20 +1,28 @@
 import { signal } from "@preact/signals";
 import type {
+  Arranged,
   Attachment,
   Channel,
-  Contact,
+  ChannelChange,
+  ChannelSettings,
+  CheckStep,
   Counts,
   Dialog,
   Entry,
+  Filter,
   Health,
   Hit,
   Letter,
   Me,
+  Mode,
+  Operator,
   Page,
   Presence,
   Problem,
   Replayed,
+  Start,
   View,
+  Whole,
 } from "./wire";
 
 /** An answer that is not a success; status 0 means that no answer came. */
@@ -49,6 +57,8 @@ async function call<T>(method: string, path: string, body?: unknown, again = tru
       method,
       headers,
       credentials: "same-origin",
+      // What is being kept (a draft, how far was read) is finished even as the page goes away.
+      keepalive: method === "PUT",
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(20_000),
     });
@@ -101,13 +111,57 @@ export const api = {
   channels: (project: string) =>
     get<{ items: Channel[] }>(`/projects/${of(project)}/channels`).then((answer) => answer.items),
   counts: (project: string) => get<Counts>(`/projects/${of(project)}/counts`),
-  dialogs: (project: string, view: View, after: string | null, limit = 50) => {
+  operators: (project: string) =>
+    get<{ items: Operator[] }>(`/projects/${of(project)}/operators`).then((answer) => answer.items),
+  dialogs: (
+    project: string,
+    view: View,
+    after: string | null,
+    limit = 50,
+    filter: Partial<Filter> = {},
+  ) => {
     const query = new URLSearchParams({ view, limit: String(limit) });
+    for (const [name, value] of Object.entries(filter)) if (value) query.set(name, value);
     if (after) query.set("after", after);
     return get<Page>(`/projects/${of(project)}/dialogs?${query}`);
   },
-  dialog: (id: string) =>
-    get<{ dialog: Dialog; contact: Contact | null; others: Dialog[] }>(`/dialogs/${of(id)}`),
+  dialog: (id: string) => get<Whole>(`/dialogs/${of(id)}`),
+  entry: (id: string, entry: string) => get<Entry>(`/dialogs/${of(id)}/entries/${of(entry)}`),
+  timeline: (id: string, before_seq?: number, limit = 50) => {
+    const query = new URLSearchParams({ limit: String(limit) });
+    if (before_seq !== undefined) query.set("before_seq", String(before_seq));
+    return get<{ items: Entry[]; more: boolean }>(`/dialogs/${of(id)}/timeline?${query}`);
+  },
+  setSeen: (id: string, seq: number) => call<void>("PUT", `/dialogs/${of(id)}/seen`, { seq }),
+  setDraft: (
+    id: string,
+    draft: { mode: Mode; text: string; reply_to: string; attachments: string[] },
+  ) => call<void>("PUT", `/dialogs/${of(id)}/draft`, draft),
+  assign: (id: string, operator: string) =>
+    post<Dialog>(`/dialogs/${of(id)}/assign`, { operator }),
+  noReply: (id: string) => post<Dialog>(`/dialogs/${of(id)}/no-reply`),
+  beginning: (project: string) => get<Start>(`/projects/${of(project)}/start`),
+  addExamples: (project: string) =>
+    post<{ dialogs: number }>(`/projects/${of(project)}/examples`),
+  dropExamples: (project: string) => call<void>("DELETE", `/projects/${of(project)}/examples`),
+  arranged: (project: string) =>
+    get<{ items: Arranged[] }>(`/projects/${of(project)}/channels/settings`).then(
+      (answer) => answer.items,
+    ),
+  channelSettings: (project: string, channel: string) =>
+    get<ChannelSettings>(`/projects/${of(project)}/channels/${of(channel)}/settings`),
+  changeChannel: (project: string, channel: string, change: ChannelChange) =>
+    call<ChannelSettings>(
+      "PATCH",
+      `/projects/${of(project)}/channels/${of(channel)}/settings`,
+      change,
+    ),
+  addChannel: (project: string, kind: "site", name: string) =>
+    post<ChannelSettings>(`/projects/${of(project)}/channels`, { kind, name }),
+  checkPage: (project: string, channel: string, url: string) =>
+    post<{ steps: CheckStep[] }>(`/projects/${of(project)}/channels/${of(channel)}/check`, {
+      url,
+    }).then((answer) => answer.steps),
   search: (project: string, words: string, after: string | null) => {
     const query = new URLSearchParams({ q: words });
     if (after) query.set("after", after);
@@ -126,8 +180,8 @@ export const api = {
       `/dialogs/${of(id)}/log?${query}`,
     );
   },
-  say: (id: string, key: string, text: string, attachments: string[]) =>
-    post<Entry>(`/dialogs/${of(id)}/messages`, { key, text, attachments }),
+  say: (id: string, key: string, text: string, attachments: string[], reply_to = "") =>
+    post<Entry>(`/dialogs/${of(id)}/messages`, { key, text, attachments, reply_to }),
   note: (id: string, key: string, text: string) =>
     post<Entry>(`/dialogs/${of(id)}/notes`, { key, text }),
   retry: (id: string, entry: string) =>

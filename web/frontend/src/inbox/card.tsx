@@ -1,73 +1,268 @@
 import type { ComponentChildren, JSX } from "preact";
-import { IconButton } from "./parts";
+import { useEffect, useState } from "preact/hooks";
 import { safe } from "../links";
+import { FileCard } from "./files";
+import { Icon, IconButton } from "./parts";
+import { lines, opened, thread } from "./reading";
 import { open } from "./route";
+import { phone } from "./row";
 import { first, t } from "./settings";
-import { opened, thread } from "./store";
-import { ago, full } from "./times";
+import { ago, due, full } from "./times";
+import type { Attachment, Dialog, Visit } from "./wire";
 
+/** How many of the files are shown before they are asked for. */
+const FILES = 4;
+
+/** Who the client is and where from; what the page claimed is shown as such. */
 export function Card({ onClose }: { onClose: () => void }): JSX.Element | null {
   const dialog = opened.value;
   const now = thread.value;
   if (!dialog || !now) return null;
-  const { visit } = dialog;
   const contact = now.contact;
-  const point = [dialog.entry_point.value, dialog.entry_point.comment].filter(Boolean).join(" · ");
+  const name = contact?.name || dialog.name || t("inbox.guest");
   return (
     <aside class="card" aria-label={t("inbox.card")}>
       <header>
-        <h2>{contact?.name || dialog.name || t("inbox.guest")}</h2>
+        <div>
+          <h2>
+            <bdi>{name}</bdi>
+          </h2>
+          <p class="quiet">
+            {dialog.n > 1 ? t("inbox.card.again", { n: dialog.n }) : t("inbox.card.first")}
+            {dialog.verified ? (
+              <span class="card-verified">
+                <Icon name="check" />
+                {t("inbox.verified")}
+              </span>
+            ) : null}
+          </p>
+        </div>
         <IconButton icon="close" label={t("inbox.card_close")} class="card-close" onClick={onClose} />
       </header>
+      <Reach phones={contact?.phones ?? []} emails={contact?.emails ?? []} callAt={dialog.call_at} />
+      <Fields fields={dialog.fields ?? {}} />
+      <Source dialog={dialog} />
+      <Files />
+      {now.others.length ? (
+        <Section name={t("inbox.card.others")}>
+          <ul class="others">
+            {now.others.map((other) => (
+              <li key={other.id}>
+                <button type="button" onClick={() => open(other.id)}>
+                  <span class="others-what">{first(`status.${other.status}`, other.status)}</span>
+                  <time dateTime={other.last_at} title={full(other.last_at)}>
+                    {ago(other.last_at)}
+                  </time>
+                  {other.preview?.text ? (
+                    <span class="others-said" dir="auto">
+                      {other.preview.text}
+                    </span>
+                  ) : null}
+                </button>
+              </li>
+            ))}
+          </ul>
+        </Section>
+      ) : null}
+      <Section name={t("inbox.card.dialog")}>
+        <dl>
+          <Field name={t("inbox.card.status")}>{first(`status.${dialog.status}`, dialog.status)}</Field>
+          <Field name={t("inbox.card.owner")}>{dialog.owner_name || t("inbox.owner.none")}</Field>
+          <Field name={t("inbox.card.created")}>{full(dialog.created_at)}</Field>
+          <Field name={t("inbox.card.last")}>{full(dialog.last_at)}</Field>
+          <Field name={t("inbox.card.closed")}>{dialog.closed_at ? full(dialog.closed_at) : null}</Field>
+        </dl>
+      </Section>
+    </aside>
+  );
+}
+
+function Reach(props: { phones: string[]; emails: string[]; callAt: string | null }): JSX.Element | null {
+  const { phones, emails, callAt } = props;
+  if (!phones.length && !emails.length && !callAt) return null;
+  return (
+    <ul class="reach">
+      {phones.map((number) => (
+        <li key={number}>
+          <Icon name="phone" />
+          <a href={`tel:${number.replace(/[^+\d]/g, "")}`}>{phone(number)}</a>
+          <Copy what={number} label={t("inbox.copy_phone")} />
+        </li>
+      ))}
+      {emails.map((email) => (
+        <li key={email}>
+          <Icon name="mail" />
+          <a href={`mailto:${encodeURIComponent(email)}`}>{email}</a>
+          <Copy what={email} label={t("inbox.copy_email")} />
+        </li>
+      ))}
+      {callAt ? (
+        <li class="reach-call">
+          <Icon name="clock" />
+          <span>{t("inbox.card.call_at", { at: due(callAt) })}</span>
+        </li>
+      ) : null}
+    </ul>
+  );
+}
+
+function Copy({ what, label }: { what: string; label: string }): JSX.Element {
+  const [done, setDone] = useState(false);
+  useEffect(() => {
+    if (!done) return;
+    const over = window.setTimeout(() => setDone(false), 1_500);
+    return () => clearTimeout(over);
+  }, [done]);
+  return (
+    <>
+      <IconButton
+        icon={done ? "check" : "copy"}
+        label={done ? t("inbox.copied") : label}
+        class={done ? "copied" : ""}
+        onClick={() => void copy(what).then(setDone)}
+      />
+      <span class="visually-hidden" role="status">
+        {done ? t("inbox.copied") : ""}
+      </span>
+    </>
+  );
+}
+
+/** Puts the words into the clipboard, on pages without https too. */
+async function copy(what: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(what);
+    return true;
+  } catch {
+    const field = document.createElement("textarea");
+    field.value = what;
+    field.className = "visually-hidden";
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    return done;
+  }
+}
+
+function Fields({ fields }: { fields: Record<string, string> }): JSX.Element | null {
+  const known = Object.entries(fields).filter(([, value]) => value);
+  if (!known.length) return null;
+  return (
+    <Section name={t("inbox.card.fields")}>
       <dl>
-        <Field name={t("inbox.card.status")}>{first(`status.${dialog.status}`, dialog.status)}</Field>
-        <Field name={t("inbox.card.owner")}>{dialog.owner_name || t("inbox.owner.none")}</Field>
-        <Field name={t("inbox.card.visit_n")}>
-          {dialog.n > 1 ? t("inbox.card.again", { n: dialog.n }) : t("inbox.card.first")}
-        </Field>
-        <Field name={t("inbox.card.phones")}>{contact?.phones.join(", ")}</Field>
-        <Field name={t("inbox.card.emails")}>{contact?.emails.join(", ")}</Field>
+        {known.map(([name, value]) => (
+          <Field key={name} name={name}>
+            <span dir="auto">{value}</span>
+          </Field>
+        ))}
       </dl>
-      <h3>{t("inbox.card.source")}</h3>
+    </Section>
+  );
+}
+
+function Source({ dialog }: { dialog: Dialog }): JSX.Element {
+  const { visit } = dialog;
+  const point = [dialog.entry_point.value, dialog.entry_point.comment].filter(Boolean).join(" · ");
+  return (
+    <Section name={t("inbox.card.source")}>
       <dl>
         <Field name={t("inbox.card.channel")}>{first(`kind.${dialog.kind}`, dialog.kind)}</Field>
         <Field name={t("inbox.card.entry_point")}>{point}</Field>
         <Field name={t("inbox.card.page")}>
           {visit.page ? <Address of={visit.page} words={visit.title || visit.page} /> : null}
         </Field>
+        <Field name={t("inbox.card.entry_page")}>
+          {visit.entry_page && visit.entry_page !== visit.page ? (
+            <Address of={visit.entry_page} words={visit.entry_page} />
+          ) : null}
+        </Field>
         <Field name={t("inbox.card.referrer")}>
           {visit.referrer ? <Address of={visit.referrer} words={visit.referrer} /> : null}
         </Field>
-        {Object.entries(visit.utm).map(([name, value]) => (
-          <Field key={name} name={name}>
-            {value}
-          </Field>
-        ))}
+        <Field name={t("inbox.card.pages")}>{visit.pages ? String(visit.pages) : null}</Field>
+        <Field name={t("inbox.card.device")}>
+          {visit.device ? first(`inbox.device.${visit.device}`, visit.device) : null}
+        </Field>
         <Field name={t("inbox.card.lang")}>{visit.lang}</Field>
         <Field name={t("inbox.card.zone")}>{visit.zone}</Field>
       </dl>
-      <h3>{t("inbox.card.times")}</h3>
-      <dl>
-        <Field name={t("inbox.card.created")}>{full(dialog.created_at)}</Field>
-        <Field name={t("inbox.card.last")}>{full(dialog.last_at)}</Field>
-        <Field name={t("inbox.card.closed")}>{dialog.closed_at ? full(dialog.closed_at) : null}</Field>
-      </dl>
-      {now.others.length ? (
-        <>
-          <h3>{t("inbox.card.others")}</h3>
-          <ul class="others">
-            {now.others.map((other) => (
-              <li key={other.id}>
-                <button type="button" class="link" onClick={() => open(other.id)}>
-                  {first(`status.${other.status}`, other.status)}
-                </button>
-                <span class="quiet">{ago(other.last_at)}</span>
-              </li>
-            ))}
-          </ul>
-        </>
+      <Marks name={t("inbox.card.utm")} of={{ ...visit.utm, ...clicks(visit) }} />
+      {visit.first && (Object.keys(visit.first.utm).length || visit.first.referrer) ? (
+        <details class="first-visit">
+          <summary>{t("inbox.card.first_visit")}</summary>
+          <dl>
+            <Field name={t("inbox.card.when")}>{visit.first.at ? full(visit.first.at) : null}</Field>
+            <Field name={t("inbox.card.page")}>
+              {visit.first.page ? <Address of={visit.first.page} words={visit.first.page} /> : null}
+            </Field>
+            <Field name={t("inbox.card.referrer")}>
+              {visit.first.referrer ? (
+                <Address of={visit.first.referrer} words={visit.first.referrer} />
+              ) : null}
+            </Field>
+          </dl>
+          <Marks name="" of={visit.first.utm} />
+        </details>
       ) : null}
-    </aside>
+    </Section>
+  );
+}
+
+/** What an advertiser's own click is known by. */
+function clicks(visit: Visit): Record<string, string> {
+  const { yclid, gclid, ym_client_id, ga_client_id } = visit;
+  const all = { yclid, gclid, ym_client_id, ga_client_id };
+  return Object.fromEntries(Object.entries(all).filter((pair): pair is [string, string] => Boolean(pair[1])));
+}
+
+function Marks({ name, of }: { name: string; of: Record<string, string> }): JSX.Element | null {
+  const all = Object.entries(of);
+  if (!all.length) return null;
+  return (
+    <>
+      {name ? <h4>{name}</h4> : null}
+      <dl class="marks">
+        {all.map(([key, value]) => (
+          <Field key={key} name={key}>
+            {value}
+          </Field>
+        ))}
+      </dl>
+    </>
+  );
+}
+
+function Files(): JSX.Element | null {
+  const [all, setAll] = useState(false);
+  const files = lines.value
+    .filter((entry) => !entry.deleted_at)
+    .flatMap((entry) => entry.attachments)
+    .reverse();
+  if (!files.length) return null;
+  const shown: Attachment[] = all ? files : files.slice(0, FILES);
+  return (
+    <Section name={t("inbox.card.files")}>
+      <div class="card-files">
+        {shown.map((file) => (
+          <FileCard key={file.id} file={file} />
+        ))}
+      </div>
+      {files.length > shown.length ? (
+        <button type="button" class="link" onClick={() => setAll(true)}>
+          {t("inbox.card.all_files", { n: files.length })}
+        </button>
+      ) : null}
+    </Section>
+  );
+}
+
+function Section({ name, children }: { name: string; children: ComponentChildren }): JSX.Element {
+  return (
+    <section class="card-section">
+      <h3>{name}</h3>
+      {children}
+    </section>
   );
 }
 
@@ -86,7 +281,7 @@ function Address({ of, words }: { of: string; words: string }): JSX.Element {
   if (!address) return <>{words}</>;
   return (
     <a href={address} title={of} target="_blank" rel="noopener noreferrer nofollow">
-      {words}
+      {words.replace(/^https?:\/\/(www\.)?/i, "")}
     </a>
   );
 }

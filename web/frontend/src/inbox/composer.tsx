@@ -1,41 +1,60 @@
+import "./composer.css";
+import { signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { attach, detach, discard, draft, type Mode, type Upload, write } from "./drafts";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { writer } from "./company";
+import { attach, discard, draft, type Mode, save, write } from "./drafts";
+import { lazy } from "./lazy";
 import * as live from "./live";
+import { Menu } from "./menu";
 import * as outbox from "./outbox";
-import { IconButton } from "./parts";
-import { refusal, t } from "./settings";
-import { channels, me } from "./store";
-import type { Dialog } from "./wire";
+import { Icon, IconButton } from "./parts";
+import { entryOf, fetchQuoted, lines, thread } from "./reading";
+import { channels, me } from "./rows";
+import { authorOf, gist } from "./said";
+import { t } from "./settings";
+import { Uploads } from "./uploads";
+import type { Dialog, Entry } from "./wire";
 
 const TYPING_EVERY = 3_000;
 /** What fits into the store's own limit when the channel names none. */
 const NOTE_MAX = 10_000;
+const NEAR_END = 200;
+const HIGH = 240;
+
+/** Which key sends; with the other one a line breaks. */
+type Key = "enter" | "ctrl";
+const KEY = "otklik.send-key";
+const sendKey = signal<Key>(localStorage.getItem(KEY) === "ctrl" ? "ctrl" : "enter");
+const ctrl = navigator.platform.startsWith("Mac") ? "⌘" : "Ctrl";
 
 export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
   const field = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
   const typed = useRef(0);
-  const { text, mode: wished, uploads } = draft(dialog.id);
+  const { text, mode: wished, uploads, reply_to } = draft(dialog.id);
   const foreign = dialog.owner !== null && dialog.owner !== me.value?.operator.id;
   const mode: Mode = foreign ? "note" : wished;
   const limits = channels.value.find((channel) => channel.id === dialog.channel)?.capabilities;
   const most = mode === "note" ? NOTE_MAX : (limits?.text_max_chars ?? NOTE_MAX);
   const left = most - [...text].length;
   const files = mode === "note" ? [] : uploads;
+  const quoted = mode === "note" ? "" : reply_to;
   const ready =
     left >= 0 && (text.trim() !== "" || files.length > 0) && files.every((one) => one.file !== null);
+  const elsewhere = writer(dialog.id);
 
   useLayoutEffect(() => {
     const area = field.current;
     if (!area) return;
     area.style.height = "auto";
-    area.style.height = `${Math.min(area.scrollHeight, 220)}px`;
+    area.style.height = `${Math.min(area.scrollHeight, HIGH)}px`;
   }, [text, mode]);
 
   useEffect(() => {
     // On a phone the keyboard would cover the thread that was just opened.
     if (matchMedia("(min-width: 900px)").matches) field.current?.focus({ preventScroll: true });
+    return () => void save(dialog.id);
   }, []);
 
   function send(): void {
@@ -45,6 +64,7 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
       mode,
       text: text.trim(),
       attachments: files.flatMap((one) => one.file ?? []),
+      reply_to: quoted,
     });
     discard(dialog.id);
     typed.current = 0;
@@ -59,6 +79,40 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
     }
   }
 
+  function insert(words: string): void {
+    const area = field.current;
+    if (!area) return;
+    area.setRangeText(words, area.selectionStart, area.selectionEnd, "end");
+    input(area.value);
+    area.focus();
+  }
+
+  function press(event: KeyboardEvent): void {
+    if (event.isComposing) return;
+    const held = event.ctrlKey || event.metaKey;
+    if (event.key === "Enter" && !event.altKey) {
+      if (sendKey.value === "enter" ? event.shiftKey : !held) return;
+      event.preventDefault();
+      if (sendKey.value === "enter" && held) insert("\n");
+      else send();
+    } else if (held && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+      event.preventDefault();
+      quoteNext(dialog, event.key === "ArrowUp" ? -1 : 1);
+    } else if (event.key === "Escape" && quoted) {
+      event.stopPropagation();
+      write(dialog.id, { reply_to: "" });
+    }
+  }
+
+  const hint =
+    mode === "note"
+      ? foreign
+        ? t("inbox.foreign", { name: dialog.owner_name })
+        : t("inbox.note_hint")
+      : dialog.owner === null
+        ? t("inbox.takes")
+        : "";
+  const takesFiles = mode === "reply" && (limits?.attachments_max ?? 1) > 0;
   return (
     <form
       class={`composer ${mode}`}
@@ -83,31 +137,20 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
             {t(`inbox.mode.${one}`)}
           </button>
         ))}
-        <span class="quiet">
-          {mode === "note"
-            ? foreign
-              ? t("inbox.foreign", { name: dialog.owner_name })
-              : t("inbox.note_hint")
-            : dialog.owner === null
-              ? t("inbox.takes")
-              : null}
-        </span>
+        {elsewhere ? (
+          <span class="elsewhere" role="status">
+            {t("inbox.writes", { name: elsewhere })}
+          </span>
+        ) : (
+          <span class="compose-hint">{hint}</span>
+        )}
       </div>
-      {files.length ? (
-        <ul class="uploads" aria-label={t("inbox.files")}>
-          {files.map((one) => (
-            <Chip key={one.n} dialog={dialog.id} one={one} />
-          ))}
-        </ul>
-      ) : null}
+      {quoted ? <Quoted dialog={dialog} id={quoted} /> : null}
+      <Uploads dialog={dialog} uploads={files} />
       <div class="composer-row">
-        {mode === "reply" && (limits?.attachments_max ?? 1) > 0 ? (
+        {takesFiles ? (
           <>
-            <IconButton
-              icon="clip"
-              label={t("inbox.attach")}
-              onClick={() => picker.current?.click()}
-            />
+            <IconButton icon="clip" label={t("inbox.attach")} onClick={() => picker.current?.click()} />
             <input
               ref={picker}
               class="hidden"
@@ -127,49 +170,111 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
           id="composer"
           rows={1}
           value={text}
+          dir="auto"
+          enterkeyhint={sendKey.value === "enter" ? "send" : "enter"}
           aria-label={t(mode === "note" ? "inbox.note_text" : "inbox.reply_text")}
           placeholder={t(mode === "note" ? "inbox.note_placeholder" : "inbox.reply_placeholder")}
           onInput={(event) => input(event.currentTarget.value)}
           onPaste={(event) => {
             const pasted = [...(event.clipboardData?.files ?? [])];
-            if (!pasted.length || mode === "note") return;
+            if (!pasted.length || !takesFiles) return;
             event.preventDefault();
             attach(dialog, pasted);
           }}
-          onKeyDown={(event) => {
-            if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-            event.preventDefault();
-            send();
-          }}
+          onKeyDown={press}
         />
-        {left < 200 ? (
+        <EmojiButton onPick={insert} />
+        {left < NEAR_END ? (
           <span class={left < 0 ? "left over" : "left"} role="status">
             {left}
           </span>
         ) : null}
-        <button type="submit" class="button strong send" disabled={!ready}>
-          {t(mode === "note" ? "inbox.save_note" : "inbox.send")}
-        </button>
+        <div class="send-frame">
+          <button
+            type="submit"
+            class="button strong send"
+            aria-label={t(mode === "note" ? "inbox.save_note" : "inbox.send")}
+            disabled={!ready}
+          >
+            <Icon name={mode === "note" ? "check" : "send"} />
+            <span>{t(mode === "note" ? "inbox.save_note" : "inbox.send")}</span>
+          </button>
+          <Menu
+            up
+            label={t("inbox.send_key")}
+            class="send-key"
+            items={(["enter", "ctrl"] as const).map((one) => ({
+              label: t(one === "enter" ? "inbox.send_key.enter" : "inbox.send_key.ctrl", { ctrl }),
+              checked: sendKey.value === one,
+              onChoose: () => {
+                sendKey.value = one;
+                localStorage.setItem(KEY, one);
+              },
+            }))}
+          >
+            <Icon name="fold" />
+          </Menu>
+        </div>
       </div>
     </form>
   );
 }
 
-function Chip({ dialog, one }: { dialog: string; one: Upload }): JSX.Element {
+function Quoted({ dialog, id }: { dialog: Dialog; id: string }): JSX.Element {
+  const entry = entryOf(id);
+  useEffect(() => {
+    if (entry === undefined) void fetchQuoted(dialog.id, id);
+  }, [entry === undefined, id]);
   return (
-    <li class={one.failed ? "chip-file failed" : "chip-file"}>
-      <span class="file-name">{one.name}</span>
-      {one.failed ? (
-        <span>{refusal(one.failed)}</span>
-      ) : one.file ? null : (
-        <progress max={1} value={one.share} aria-label={t("inbox.uploading", { name: one.name })} />
-      )}
-      <IconButton
-        icon="close"
-        label={t("inbox.remove_file", { name: one.name })}
-        onClick={() => detach(dialog, one.n)}
-      />
-    </li>
+    <div class="quoted">
+      <Icon name="reply" />
+      <p>
+        <bdi class="quote-author">{entry ? authorOf(entry) : ""}</bdi>
+        <span class="quote-text" dir="auto">
+          {entry ? gist(entry) : t(entry === null ? "inbox.quote_gone" : "inbox.quote_waits")}
+        </span>
+      </p>
+      <IconButton icon="close" label={t("inbox.quote_drop")} onClick={() => write(dialog.id, { reply_to: "" })} />
+    </div>
+  );
+}
+
+const Emoji = lazy(() => import("./emoji"), "Emoji");
+
+function EmojiButton({ onPick }: { onPick: (emoji: string) => void }): JSX.Element {
+  const [open, setOpen] = useState(false);
+  const frame = useRef<HTMLDivElement>(null);
+
+  useEffect(() => {
+    if (!open) return;
+    const away = (event: Event): void => {
+      if (!frame.current?.contains(event.target as Node)) setOpen(false);
+    };
+    document.addEventListener("pointerdown", away);
+    return () => document.removeEventListener("pointerdown", away);
+  }, [open]);
+
+  return (
+    <div
+      ref={frame}
+      class="emoji-frame"
+      onKeyDown={(event) => {
+        if (!open || event.key !== "Escape") return;
+        event.stopPropagation();
+        setOpen(false);
+        frame.current?.querySelector("button")?.focus();
+      }}
+    >
+      <IconButton icon="smile" label={t("inbox.emoji")} pressed={open} onClick={() => setOpen(!open)} />
+      {open ? (
+        <Emoji
+          onPick={(emoji) => {
+            onPick(emoji);
+            setOpen(false);
+          }}
+        />
+      ) : null}
+    </div>
   );
 }
 
@@ -177,4 +282,19 @@ function Chip({ dialog, one }: { dialog: string; one: Upload }): JSX.Element {
 export function compose(dialog: Dialog, mode: Mode): void {
   write(dialog.id, { mode });
   document.getElementById("composer")?.focus();
+}
+
+/** Begins a reply to that line. */
+export function quote(dialog: Dialog, entry: Entry): void {
+  write(dialog.id, { reply_to: entry.id, mode: "reply" });
+  document.getElementById("composer")?.focus();
+}
+
+/** Turns to the line before the quoted one or after it; past the last there is no quote. */
+function quoteNext(dialog: Dialog, by: 1 | -1): void {
+  if (thread.value?.id !== dialog.id) return;
+  const all = lines.value.filter((one) => (one.kind === "in" || one.kind === "out") && !one.deleted_at);
+  const at = all.findIndex((one) => one.id === draft(dialog.id).reply_to);
+  const to = at < 0 ? (by < 0 ? all.length - 1 : all.length) : Math.max(0, at + by);
+  write(dialog.id, { reply_to: all[to]?.id ?? "", mode: "reply" });
 }

@@ -5,7 +5,8 @@ import { Avatar, Empty, Icon, IconButton } from "./parts";
 import { open, openAt } from "./route";
 import { ask, dialogOf, findings, leaveSearch, query, searching, type } from "./search";
 import { refusal, t } from "./settings";
-import { clock, me, thread } from "./store";
+import { thread } from "./reading";
+import { clock, me } from "./rows";
 import { day, full, hours, sameDay } from "./times";
 import type { Hit } from "./wire";
 

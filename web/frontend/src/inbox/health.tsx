@@ -1,3 +1,4 @@
+import "./health.css";
 import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -5,7 +6,7 @@ import { Refused, api } from "./api";
 import { Avatar, Empty } from "./parts";
 import { open } from "./route";
 import { lang, refusal, t } from "./settings";
-import { me, project, tell } from "./store";
+import { project, role, tell } from "./rows";
 import { full, size, wait } from "./times";
 import type { Backlog, Health as Figures, Letter, Replayed } from "./wire";
 
@@ -19,10 +20,6 @@ const figures = signal<Figures | null>(null);
 const failed = signal("");
 
 /** What the signed-in operator is in the chosen project. */
-export function role(): string {
-  return me.value?.memberships.find((each) => each.project.id === project.value)?.role ?? "";
-}
-
 async function look(): Promise<void> {
   try {
     figures.value = await api.health();
@@ -273,7 +270,7 @@ function LetterRow({ line, onDone }: { line: Line; onDone: (line: Line) => void 
           >
             {t(body ? "inbox.health.hide" : "inbox.health.show")}
           </button>
-          {role() === "admin" ? (
+          {role.value === "admin" ? (
             <>
               <button type="button" class="button" disabled={busy} onClick={() => void replay()}>
                 {t("inbox.health.replay")}

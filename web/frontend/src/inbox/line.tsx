@@ -1,130 +1,243 @@
+import "./line.css";
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
-import { fileAddress, pieces } from "../links";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { pieces } from "../links";
 import { api } from "./api";
-import { Icon } from "./parts";
+import { quote } from "./composer";
+import { Files } from "./files";
 import { type Unsent, drop, retry } from "./outbox";
+import { Icon, IconButton } from "./parts";
+import { entryOf, fetchQuoted, jumpTo, learnEntries } from "./reading";
+import { dialogs, me, tell } from "./rows";
+import { authorOf, gist, said } from "./said";
 import { first as firstOf, t } from "./settings";
-import { learnEntries, me, tell } from "./store";
-import { full, hours, size } from "./times";
-import type { Attachment, Entry, OutState } from "./wire";
+import { full, hours } from "./times";
+import type { Entry, OutState } from "./wire";
 
 interface LineProps {
   entry: Entry;
-  divider: string;
+  /** What came in the same album, after it. */
+  rest?: Entry[];
+  /** The day that begins with it, in words. */
+  day: string;
+  /** Whether the unread ones begin with it. */
+  unread: boolean;
   /** Whether it begins a group of one author. */
   first: boolean;
   unsent?: Unsent;
 }
 
-export function Line({ entry, divider, first, unsent }: LineProps): JSX.Element {
+export function Line(props: LineProps): JSX.Element {
+  const { entry, day, unread } = props;
   return (
     <>
-      {divider ? (
+      {day ? (
         <div class="day" role="separator">
-          <span>{divider}</span>
+          <span>{day}</span>
         </div>
       ) : null}
-      {entry.kind === "system" ? (
-        <p class="system">
-          {said(entry)} · <time dateTime={entry.at}>{hours(entry.at)}</time>
-        </p>
-      ) : (
-        <Bubble entry={entry} first={first} unsent={unsent} />
-      )}
+      {unread ? (
+        <div class="unread" role="separator">
+          <span>{t("inbox.unread")}</span>
+        </div>
+      ) : null}
+      {entry.kind === "system" ? <System entry={entry} /> : <Bubble {...props} />}
     </>
   );
 }
 
-function said(entry: Entry): string {
-  const name = entry.author.name || t("inbox.system.hub");
-  switch (entry.verb) {
-    case "taken":
-      return t("inbox.system.taken", { name });
-    case "returned":
-      return t("inbox.system.returned", { name });
-    case "closed":
-      return entry.author.kind === "operator"
-        ? t("inbox.system.closed", { name })
-        : t("inbox.system.closed_itself");
-    case "reopened":
-      return entry.author.kind === "operator"
-        ? t("inbox.system.reopened", { name })
-        : t("inbox.system.reopened_itself");
-    case "sealed":
-      return t("inbox.system.sealed");
-    case "retried":
-      return t("inbox.system.retried", { name });
-    default:
-      return entry.text || t("inbox.system.other");
-  }
+function System({ entry }: { entry: Entry }): JSX.Element {
+  const loud = entry.verb === "call_asked" || entry.verb === "rated";
+  const words = entry.verb === "call_asked" ? entry.data.comment : entry.text || entry.data.text;
+  return (
+    <p class={loud ? "system loud" : "system"} data-seq={entry.seq}>
+      {entry.verb === "call_asked" ? <Icon name="phone" /> : null}
+      <span>
+        <bdi>{said(entry)}</bdi> · <time dateTime={entry.at}>{hours(entry.at)}</time>
+        {loud && words ? <bdi class="system-words">{words}</bdi> : null}
+      </span>
+    </p>
+  );
 }
 
-function Bubble(props: { entry: Entry; first: boolean; unsent: Unsent | undefined }): JSX.Element {
-  const { entry, first, unsent } = props;
-  const pictures = entry.attachments.filter((file) => file.kind === "image");
-  const others = entry.attachments.filter((file) => file.kind !== "image");
-  const named = first && entry.kind !== "in" && entry.author.id !== me.value?.operator.id;
+function Bubble({ entry, rest = [], first, unsent }: LineProps): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const mine = entry.author.id === me.value?.operator.id && entry.author.kind === "operator";
+  const last = rest.at(-1) ?? entry;
+  const worst = [entry, ...rest].find((one) => one.state === "failed" || one.state === "unknown");
+  const text = entry.text || (rest.find((one) => one.text)?.text ?? "");
+  const name = entry.author.name || (entry.kind === "in" ? t("inbox.guest") : t("inbox.system.hub"));
+  const answerable = entry.kind !== "note" && !unsent && !entry.deleted_at;
+  const dialog = dialogs.value.get(entry.dialog);
+  const answer = (): void => {
+    if (answerable && dialog?.open) quote(dialog, entry);
+  };
+  useSwipe(box, answer);
   return (
-    <div class={`message ${entry.kind} ${first ? "first" : ""}`} data-seq={unsent ? undefined : entry.seq}>
-      <div class="bubble">
-        {entry.kind === "note" ? (
-          <span class="author">
-            {t("inbox.note_by", { name: entry.author.name })}
-          </span>
-        ) : named && entry.author.name ? (
-          <span class="author">{entry.author.name}</span>
-        ) : null}
-        {entry.deleted_at ? <p class="gone">{t("inbox.deleted")}</p> : null}
-        {pictures.length ? (
-          <div class={`pictures n${Math.min(4, pictures.length)}`}>
-            {pictures.map((file) => (
-              <Picture key={file.id} file={file} />
-            ))}
-          </div>
-        ) : null}
-        {others.map((file) => (
-          <FileCard key={file.id} file={file} />
-        ))}
-        {entry.text ? (
-          <p class={entry.deleted_at ? "text struck" : "text"}>
-            <Text text={entry.text} />
-          </p>
-        ) : null}
-        <span class="meta">
-          {entry.reactions.length ? (
-            <span>{entry.reactions.map((reaction) => reaction.emoji).join(" ")}</span>
+    <div
+      ref={box}
+      class={`message ${entry.kind} ${first ? "first" : ""}`}
+      data-seq={unsent ? undefined : entry.seq}
+    >
+      {rest.map((one) => (
+        <span key={one.id} data-seq={one.seq} />
+      ))}
+      {first ? <span class="visually-hidden">{mine ? t("inbox.you") : name}</span> : null}
+      <div class="message-row">
+        <div
+          class="bubble"
+          onDblClick={(event) => {
+            if ((event.target as HTMLElement).closest("a, button, input, video, .voice")) return;
+            getSelection()?.removeAllRanges();
+            answer();
+          }}
+        >
+          {entry.kind === "note" ? (
+            <span class="author">{t("inbox.note_by", { name: entry.author.name })}</span>
+          ) : first && entry.kind === "out" && !mine && entry.author.name ? (
+            <bdi class="author">{entry.author.name}</bdi>
           ) : null}
-          {entry.edited_at ? <span>{t("inbox.edited")}</span> : null}
-          {entry.late ? <span title={t("inbox.late_why")}>{t("inbox.late")}</span> : null}
-          <time dateTime={entry.at} title={full(entry.at)}>
-            {hours(entry.at)}
-          </time>
-          {entry.state ? <Tick state={entry.state} /> : null}
-        </span>
+          {entry.deleted_at ? <p class="gone">{t("inbox.deleted")}</p> : null}
+          {entry.reply_to ? <Quote dialog={entry.dialog} id={entry.reply_to} /> : null}
+          <Files files={[entry, ...rest].flatMap((one) => one.attachments)} />
+          {text ? <Words text={text} struck={entry.deleted_at !== null} /> : null}
+          <span class="meta">
+            {entry.edited_at ? <Edited entry={entry} /> : null}
+            {entry.late ? <span title={t("inbox.late_why")}>{t("inbox.late")}</span> : null}
+            <time dateTime={last.at} title={full(last.at)}>
+              {hours(last.at)}
+            </time>
+            {last.state ? <Tick state={worst?.state ?? last.state} /> : null}
+          </span>
+        </div>
+        {answerable && dialog?.open ? (
+          <IconButton icon="reply" class="answer" label={t("inbox.answer")} onClick={answer} />
+        ) : null}
       </div>
-      {entry.state === "failed" || entry.state === "unknown" ? (
-        <Trouble entry={entry} unsent={unsent} />
-      ) : null}
+      <Reactions all={[entry, ...rest].flatMap((one) => one.reactions)} />
+      {worst ? <Trouble entry={worst} unsent={unsent} /> : null}
     </div>
   );
 }
 
+function Edited({ entry }: { entry: Entry }): JSX.Element {
+  const before = entry.data.before ?? "";
+  const when = t("inbox.edited_at", { at: full(entry.edited_at ?? entry.at) });
+  return (
+    <span title={before ? `${when}\n${t("inbox.edited_before", { text: before })}` : when}>
+      {t("inbox.edited")}
+    </span>
+  );
+}
+
+function Reactions({ all }: { all: Entry["reactions"] }): JSX.Element | null {
+  if (!all.length) return null;
+  const counts = new Map<string, number>();
+  for (const { emoji } of all) counts.set(emoji, (counts.get(emoji) ?? 0) + 1);
+  return (
+    <ul class="reactions" aria-label={t("inbox.reactions")}>
+      {[...counts].map(([emoji, n]) => (
+        <li key={emoji}>
+          {emoji}
+          {n > 1 ? <span>{n}</span> : null}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Quote({ dialog, id }: { dialog: string; id: string }): JSX.Element {
+  const entry = entryOf(id);
+  useEffect(() => {
+    if (entry === undefined) void fetchQuoted(dialog, id);
+  }, [entry === undefined, id]);
+  if (!entry)
+    return (
+      <span class="quote">
+        <span class="quote-text">{t(entry === null ? "inbox.quote_gone" : "inbox.quote_waits")}</span>
+      </span>
+    );
+  return (
+    <button
+      type="button"
+      class="quote"
+      title={t("inbox.quote_open")}
+      onClick={() => void jumpTo(entry.dialog, entry.seq)}
+    >
+      <bdi class="quote-author">{authorOf(entry)}</bdi>
+      <span class="quote-text" dir="auto">
+        {gist(entry)}
+      </span>
+    </button>
+  );
+}
+
+/** A finger that draws a message to the left answers it. */
+function useSwipe(box: { current: HTMLDivElement | null }, answer: () => void): void {
+  const act = useRef(answer);
+  act.current = answer;
+  useEffect(() => {
+    const line = box.current;
+    if (!line) return;
+    let from: { x: number; y: number } | null = null;
+    let drawn = 0;
+    const back = (): void => {
+      from = null;
+      line.style.transform = "";
+      line.classList.remove("drawn");
+      drawn = 0;
+    };
+    const begin = (event: PointerEvent): void => {
+      if (event.pointerType === "touch") from = { x: event.clientX, y: event.clientY };
+    };
+    const move = (event: PointerEvent): void => {
+      if (!from) return;
+      const across = event.clientX - from.x;
+      if (Math.abs(event.clientY - from.y) > 24 && drawn === 0) {
+        back();
+        return;
+      }
+      if (across > -8) return;
+      drawn = Math.max(-72, across);
+      line.style.transform = `translateX(${drawn}px)`;
+      line.classList.toggle("drawn", drawn < -56);
+    };
+    const end = (): void => {
+      const far = drawn < -56;
+      back();
+      if (far) act.current();
+    };
+    line.addEventListener("pointerdown", begin);
+    line.addEventListener("pointermove", move);
+    line.addEventListener("pointerup", end);
+    line.addEventListener("pointercancel", back);
+    return () => {
+      line.removeEventListener("pointerdown", begin);
+      line.removeEventListener("pointermove", move);
+      line.removeEventListener("pointerup", end);
+      line.removeEventListener("pointercancel", back);
+    };
+  }, []);
+}
+
+const HOOK = "M2 8.5l3.2 3.2L12 4.5";
 const TICKS: Record<OutState, string> = {
-  queued: "◷",
-  sending: "◷",
-  sent: "✓",
-  delivered: "✓✓",
-  read: "✓✓",
-  failed: "!",
-  unknown: "?",
+  queued: "M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11zM8 5.5V8l1.8 1.4",
+  sending: "M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11zM8 5.5V8l1.8 1.4",
+  sent: HOOK,
+  delivered: `${HOOK}M8.5 11.3l.7.6L16 4.7`,
+  read: `${HOOK}M8.5 11.3l.7.6L16 4.7`,
+  failed: "M8 3.5V9M8 12.2v.1",
+  unknown: "M5.8 5.8a2.2 2.2 0 1 1 3 2.1c-.5.3-.8.6-.8 1.3M8 12.2v.1",
 };
 
 function Tick({ state }: { state: OutState }): JSX.Element {
   const words = t(`inbox.state.${state}`);
   return (
     <span class={`tick ${state}`} role="img" aria-label={words} title={words}>
-      {TICKS[state]}
+      <svg viewBox="0 0 18 16" aria-hidden="true">
+        <path d={TICKS[state]} />
+      </svg>
     </span>
   );
 }
@@ -164,6 +277,36 @@ function Trouble({ entry, unsent }: { entry: Entry; unsent: Unsent | undefined }
   );
 }
 
+/** Longer texts are folded, so that one letter does not push a dialog off the screen. */
+const LONG = 1_600;
+
+function Words({ text, struck }: { text: string; struck: boolean }): JSX.Element {
+  const [whole, setWhole] = useState(false);
+  const lines = text.length > LONG || text.split("\n", 40).length > 30;
+  const shown = lines && !whole ? fold(text) : text;
+  return (
+    <>
+      <p class={struck ? "text struck" : "text"} dir="auto">
+        <Text text={shown} />
+      </p>
+      {lines ? (
+        <button type="button" class="link unfold" onClick={() => setWhole(!whole)}>
+          {t(whole ? "inbox.fold" : "inbox.unfold")}
+        </button>
+      ) : null}
+    </>
+  );
+}
+
+/** The beginning of a long text, cut between characters as people see them. */
+function fold(text: string): string {
+  const head = text.split("\n").slice(0, 24).join("\n").slice(0, LONG - 200);
+  const at = head.search(/\s\S*$/);
+  // Half of a joined emoji would be another emoji; what ends within the last few units is left.
+  const end = at > LONG / 2 ? at : head.length;
+  return `${Array.from(head.slice(0, end)).slice(0, -1).join("")}…`;
+}
+
 export function Text({ text }: { text: string }): JSX.Element {
   return (
     <>
@@ -177,33 +320,5 @@ export function Text({ text }: { text: string }): JSX.Element {
         ),
       )}
     </>
-  );
-}
-
-function Picture({ file }: { file: Attachment }): JSX.Element {
-  const address = fileAddress(file.url);
-  // The place is kept before the picture is there, so that the text does not jump.
-  const wide = Math.min(320, file.width || 240);
-  const high = file.width ? Math.min(320, Math.round((wide * file.height) / file.width)) : 180;
-  return (
-    <a
-      class="picture"
-      href={address}
-      target="_blank"
-      rel="noopener noreferrer nofollow"
-      aria-label={t("inbox.open_picture", { name: file.name })}
-    >
-      <img src={file.thumb ? fileAddress(file.thumb) : address} alt={file.name} width={wide} height={high} loading="lazy" />
-    </a>
-  );
-}
-
-function FileCard({ file }: { file: Attachment }): JSX.Element {
-  return (
-    <a class="file" href={fileAddress(file.url)} target="_blank" rel="noopener noreferrer nofollow">
-      <Icon name="file" />
-      <span class="file-name">{file.name}</span>
-      <span class="quiet">{size(file.size_bytes)}</span>
-    </a>
   );
 }

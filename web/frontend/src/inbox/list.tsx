@@ -1,39 +1,75 @@
+import { signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { examples } from "./beginner";
+import { Chips, Filters } from "./filters";
 import { Found, SearchField } from "./found";
-import { open } from "./route";
-import { searching } from "./search";
-import { Avatar, Empty } from "./parts";
-import { first, t } from "./settings";
-import {
-  choose,
-  counts,
-  listed,
-  listings,
-  loadList,
-  look,
-  me,
-  project,
-  projects,
-  thread,
-  typing,
-  view,
-} from "./store";
-import { ago, wait } from "./times";
-import type { Dialog, View } from "./wire";
+import { lazy } from "./lazy";
+import { Icon, type IconName, IconButton } from "./parts";
+import { showSounds } from "./route";
+import { Rows } from "./rowlist";
+import { VIEWS, choose, counts, look, project, projects, view } from "./rows";
+import { leaveSearch, searching } from "./search";
+import { ringing, t } from "./settings";
+import { tellTabs } from "./tabs";
+import { compact } from "./window";
+import type { View } from "./wire";
 
-const VIEWS: View[] = ["queue", "mine", "all", "closed"];
+const ICONS: Record<View, IconName> = {
+  queue: "inbox",
+  mine: "person",
+  all: "all",
+  closed: "archive",
+};
+
+const ExamplesStrip = lazy(() => import("../admin/doors"), "ExamplesStrip");
+
+const filtering = signal(false);
 
 export function List(): JSX.Element {
   return (
     <section class="list" aria-label={t("inbox.list")}>
       <header class="list-head">
         <Projects />
-        {projects.value.length > 0 ? <SearchField /> : null}
-        {searching.value ? null : <Tabs />}
+        {projects.value.length > 0 ? (
+          <div class="list-tools">
+            <SearchField />
+            <IconButton
+              icon="filter"
+              label={t("inbox.filter")}
+              class="filter-toggle"
+              pressed={filtering.value}
+              onClick={() => {
+                filtering.value = !filtering.value;
+              }}
+            />
+          </div>
+        ) : null}
+        {searching.value || compact.value ? null : <Tabs />}
+        {searching.value ? null : filtering.value ? <Filters /> : <Chips />}
       </header>
+      {compact.value && ringing.asked.value === "off" ? <Strip /> : null}
+      {examples.value && !searching.value ? <ExamplesStrip /> : null}
       {searching.value ? <Found /> : <Rows />}
     </section>
+  );
+}
+
+/** On a phone the first check of sound and notifications is one press away, and not in the way. */
+function Strip(): JSX.Element {
+  return (
+    <div class="hint">
+      <span>{t("inbox.sounds.strip")}</span>
+      <button type="button" class="button" onClick={showSounds}>
+        {t("inbox.sounds.strip_open")}
+      </button>
+      <IconButton
+        icon="close"
+        label={t("inbox.dismiss")}
+        onClick={() => {
+          ringing.asked.value = "on";
+        }}
+      />
+    </div>
   );
 }
 
@@ -45,7 +81,10 @@ function Projects(): JSX.Element {
       class="project"
       aria-label={t("inbox.project")}
       value={project.value}
-      onChange={(event) => void choose(event.currentTarget.value)}
+      onChange={(event) => {
+        choose(event.currentTarget.value);
+        tellTabs({ t: "project", id: event.currentTarget.value });
+      }}
     >
       {projects.value.map((one) => (
         <option key={one.id} value={one.id}>
@@ -56,7 +95,8 @@ function Projects(): JSX.Element {
   );
 }
 
-function Tabs(): JSX.Element {
+/** The lists to look at: above them on a wide screen, at the thumb on a phone. */
+export function Tabs(): JSX.Element {
   const move = (event: KeyboardEvent): void => {
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (!step) return;
@@ -78,9 +118,13 @@ function Tabs(): JSX.Element {
             aria-selected={view.value === name}
             aria-controls="rows"
             tabIndex={view.value === name ? 0 : -1}
-            onClick={() => look(name)}
+            onClick={() => {
+              leaveSearch();
+              look(name);
+            }}
           >
-            {t(`inbox.view.${name}`)}
+            {compact.value ? <Icon name={ICONS[name]} /> : null}
+            <span>{t(`inbox.view.${name}`)}</span>
             {count && count.n > 0 ? (
               <span class="count">{count.more ? `${count.n}+` : count.n}</span>
             ) : null}
@@ -89,173 +133,4 @@ function Tabs(): JSX.Element {
       })}
     </div>
   );
-}
-
-function Rows(): JSX.Element {
-  const listing = listings.value[view.value];
-  const rows = listed.value;
-  return (
-    <div
-      class="rows"
-      id="rows"
-      role="tabpanel"
-      aria-labelledby={`tab-${view.value}`}
-      aria-busy={listing.state === "loading"}
-    >
-      {rows.length > 0 ? (
-        <ul class="row-list" aria-label={t("inbox.dialogs")}>
-          {rows.map((row) => (
-            <Row key={row.id} row={row} />
-          ))}
-        </ul>
-      ) : listing.state === "ready" ? (
-        <Empty title={t(`inbox.empty.${view.value}`)} />
-      ) : projects.value.length === 0 ? (
-        <Empty title={t("inbox.ask_admin")} />
-      ) : listing.state === "failed" ? null : (
-        <Skeleton />
-      )}
-      {listing.state === "failed" ? (
-        <Empty title={t("inbox.list_failed")}>
-          <button type="button" class="button" onClick={() => void loadList(view.value)}>
-            {t("inbox.try_again")}
-          </button>
-        </Empty>
-      ) : listing.next !== null ? (
-        <More key={view.value} />
-      ) : null}
-    </div>
-  );
-}
-
-function Row({ row }: { row: Dialog }): JSX.Element {
-  const name = row.name || t("inbox.guest");
-  const waits = row.open && row.awaits === "operator" && row.waiting_since;
-  const clock = waits ? wait(waits) : null;
-  const here = thread.value?.id === row.id;
-  return (
-    <li>
-      <a
-        class="row"
-        href={`#${encodeURIComponent(row.id)}`}
-        aria-current={here ? "true" : undefined}
-        onClick={(event) => {
-          if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-          event.preventDefault();
-          open(row.id);
-        }}
-      >
-        <Avatar name={name} kind={row.kind} />
-        <span class="row-main">
-          <span class="row-name">{name}</span>
-          <span class="row-preview">
-            {typing.value.get(row.id) === "" ? (
-              <em>{t("inbox.typing")}</em>
-            ) : (
-              <Preview row={row} />
-            )}
-          </span>
-        </span>
-        <span class="row-side">
-          {clock ? (
-            <span class={`waits ${clock.degree}`} title={t("inbox.waits", { time: clock.words })}>
-              {clock.words}
-            </span>
-          ) : (
-            <time class="row-time" dateTime={row.last_at}>
-              {ago(row.last_at)}
-            </time>
-          )}
-          {row.unanswered > 0 ? (
-            <span class="unanswered" aria-label={t("inbox.unanswered", { n: row.unanswered })}>
-              {row.unanswered}
-            </span>
-          ) : row.open && row.owner !== null && row.owner !== me.value?.operator.id ? (
-            <span class="owner" title={row.owner_name}>
-              {short(row.owner_name)}
-            </span>
-          ) : row.open ? null : (
-            <span class="row-status">{first(`status.${row.status}`)}</span>
-          )}
-        </span>
-      </a>
-    </li>
-  );
-}
-
-function Preview({ row }: { row: Dialog }): JSX.Element {
-  if (!row.preview) return <>{t("inbox.preview.empty")}</>;
-  const { author, text, attachment } = row.preview;
-  const who =
-    author === "operator"
-      ? row.owner === me.value?.operator.id || !row.owner_name
-        ? t("inbox.preview.you")
-        : `${row.owner_name}: `
-      : author === "bot" || author === "rule"
-        ? t("inbox.preview.bot")
-        : "";
-  return (
-    <>
-      {who ? <span class="who">{who} </span> : null}
-      {text || (attachment ? first(`inbox.preview.${attachment}`, attachment) : "")}
-    </>
-  );
-}
-
-function short(name: string): string {
-  return name
-    .split(/\s+/)
-    .map((word) => [...word][0] ?? "")
-    .slice(0, 2)
-    .join("")
-    .toUpperCase();
-}
-
-function More(): JSX.Element {
-  const end = useRef<HTMLButtonElement>(null);
-  const { next } = listings.value[view.value];
-  useEffect(() => {
-    const seen = new IntersectionObserver((marks) => {
-      if (marks.some((mark) => mark.isIntersecting)) void loadList(view.value, { more: true });
-    });
-    if (end.current) seen.observe(end.current);
-    return () => seen.disconnect();
-  }, [next]);
-  return (
-    <button
-      ref={end}
-      type="button"
-      class="more"
-      onClick={() => void loadList(view.value, { more: true })}
-    >
-      {t("inbox.more")}
-    </button>
-  );
-}
-
-/** Shown only after a moment, so that a quick answer does not flicker. */
-function Skeleton(): JSX.Element {
-  return (
-    <div class="skeleton" aria-hidden="true">
-      {Array.from({ length: 7 }, (_, i) => (
-        <div key={i} class="row">
-          <span class="avatar" />
-          <span class="row-main">
-            <span class="bar" />
-            <span class="bar wide" />
-          </span>
-        </div>
-      ))}
-    </div>
-  );
-}
-
-/** Moves the focus along the rows; the first step enters at the open dialog. */
-export function step(by: 1 | -1): void {
-  const rows = [...document.querySelectorAll<HTMLAnchorElement>(".row-list .row")];
-  const at = rows.findIndex((row) => row === document.activeElement);
-  const from = at >= 0 ? at : rows.findIndex((row) => row.hasAttribute("aria-current"));
-  const to = rows[Math.min(rows.length - 1, Math.max(0, from + by))];
-  to?.focus();
-  to?.scrollIntoView({ block: "nearest" });
 }

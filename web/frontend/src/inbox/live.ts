@@ -16,6 +16,9 @@ interface Listener {
 /** The server pings every 25 s; a socket that is silent for longer than two of them is dead. */
 const SILENCE = 60_000;
 
+/** When the server was last heard; everything shown is as fresh as that. */
+export const heardAt = signal(0);
+
 let socket: WebSocket | null = null;
 let listener: Listener | null = null;
 let cursor: string | null = null;
@@ -99,6 +102,7 @@ async function lost(code: number, greeted: boolean): Promise<void> {
 
 function listen(): void {
   heard = Date.now();
+  if (heard - heardAt.peek() > 1_000) heardAt.value = heard;
   clearTimeout(silence);
   silence = window.setTimeout(() => renew(), SILENCE);
 }

@@ -1,27 +1,39 @@
 import "./tokens.css";
 import "./inbox.css";
+import "./rail.css";
 import "./signin.css";
 import "./list.css";
+import "./row.css";
 import "./found.css";
 import "./thread.css";
 import "./card.css";
-import "./health.css";
-import { effect } from "@preact/signals";
 import { type JSX, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { Assign } from "./assign";
 import { Card } from "./card";
-import { compose } from "./composer";
-import { toSearch } from "./found";
-import { Health } from "./health";
-import { List, step } from "./list";
+import { count } from "./favicon";
+import { lazy } from "./lazy";
+import { List } from "./list";
 import { light } from "./live";
 import { IconButton } from "./parts";
-import { Rail } from "./rail";
+import { More, Rail } from "./rail";
+import { opened, thread } from "./reading";
+import { attend } from "./ringing";
 import { back, follow, page } from "./route";
-import { refusal, t } from "./settings";
+import { notice } from "./rows";
+import { phase, startUp } from "./session";
+import { refusal, ringing, t } from "./settings";
+import { press } from "./shortcuts";
+import { shown } from "./shown";
 import { FirstPassword, SignIn, Unreachable } from "./signin";
-import { counts, notice, opened, phase, startUp, thread } from "./store";
-import { Thread, take } from "./thread";
+import { Thread } from "./thread";
+import { compact } from "./window";
+
+const Admin = lazy(() => import("../admin/admin"), "Admin");
+const Health = lazy(() => import("./health"), "Health");
+const Hearing = lazy(() => import("./hearing"), "Hearing");
+const Help = lazy(() => import("./help"), "Help");
+const Palette = lazy(() => import("./palette"), "Palette");
 
 function App(): JSX.Element {
   switch (phase.value) {
@@ -45,6 +57,7 @@ function Inside(): JSX.Element {
     document.addEventListener("keydown", press);
     return () => document.removeEventListener("keydown", press);
   }, []);
+  useEffect(() => (opened.value ? undefined : setCard(false)), [opened.value]);
   return (
     <div class={`app ${thread.value ? "reading" : ""} ${card ? "with-card" : ""}`}>
       {light.value === "off" ? (
@@ -53,21 +66,62 @@ function Inside(): JSX.Element {
         </p>
       ) : null}
       <Rail />
-      <main class="panes">
+      <main class="panes" {...swipe}>
         {page.value === "health" ? (
           <Health />
+        ) : page.value === "sounds" ? (
+          <Hearing />
+        ) : page.value === "admin" ? (
+          <Admin />
         ) : (
           <>
             <List />
-            <Thread onCard={() => setCard(!card)} />
-            <Card onClose={() => setCard(false)} />
+            {!thread.value && !compact.value && ringing.asked.value === "off" ? (
+              <>
+                <Hearing />
+                <Assign />
+              </>
+            ) : (
+              <>
+                <Thread onCard={() => setCard(!card)} />
+                <Card onClose={() => setCard(false)} />
+              </>
+            )}
           </>
         )}
       </main>
       <Notice />
+      {shown.value === "palette" ? <Palette /> : null}
+      {shown.value === "help" ? <Help /> : null}
+      {shown.value === "more" ? <More /> : null}
     </div>
   );
 }
+
+/** How far from the left edge a finger starts to mean "back", and how far it then goes. */
+const EDGE = 28;
+const FAR = 72;
+
+let finger: { x: number; y: number } | null = null;
+
+const swipe = {
+  onTouchStart: (event: TouchEvent): void => {
+    const touch = event.touches[0];
+    const starts = compact.value && thread.value && event.touches.length === 1;
+    finger = starts && touch && touch.clientX < EDGE ? { x: touch.clientX, y: touch.clientY } : null;
+  },
+  onTouchMove: (event: TouchEvent): void => {
+    const touch = event.touches[0];
+    if (!finger || !touch) return;
+    const along = touch.clientX - finger.x;
+    const across = Math.abs(touch.clientY - finger.y);
+    if (across > FAR / 2) finger = null;
+    else if (along > FAR) {
+      finger = null;
+      back();
+    }
+  },
+};
 
 function Notice(): JSX.Element {
   const now = notice.value;
@@ -101,56 +155,12 @@ function Notice(): JSX.Element {
   );
 }
 
-/** Keys are told by their place, so that they work on a Russian layout too. */
-function press(event: KeyboardEvent): void {
-  const target = event.target as HTMLElement;
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (target.closest("input, textarea, select, [contenteditable]")) {
-    if (event.code === "Escape") target.blur();
-    return;
-  }
-  if (page.value !== "dialogs" && event.code !== "Escape") return;
-  const dialog = opened.value;
-  switch (event.code) {
-    case "KeyJ":
-    case "ArrowDown":
-      if (event.code === "ArrowDown" && target.closest(".log")) return;
-      step(1);
-      break;
-    case "KeyK":
-    case "ArrowUp":
-      if (event.code === "ArrowUp" && target.closest(".log")) return;
-      step(-1);
-      break;
-    case "Slash":
-      toSearch();
-      break;
-    case "Escape":
-      back();
-      break;
-    case "KeyR":
-    case "KeyN":
-      if (!dialog?.open) return;
-      compose(dialog, event.code === "KeyR" ? "reply" : "note");
-      break;
-    case "KeyE":
-      if (!dialog?.open || event.repeat) return;
-      void take(dialog, "close");
-      break;
-    default:
-      return;
-  }
-  event.preventDefault();
-}
-
 function run(): void {
   const root = document.getElementById("app");
   if (!root) return;
   render(<App />, root);
-  effect(() => {
-    const waiting = counts.value?.waiting.n ?? 0;
-    document.title = `${waiting ? `(${waiting}) ` : ""}${t("inbox.title")} · Otklik`;
-  });
+  count();
+  attend();
   void startUp();
 }
 

@@ -1,7 +1,8 @@
 import { signal } from "@preact/signals";
 import { backOff, freshKey } from "../keys";
 import { Refused, api } from "./api";
-import { learnEntries } from "./store";
+import { wasSent } from "./drafts";
+import { learnEntries } from "./reading";
 import type { Attachment } from "./wire";
 
 /** What the operator wrote and the hub has not yet confirmed. */
@@ -11,6 +12,7 @@ export interface Unsent {
   mode: "reply" | "note";
   text: string;
   attachments: Attachment[];
+  reply_to: string;
   at: number;
   /** The code of the refusal; empty while it is still on its way. */
   refused: string;
@@ -114,7 +116,9 @@ async function send(item: Unsent): Promise<void> {
           item.key,
           item.text,
           item.attachments.map((file) => file.id),
+          item.reply_to,
         );
   learnEntries([entry]);
   drop(item.key);
+  wasSent(item.dialog, item.mode);
 }

@@ -1,19 +1,15 @@
-import { signal } from "@preact/signals";
-import { closeThread, jumpTo, openThread, thread } from "./store";
+import { computed, signal } from "@preact/signals";
+import { ADMIN, HEALTH, type Place, SOUNDS, hashOf, placeOf } from "./address";
+import { closeThread, jumpTo, openThread, thread } from "./reading";
 
-const HEALTH = "#/health";
-
+export const place = signal<Place>({ page: "dialogs", dialog: "" });
 /** Which page is shown beside the rail. */
-export const page = signal<"dialogs" | "health">("dialogs");
+export const page = computed(() => place.value.page);
 
 /** The address of the page names the open dialog, so that back and reload do what people expect. */
 export function follow(): void {
-  page.value = location.hash === HEALTH ? "health" : "dialogs";
-  if (page.value === "health") {
-    closeThread();
-    return;
-  }
-  const id = decodeURIComponent(location.hash.slice(1));
+  place.value = placeOf(location.hash);
+  const id = place.value.page === "dialogs" ? place.value.dialog : "";
   if (id && thread.value?.id !== id) void openThread(id);
   else if (!id && thread.value) closeThread();
 }
@@ -30,22 +26,27 @@ export function openAt(id: string, seq: number): void {
 
 /** Puts the dialog into the address; false if it is the one that is open. */
 function name(id: string): boolean {
-  page.value = "dialogs";
+  place.value = { page: "dialogs", dialog: id };
   if (thread.value?.id === id) return false;
-  const hash = `#${encodeURIComponent(id)}`;
+  const hash = hashOf(id);
   if (thread.value) history.replaceState(null, "", hash);
   else history.pushState(null, "", hash);
   return true;
 }
 
-export function showHealth(): void {
-  if (page.value === "health") return;
-  history.pushState(null, "", HEALTH);
+/** Walks to another page by its address. */
+export function goTo(hash: string): void {
+  if (location.hash === hash) return;
+  history.pushState(null, "", hash);
   follow();
 }
 
+export const showHealth = (): void => goTo(HEALTH);
+export const showSounds = (): void => goTo(SOUNDS);
+export const showAdmin = (): void => goTo(ADMIN);
+
 export function back(): void {
-  page.value = "dialogs";
+  place.value = { page: "dialogs", dialog: "" };
   history.replaceState(null, "", location.pathname + location.search);
   closeThread();
 }

@@ -1,6 +1,6 @@
 import { computed, effect, signal } from "@preact/signals";
 import { Refused, api } from "./api";
-import { dialogs, learn, me, project } from "./store";
+import { dialogs, learn, me, project } from "./rows";
 import type { Hit } from "./wire";
 
 /** Typing faster than this asks once. */

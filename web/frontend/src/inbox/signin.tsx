@@ -2,7 +2,9 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Refused, api, csrf } from "./api";
 import { lang, refusal, t } from "./settings";
-import { begin, enter, later, me, startUp } from "./store";
+import { me } from "./rows";
+import { begin, enter, later, startUp } from "./session";
+import { tellTabs } from "./tabs";
 
 function reason(error: unknown): string {
   if (!(error instanceof Refused)) throw error;
@@ -20,6 +22,7 @@ export function SignIn(): JSX.Element {
     setTrouble("");
     try {
       enter(await api.signIn(login.trim(), password));
+      tellTabs({ t: "in" });
     } catch (error) {
       const wrong = error instanceof Refused && error.problem.status === 401;
       setTrouble(wrong ? t("inbox.sign_in.wrong") : reason(error));
@@ -143,9 +146,13 @@ export function PasswordForm({ needsCurrent, onDone, onLater }: PasswordFormProp
           autocomplete="new-password"
           required
           value={fresh}
+          aria-describedby="password-rule"
           onInput={(event) => setFresh(event.currentTarget.value)}
         />
       </label>
+      <p id="password-rule" class="quiet">
+        {t("inbox.password.rule")}
+      </p>
       <Trouble words={trouble} />
       <div class="form-steps">
         <button type="submit" class="button strong" disabled={busy}>
@@ -197,7 +204,7 @@ function Door(props: { title: string; children: JSX.Element | JSX.Element[] }): 
                 lang.value = one;
               }}
             >
-              {one === "ru" ? "Русский" : "English"}
+              {t(`inbox.lang.${one}`)}
             </button>
           ))}
         </div>

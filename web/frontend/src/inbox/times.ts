@@ -1,4 +1,4 @@
-import { clock } from "./store";
+import { clock } from "./rows";
 import { lang, t } from "./settings";
 
 const MINUTE = 60_000;
@@ -11,6 +11,10 @@ export function ago(at: string): string {
   if (passed < MINUTE) return t("inbox.time.now");
   if (passed < HOUR) return t("inbox.time.minutes", { n: Math.floor(passed / MINUTE) });
   if (passed < DAY) return t("inbox.time.hours", { n: Math.floor(passed / HOUR) });
+  return date(at);
+}
+
+export function date(at: string): string {
   return shape(at, { day: "numeric", month: "short" });
 }
 
@@ -36,6 +40,15 @@ export function full(at: string): string {
     hour: "2-digit",
     minute: "2-digit",
   });
+}
+
+/** A moment to come: by its day's name if that is near, else by its date. */
+export function due(at: string): string {
+  const then = new Date(clock.value);
+  if (sameDay(at, then.toISOString())) return t("inbox.time.due_today", { time: hours(at) });
+  then.setDate(then.getDate() + 1);
+  if (sameDay(at, then.toISOString())) return t("inbox.row.tomorrow", { time: hours(at) });
+  return shape(at, { day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" });
 }
 
 /** Whether two moments are of one day where the operator is. */
@@ -65,4 +78,10 @@ export function size(bytes: number): string {
     unitDisplay: "short",
     maximumFractionDigits: large ? 1 : 0,
   }).format(large ? bytes / 1024 / 1024 : Math.max(1, bytes / 1024));
+}
+
+/** A length of sound, as players show it. */
+export function seconds(all: number): string {
+  const whole = Math.max(0, Math.floor(all));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }

@@ -38,6 +38,15 @@ export interface Visit {
   lang: string;
   zone: string;
   utm: Record<string, string>;
+  /** Where the person came from the first time; absent in visits kept before it was asked. */
+  first?: { utm: Record<string, string>; page: string; referrer: string; at: string | null } | null;
+  entry_page?: string;
+  yclid?: string;
+  gclid?: string;
+  ym_client_id?: string;
+  ga_client_id?: string;
+  pages?: number;
+  device?: "phone" | "tablet" | "pc" | "";
 }
 
 export interface Dialog {
@@ -72,6 +81,14 @@ export interface Dialog {
   direction: string;
   creation: string;
   visit: Visit;
+  /** When the person asked to be called. */
+  call_at: string | null;
+  /** The contact's first phone, empty if there is none. */
+  phone: string;
+  /** What the site's form or script says of the person: claimed, not checked. */
+  fields: Record<string, string>;
+  /** The site vouched for who this is. */
+  verified: boolean;
 }
 
 export type OutState =
@@ -97,6 +114,8 @@ export interface Entry {
   changed_at: string;
   text: string;
   attachments: Attachment[];
+  /** What was sent in one go shares it; empty for what came alone. */
+  album: string;
   reply_to: string;
   state: OutState | null;
   failure: string;
@@ -112,6 +131,38 @@ export interface Contact {
   name: string;
   phones: string[];
   emails: string[];
+}
+
+export type Mode = "reply" | "note";
+
+/** What an operator wrote and did not send, as the hub keeps it for all his screens. */
+export interface Draft {
+  mode: Mode;
+  text: string;
+  reply_to: string;
+  attachments: Attachment[];
+  saved_at: string;
+}
+
+export interface Looker {
+  operator: string;
+  name: string;
+}
+
+/** A dialog with all that its screen needs besides the log. */
+export interface Whole {
+  dialog: Dialog;
+  contact: Contact | null;
+  others: Dialog[];
+  seen_seq: number;
+  draft: Draft | null;
+  here: Looker[];
+}
+
+export interface Operator {
+  id: string;
+  name: string;
+  presence: Presence | "offline";
 }
 
 export interface Channel {
@@ -132,6 +183,15 @@ export interface Channel {
 }
 
 export type View = "queue" | "mine" | "all" | "closed";
+
+/** What a list is narrowed to; empty says everything, `none` of an owner says nobody's. */
+export interface Filter {
+  owner: string;
+  status: string;
+  channel: string;
+  awaits: "" | "operator" | "customer" | "bot" | "nobody";
+  sort: "last" | "waiting";
+}
 
 export type Counts = Record<"queue" | "mine" | "all" | "waiting", { n: number; more: boolean }>;
 
@@ -177,6 +237,110 @@ export interface Replayed {
   dialog: string | null;
 }
 
+/** What an empty product still has doors to. */
+export interface Start {
+  dialogs: boolean;
+  examples: boolean;
+  site_seen: boolean;
+  messengers: boolean;
+}
+
+/** A secret setting never comes back, only whether there is one. */
+export interface Secret {
+  secret: true;
+  set: boolean;
+}
+
+export interface Messenger {
+  kind: "telegram" | "vk" | "whatsapp" | "viber" | "max";
+  url: string;
+}
+
+export interface PrechatField {
+  name: string;
+  label: string;
+  required: boolean;
+  kind: "text" | "phone" | "email" | "select";
+  options: string[];
+}
+
+export interface ConsentText {
+  purpose: "processing" | "advertising" | "transfer";
+  text: string;
+  url: string;
+  required: boolean;
+}
+
+/** The settings of a channel of kind `site`. */
+export interface SiteSettings {
+  origins: string[];
+  color: string;
+  theme: "auto" | "light" | "dark";
+  side: "right" | "left";
+  title: string;
+  greeting: string;
+  answer_time: number;
+  operator_names: boolean;
+  messengers: Messenger[];
+  phone: string;
+  callback: { enabled: boolean; text: string };
+  prechat: { enabled: boolean; fields: PrechatField[] };
+  consents: ConsentText[];
+  offline: { mode: "message" | "callback" | "hide"; text: string };
+  invite: {
+    enabled: boolean;
+    text: string;
+    after_seconds: number;
+    pages: string[];
+    once_hours: number;
+  };
+  rating: boolean;
+  goals: { metrica: string; ga: boolean; data_layer: boolean };
+  identity: "off" | "optional" | "required";
+  /** Read as a Secret, written as the new secret itself. */
+  identity_secret: Secret | string;
+  launcher_text: string;
+  hide_on: string[];
+  visitor_per_minute: number;
+  address_per_minute: number;
+}
+
+export interface ChannelSettings {
+  id: string;
+  kind: string;
+  name: string;
+  enabled: boolean;
+  as_code: boolean;
+  settings: SiteSettings;
+  seen: { origin: string; page: string; at: string; script: boolean }[];
+  refused: { origin: string; at: string }[];
+  public_url: string;
+}
+
+/** A channel as its administrator sees it: switched off ones too. */
+export interface Arranged {
+  id: string;
+  kind: string;
+  name: string;
+  enabled: boolean;
+  as_code: boolean;
+  /** It is in use and its settings are whole. */
+  works: boolean;
+}
+
+export interface ChannelChange {
+  name?: string;
+  enabled?: boolean;
+  settings?: Partial<SiteSettings>;
+}
+
+export interface CheckStep {
+  step: "address" | "https" | "page" | "script" | "csp" | "origin" | "visible";
+  ok: boolean | null;
+  code: string;
+  detail: string;
+}
+
 export interface Hit {
   dialog: Dialog;
   /** Null where the dialog's name is what was found. */
@@ -196,6 +360,14 @@ export type Event =
   | { event: "dialog.changed"; project: string; dialog: Dialog; entries: Entry[] }
   | { event: "entry.changed"; project: string; entry: Entry }
   | { event: "operator.typing"; project: string; dialog: string; operator: string; name: string }
+  | {
+      event: "operator.looking";
+      project: string;
+      dialog: string;
+      operator: string;
+      name: string;
+      here: boolean;
+    }
   | { event: "visitor.typing"; project: string; dialog: string }
   | { event: "presence.changed"; project: string; operator: string; presence: Presence };
 

@@ -1,0 +1,138 @@
+// One channel's settings while they are being changed; kept while the person looks elsewhere.
+import { batch, computed, signal } from "@preact/signals";
+import { Refused, api } from "../inbox/api";
+import { project } from "../inbox/rows";
+import type { ChannelChange, ChannelSettings, SiteSettings } from "../inbox/wire";
+import { type Troubles, check, placeOf } from "./checks";
+import { first, t } from "./words";
+
+export type State = "loading" | "failed" | "missing" | "ready";
+
+export const state = signal<State>("loading");
+/** As the hub has it. */
+export const kept = signal<ChannelSettings | null>(null);
+export const name = signal("");
+export const site = signal<SiteSettings | null>(null);
+export const saving = signal(false);
+export const saved = signal(false);
+/** What the last save was refused for, in words, and where that is. */
+export const refused = signal<{ place: string; words: string } | null>(null);
+/** Nothing is called wrong before the person tried to save it. */
+const tried = signal(false);
+
+export const troubles = computed<Troubles>(() =>
+  tried.value && site.value ? check(site.value) : new Map(),
+);
+export const changes = computed<ChannelChange | null>(() => {
+  const before = kept.value;
+  const now = site.value;
+  if (!before || !now) return null;
+  const settings: Record<string, unknown> = {};
+  for (const key of Object.keys(now) as (keyof SiteSettings)[])
+    if (JSON.stringify(now[key]) !== JSON.stringify(before.settings[key])) settings[key] = now[key];
+  const change: ChannelChange = {};
+  if (Object.keys(settings).length) change.settings = settings as Partial<SiteSettings>;
+  if (name.value.trim() && name.value.trim() !== before.name) change.name = name.value.trim();
+  return change.name || change.settings ? change : null;
+});
+
+/** What is wrong at a place, in words. */
+export function wrong(place: string): string {
+  const key = troubles.value.get(place);
+  if (key) return t(key);
+  return refused.value?.place === place ? refused.value.words : "";
+}
+
+export function put<K extends keyof SiteSettings>(key: K, value: SiteSettings[K]): void {
+  const now = site.value;
+  if (!now) return;
+  batch(() => {
+    site.value = { ...now, [key]: value };
+    saved.value = false;
+    if (refused.value?.place.split(".")[0] === key) refused.value = null;
+  });
+}
+
+export async function load(channel: string): Promise<void> {
+  if (kept.value?.id === channel && changes.value) return;
+  if (kept.value?.id !== channel)
+    batch(() => {
+      kept.value = null;
+      site.value = null;
+      state.value = "loading";
+    });
+  try {
+    show(await api.channelSettings(project.value, channel));
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    state.value = error.problem.status === 404 ? "missing" : "failed";
+  }
+}
+
+export function show(view: ChannelSettings): void {
+  batch(() => {
+    kept.value = view;
+    name.value = view.name;
+    site.value = view.settings;
+    state.value = "ready";
+    tried.value = false;
+    refused.value = null;
+  });
+}
+
+/** Who fetched the chat, told anew; what is being edited stays. */
+export async function lookAgain(): Promise<void> {
+  const before = kept.value;
+  if (!before) return;
+  const view = await api.channelSettings(project.value, before.id).catch(() => null);
+  if (view && kept.value?.id === view.id)
+    kept.value = { ...kept.value, seen: view.seen, refused: view.refused };
+}
+
+export function drop(): void {
+  if (kept.value) show(kept.value);
+}
+
+/** The place of the first thing that is wrong, or nothing once it is saved. */
+export async function save(): Promise<string> {
+  const before = kept.value;
+  const change = changes.value;
+  if (!before || !change || saving.value) return "";
+  tried.value = true;
+  const [place] = troubles.value.keys();
+  if (place !== undefined) return place;
+  return send(before, change);
+}
+
+/** Changes one thing at once, past what else is being edited. */
+export async function apply(change: ChannelChange): Promise<void> {
+  const before = kept.value;
+  if (!before) return;
+  const mine = changes.value;
+  if ((await send(before, change)) !== "" || !mine) return;
+  batch(() => {
+    if (mine.name) name.value = mine.name;
+    if (mine.settings && site.value) site.value = { ...site.value, ...mine.settings, ...change.settings };
+  });
+}
+
+async function send(before: ChannelSettings, change: ChannelChange): Promise<string> {
+  saving.value = true;
+  try {
+    show(await api.changeChannel(project.value, before.id, change));
+    saved.value = true;
+    return "";
+  } catch (error) {
+    if (!(error instanceof Refused) || !site.value) throw error;
+    const { code, field } = error.problem;
+    const place = field ? placeOf(field, site.value) : "form";
+    const words =
+      place === "form"
+        ? first(`admin.refused.${code}`, `error.${code}`, "error.refused")
+        : t("admin.wrong.value");
+    refused.value = { place, words };
+    return place;
+  } finally {
+    saving.value = false;
+  }
+}

@@ -1,0 +1,268 @@
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Empty, Icon } from "../inbox/parts";
+import { goTo } from "../inbox/route";
+import type { ChannelSettings, SiteSettings } from "../inbox/wire";
+import { Callback, Messengers, Prechat } from "./asking";
+import { apply, changes, drop, kept, load, name, refused, save, saved, saving, site, state, troubles, wrong } from "./editing";
+import { Install } from "./install";
+import { Invitation, Looks, Offline, Texts } from "./looks";
+import { Analytics, Identity, Sites } from "./outside";
+import { Preview, type PreviewProps, type Show } from "./preview";
+import { t } from "./words";
+
+export const SECTIONS = [
+  "install",
+  "looks",
+  "texts",
+  "callback",
+  "messengers",
+  "prechat",
+  "invite",
+  "offline",
+  "analytics",
+  "identity",
+  "sites",
+] as const;
+type Section = (typeof SECTIONS)[number];
+
+/** Where each setting is changed. */
+const HOME: Record<string, Section> = {
+  color: "looks",
+  theme: "looks",
+  side: "looks",
+  launcher_text: "looks",
+  hide_on: "looks",
+  title: "texts",
+  greeting: "texts",
+  answer_time: "texts",
+  operator_names: "texts",
+  rating: "texts",
+  callback: "callback",
+  phone: "callback",
+  consents: "callback",
+  messengers: "messengers",
+  prechat: "prechat",
+  invite: "invite",
+  offline: "offline",
+  goals: "analytics",
+  identity: "identity",
+  identity_secret: "identity",
+  origins: "sites",
+};
+
+const SHOWS: Partial<Record<Section, Show>> = {
+  callback: "call",
+  prechat: "new",
+  invite: "invite",
+};
+
+interface SiteProps {
+  channel: string;
+  part: string;
+}
+
+export function Site({ channel, part }: SiteProps): JSX.Element {
+  const section = SECTIONS.find((one) => one === part) ?? "install";
+  useEffect(() => void load(channel), [channel]);
+  useEffect(() => {
+    saved.value = false;
+  }, [section]);
+  useEffect(() => {
+    const warn = (event: BeforeUnloadEvent): void => {
+      if (changes.value) event.preventDefault();
+    };
+    const press = (event: KeyboardEvent): void => {
+      if (event.code !== "KeyS" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      void saveAndShow(channel);
+    };
+    window.addEventListener("beforeunload", warn);
+    document.addEventListener("keydown", press);
+    return () => {
+      window.removeEventListener("beforeunload", warn);
+      document.removeEventListener("keydown", press);
+    };
+  }, [channel]);
+
+  const view = kept.value;
+  const now = site.value;
+  if (state.value === "loading") return <div class="admin-wait" aria-busy="true" />;
+  if (state.value !== "ready" || !view || !now)
+    return (
+      <Empty title={t(state.value === "missing" ? "admin.missing" : "admin.failed")}>
+        <button type="button" class="button" onClick={() => void load(channel)}>
+          {t("admin.again")}
+        </button>
+      </Empty>
+    );
+  const show = SHOWS[section] ?? "chat";
+  return (
+    <div class="site">
+      <Head view={view} />
+      <div class="site-body">
+        <Sections channel={channel} section={section} />
+        <div class="site-main">
+          {view.as_code ? <p class="banner">{t("admin.as_code")}</p> : null}
+          <h1 class="site-title">{t(`admin.section.${section}`)}</h1>
+          <Body section={section} site={now} view={view} />
+        </div>
+        <Side channel={channel} site={now} closed={section === "offline"} show={show} />
+      </div>
+      {changes.value || saved.value ? <Bar channel={channel} /> : null}
+    </div>
+  );
+}
+
+function Head({ view }: { view: ChannelSettings }): JSX.Element {
+  const field = useRef<HTMLInputElement>(null);
+  return (
+    <header class="site-head">
+      <h1 class="visually-hidden">{view.name}</h1>
+      <a
+        class="icon-button"
+        href="#/admin"
+        aria-label={t("admin.to_channels")}
+        title={t("admin.to_channels")}
+      >
+        <Icon name="back" />
+      </a>
+      <input
+        ref={field}
+        class="site-name"
+        aria-label={t("admin.name")}
+        maxLength={100}
+        readOnly={view.as_code}
+        value={name.value}
+        onInput={(event) => {
+          name.value = event.currentTarget.value;
+          saved.value = false;
+        }}
+      />
+      <label class="switch">
+        <input
+          type="checkbox"
+          role="switch"
+          disabled={view.as_code || saving.value}
+          checked={view.enabled}
+          onChange={(event) => void apply({ enabled: event.currentTarget.checked })}
+        />
+        <span class="switch-track" aria-hidden="true" />
+        <span>{t(view.enabled ? "admin.on" : "admin.off")}</span>
+      </label>
+    </header>
+  );
+}
+
+function Sections({ channel, section }: { channel: string; section: Section }): JSX.Element {
+  const to = (one: Section): string => `#/admin/${encodeURIComponent(channel)}/${one}`;
+  return (
+    <nav class="sections" aria-label={t("admin.sections")}>
+      <select
+        aria-label={t("admin.sections")}
+        value={section}
+        onChange={(event) => goTo(to(event.currentTarget.value as Section))}
+      >
+        {SECTIONS.map((one) => (
+          <option key={one} value={one}>
+            {t(`admin.section.${one}`)}
+          </option>
+        ))}
+      </select>
+      <ul>
+        {SECTIONS.map((one) => (
+          <li key={one}>
+            <a href={to(one)} aria-current={one === section ? "page" : undefined}>
+              {t(`admin.section.${one}`)}
+            </a>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+interface BodyProps {
+  section: Section;
+  site: SiteSettings;
+  view: ChannelSettings;
+}
+
+function Body({ section, site: now, view }: BodyProps): JSX.Element {
+  if (section === "install") return <Install view={view} />;
+  const Part = {
+    looks: Looks,
+    texts: Texts,
+    callback: Callback,
+    messengers: Messengers,
+    prechat: Prechat,
+    invite: Invitation,
+    offline: Offline,
+    analytics: Analytics,
+    identity: Identity,
+    sites: Sites,
+  }[section];
+  return (
+    <fieldset class="form" disabled={view.as_code} key={section}>
+      <legend class="visually-hidden">{t(`admin.section.${section}`)}</legend>
+      <Part site={now} />
+    </fieldset>
+  );
+}
+
+/** Beside the form where there is room for it, else behind a button. */
+function Side(props: PreviewProps): JSX.Element {
+  const [shown, setShown] = useState(false);
+  return (
+    <div class={shown ? "site-side shown" : "site-side"}>
+      <button
+        type="button"
+        class="button strong preview-toggle"
+        aria-expanded={shown}
+        onClick={() => setShown(!shown)}
+      >
+        {t(shown ? "admin.preview.hide" : "admin.preview.show")}
+      </button>
+      <Preview {...props} />
+    </div>
+  );
+}
+
+function Bar({ channel }: { channel: string }): JSX.Element {
+  const unsaved = changes.value !== null;
+  const [first] = troubles.value.keys();
+  const words = refused.value?.words ?? (first === undefined ? "" : wrong(first));
+  return (
+    <div class={unsaved ? "save-bar" : "save-bar done"} role="status">
+      <span class={words ? "save-wrong" : undefined}>{words || t(unsaved ? "admin.unsaved" : "admin.saved")}</span>
+      {unsaved ? (
+        <>
+          <button type="button" class="button" disabled={saving.value} onClick={drop}>
+            {t("admin.drop")}
+          </button>
+          <button
+            type="button"
+            class="button strong"
+            disabled={saving.value}
+            onClick={() => void saveAndShow(channel)}
+          >
+            {t("admin.save")}
+          </button>
+        </>
+      ) : null}
+    </div>
+  );
+}
+
+/** Saves, or brings what is wrong into view with the cursor in it. */
+async function saveAndShow(channel: string): Promise<void> {
+  const place = await save();
+  const home = HOME[place.split(".")[0] ?? ""];
+  if (!home) return;
+  goTo(`#/admin/${encodeURIComponent(channel)}/${home}`);
+  requestAnimationFrame(() => {
+    const field = document.querySelector<HTMLElement>("[aria-invalid='true']");
+    field?.focus();
+    field?.scrollIntoView({ block: "center" });
+  });
+}

@@ -1,0 +1,108 @@
+import "./menu.css";
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+export interface Item {
+  label: string;
+  /** The keys that do the same, to be learned on the way. */
+  keys?: string;
+  checked?: boolean;
+  /** Only where its own button has no room. */
+  narrow?: boolean;
+  onChoose: () => void;
+}
+
+interface MenuProps {
+  label: string;
+  items: Item[];
+  class?: string;
+  up?: boolean;
+  children: ComponentChildren;
+}
+
+/** A button that unfolds a list of steps; arrows move in it, Escape folds it. */
+export function Menu(props: MenuProps): JSX.Element {
+  const [open, setOpen] = useState(false);
+  const frame = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+
+  useEffect(() => {
+    if (!open) return;
+    shownSteps(frame.current)[0]?.focus();
+    const away = (event: Event): void => {
+      if (!frame.current?.contains(event.target as Node)) setOpen(false);
+    };
+    document.addEventListener("pointerdown", away);
+    return () => document.removeEventListener("pointerdown", away);
+  }, [open]);
+
+  function press(event: KeyboardEvent): void {
+    if (!open) return;
+    event.stopPropagation();
+    const all = shownSteps(frame.current);
+    const at = all.findIndex((one) => one === document.activeElement);
+    const to =
+      event.key === "ArrowDown"
+        ? at + 1
+        : event.key === "ArrowUp"
+          ? at - 1
+          : event.key === "Home"
+            ? 0
+            : event.key === "End"
+              ? -1
+              : undefined;
+    if (to !== undefined) all.at(to % all.length)?.focus();
+    else if (event.key === "Escape") {
+      setOpen(false);
+      button.current?.focus();
+    } else if (event.key === "Tab") {
+      setOpen(false);
+      return;
+    } else return;
+    event.preventDefault();
+  }
+
+  return (
+    <div ref={frame} class="menu-frame" onKeyDown={press}>
+      <button
+        ref={button}
+        type="button"
+        class={props.class}
+        aria-haspopup="menu"
+        aria-expanded={open}
+        aria-label={props.label}
+        title={props.label}
+        onClick={() => setOpen(!open)}
+      >
+        {props.children}
+      </button>
+      {open ? (
+        <div class={props.up ? "steps-menu up" : "steps-menu"} role="menu" aria-label={props.label}>
+          {props.items.map((item) => (
+            <button
+              key={item.label}
+              type="button"
+              role={item.checked === undefined ? "menuitem" : "menuitemradio"}
+              aria-checked={item.checked}
+              tabIndex={-1}
+              class={item.narrow ? "only-narrow-step" : undefined}
+              onClick={() => {
+                setOpen(false);
+                button.current?.focus();
+                item.onChoose();
+              }}
+            >
+              <span>{item.label}</span>
+              {item.keys ? <kbd>{item.keys}</kbd> : null}
+            </button>
+          ))}
+        </div>
+      ) : null}
+    </div>
+  );
+}
+
+function shownSteps(frame: HTMLElement | null): HTMLElement[] {
+  const all = frame?.querySelectorAll<HTMLElement>("[role^=menuitem]") ?? [];
+  return [...all].filter((one) => one.offsetParent !== null);
+}

@@ -1,0 +1,165 @@
+import "./palette.css";
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Refused, api } from "./api";
+import { Avatar, Keys } from "./parts";
+import { open } from "./route";
+import { dialogs, learn, project } from "./rows";
+import { first, t } from "./settings";
+import { Modal } from "./sheet";
+import { type Act, everywhere, withDialog } from "./shortcuts";
+import { shown } from "./shown";
+import type { Dialog } from "./wire";
+
+const PAUSE = 200;
+const MOST = 8;
+
+interface Item {
+  key: string;
+  name: string;
+  aside?: string;
+  keys?: string;
+  row?: Dialog;
+  run: () => void;
+}
+
+const close = (): void => {
+  shown.value = null;
+};
+
+/** Every word of the query begins some word of the name. */
+function fits(name: string, query: string): boolean {
+  const words = name.toLocaleLowerCase().split(/[\s:,.()«»"-]+/u);
+  return query
+    .toLocaleLowerCase()
+    .split(/\s+/u)
+    .every((part) => words.some((word) => word.startsWith(part)));
+}
+
+function found(query: string, further: readonly string[]): Item[] {
+  const words = query.trim();
+  const acts = [...withDialog(), ...everywhere()].filter((act) => !words || fits(act.name, words));
+  const all = dialogs.value;
+  const near = words
+    ? [...all.values()].filter((row) => row.project === project.value && fits(row.name, words))
+    : [];
+  near.sort((a, b) => Number(b.open) - Number(a.open) || b.last_at.localeCompare(a.last_at));
+  const ids = [...new Set([...near.slice(0, MOST).map((row) => row.id), ...further])];
+  const people = ids.slice(0, MOST).flatMap((id): Item[] => {
+    const row = all.get(id);
+    return row ? [asItem(row)] : [];
+  });
+  return words ? [...people, ...acts.map(asAct)] : acts.map(asAct);
+}
+
+function asItem(row: Dialog): Item {
+  return {
+    key: row.id,
+    name: row.name || t("inbox.guest"),
+    aside: row.preview?.text || first(`status.${row.status}`),
+    row,
+    run: () => open(row.id),
+  };
+}
+
+const asAct = (act: Act): Item => ({ key: act.name, ...act });
+
+/** Dialogs by name, steps and places in one field. */
+export function Palette(): JSX.Element {
+  const [query, setQuery] = useState("");
+  const [at, setAt] = useState(0);
+  const [further, setFurther] = useState<readonly string[]>([]);
+  const list = useRef<HTMLDivElement>(null);
+  const items = found(query, further);
+  const chosen = Math.min(at, items.length - 1);
+
+  useEffect(() => {
+    setFurther([]);
+    const words = query.trim();
+    if (words.length < 2) return;
+    const pause = window.setTimeout(async () => {
+      try {
+        const page = await api.search(project.value, words, null);
+        const named = page.items.filter((hit) => hit.entry === null).map((hit) => hit.dialog);
+        learn(named);
+        setFurther(named.map((row) => row.id));
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+      }
+    }, PAUSE);
+    return () => clearTimeout(pause);
+  }, [query]);
+
+  useEffect(() => {
+    list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
+  }, [chosen]);
+
+  function run(item: Item | undefined): void {
+    if (!item) return;
+    close();
+    // The palette gives the focus back first, then the step may put it where it wants it.
+    window.setTimeout(item.run);
+  }
+
+  function press(event: KeyboardEvent): void {
+    if (event.isComposing) return;
+    if (event.code === "KeyK" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      close();
+      return;
+    }
+    const by = event.code === "ArrowDown" ? 1 : event.code === "ArrowUp" ? -1 : 0;
+    if (by) setAt((chosen + by + items.length) % Math.max(1, items.length));
+    else if (event.code === "Enter" || event.code === "NumpadEnter") run(items[chosen]);
+    else return;
+    event.preventDefault();
+  }
+
+  return (
+    <Modal label={t("inbox.palette")} class="palette" onClose={close}>
+      <input
+        class="palette-field"
+        role="combobox"
+        aria-expanded="true"
+        aria-controls="palette-list"
+        aria-activedescendant={items[chosen] ? `palette-${chosen}` : undefined}
+        aria-label={t("inbox.palette.field")}
+        placeholder={t("inbox.palette.field")}
+        autocomplete="off"
+        spellcheck={false}
+        autofocus
+        value={query}
+        onInput={(event) => {
+          setQuery(event.currentTarget.value);
+          setAt(0);
+        }}
+        onKeyDown={press}
+      />
+      <div
+        ref={list}
+        class="palette-list"
+        id="palette-list"
+        role="listbox"
+        aria-label={t("inbox.palette.results")}
+      >
+        {items.map((item, i) => (
+          <div
+            key={item.key}
+            id={`palette-${i}`}
+            class="palette-item"
+            role="option"
+            aria-selected={i === chosen}
+            onPointerMove={() => setAt(i)}
+            onClick={() => run(item)}
+          >
+            {item.row ? <Avatar name={item.row.name} kind={item.row.kind} /> : null}
+            <bdi class="palette-name">{item.name}</bdi>
+            {item.aside ? <bdi class="palette-kind">{item.aside}</bdi> : null}
+            {item.keys ? <Keys of={item.keys} /> : null}
+          </div>
+        ))}
+      </div>
+      {items.length === 0 ? <p class="palette-none">{t("inbox.palette.none")}</p> : null}
+    </Modal>
+  );
+}

@@ -1,0 +1,99 @@
+import { phone } from "./row";
+import { dialogs, me } from "./rows";
+import { first, t } from "./settings";
+import { due } from "./times";
+import type { Entry } from "./wire";
+
+/** What happened, in one line. */
+export function said(entry: Entry): string {
+  const name = entry.author.name || t("inbox.system.hub");
+  const byOperator = entry.author.kind === "operator";
+  const { data } = entry;
+  switch (entry.verb) {
+    case "taken":
+      return t("inbox.system.taken", { name });
+    case "returned":
+      return t("inbox.system.returned", { name });
+    case "assigned":
+      return data.operator === entry.author.id
+        ? t("inbox.system.taken", { name })
+        : t("inbox.system.assigned", { name, to: data.name ?? "" });
+    case "closed":
+      return byOperator ? t("inbox.system.closed", { name }) : t("inbox.system.closed_itself");
+    case "reopened":
+      return byOperator ? t("inbox.system.reopened", { name }) : t("inbox.system.reopened_itself");
+    case "sealed":
+      return t("inbox.system.sealed");
+    case "retried":
+      return t("inbox.system.retried", { name });
+    case "no_reply":
+      return t("inbox.system.no_reply", { name });
+    case "call_asked":
+      return data.at
+        ? t("inbox.system.call_asked_at", { phone: phone(data.phone ?? ""), at: due(data.at) })
+        : t("inbox.system.call_asked", { phone: phone(data.phone ?? "") });
+    case "rated":
+      return t("inbox.system.rated", {
+        score: first(`inbox.score.${data.score ?? ""}`, "inbox.score.none"),
+      });
+    case "fields":
+      return t("inbox.system.fields", { values: listed(data) });
+    case "identified":
+      return t("inbox.verified");
+    default:
+      return entry.text || t("inbox.system.other");
+  }
+}
+
+const listed = (data: Record<string, string>): string =>
+  Object.entries(data)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join(", ");
+
+/** Why it happened: what was said with it, or which rule moved. */
+export function why(entry: Entry): string {
+  const { data } = entry;
+  switch (entry.verb) {
+    case "taken":
+      return entry.author.kind === "operator" ? t("inbox.why.taken") : t("inbox.why.rule");
+    case "assigned":
+    case "returned":
+    case "no_reply":
+      return entry.author.kind === "operator" ? t("inbox.why.hand") : t("inbox.why.rule");
+    case "closed":
+      if (data.result) return data.result;
+      return entry.author.kind === "operator" ? t("inbox.why.hand") : t("inbox.why.silent");
+    case "reopened":
+      return entry.author.kind === "operator" ? t("inbox.why.hand") : t("inbox.why.wrote");
+    case "sealed":
+      return t("inbox.why.sealed");
+    case "retried":
+      return t("inbox.why.retried");
+    case "call_asked":
+      return data.comment || t("inbox.why.form");
+    case "rated":
+      return entry.text || (data.text ?? "");
+    case "fields":
+      return t("inbox.why.form");
+    case "identified":
+      return t("inbox.why.identified");
+    default:
+      return "";
+  }
+}
+
+/** What a quoted line says in one line. */
+export function gist(entry: Entry): string {
+  if (entry.deleted_at) return t("inbox.deleted");
+  if (entry.text) return entry.text.slice(0, 300);
+  const file = entry.attachments[0];
+  return file ? first(`inbox.preview.${file.kind}`, "inbox.preview.file") : said(entry);
+}
+
+export function authorOf(entry: Entry): string {
+  if (entry.kind !== "in") {
+    const mine = entry.author.id === me.value?.operator.id;
+    return mine ? t("inbox.you") : entry.author.name || t("inbox.system.hub");
+  }
+  return entry.author.name || dialogs.value.get(entry.dialog)?.name || t("inbox.guest");
+}

@@ -1,0 +1,46 @@
+import { signal } from "@preact/signals";
+import { type Step, api } from "./api";
+import { openThread } from "./reading";
+import { open } from "./route";
+import { beside, learn, tell } from "./rows";
+import type { Dialog } from "./wire";
+
+/** The dialog for which somebody is being chosen, if that is going on. */
+export const choosing = signal<Dialog | null>(null);
+
+async function did(dialog: Dialog, what: () => Promise<Dialog>): Promise<boolean> {
+  try {
+    learn([await what()]);
+    return true;
+  } catch (error) {
+    tell(error);
+    void openThread(dialog.id);
+    return false;
+  }
+}
+
+/** Takes one step with the dialog and shows how it then stands; a refusal says who was first. */
+export function take(dialog: Dialog, step: Step): Promise<boolean> {
+  return did(dialog, () => api.step(dialog.id, step));
+}
+
+/** Closes the dialog and opens its neighbour in the list, the one below if there is one. */
+export async function closeAndNext(dialog: Dialog): Promise<void> {
+  const next = beside(dialog.id, 1) ?? beside(dialog.id, -1);
+  if ((await take(dialog, "close")) && next && next !== dialog.id) open(next);
+}
+
+/** Says that what the client wrote needs no reply. */
+export function noReply(dialog: Dialog): Promise<boolean> {
+  return did(dialog, () => api.noReply(dialog.id));
+}
+
+/** Gives the dialog to another operator. */
+export function assign(dialog: Dialog, operator: string): Promise<boolean> {
+  return did(dialog, () => api.assign(dialog.id, operator));
+}
+
+/** Asks whom to give the dialog to. */
+export function askAssign(dialog: Dialog): void {
+  choosing.value = dialog;
+}
