@@ -17,7 +17,7 @@ ON_MONGO := $(wildcard tests/store tests/hub/test_intake*.py tests/hub/test_deli
 	tests/hub/test_search*.py tests/hub/test_leases*.py tests/hub/test_many_workers*.py \
 	tests/hub/test_secrets*.py tests/hub/test_verify*.py tests/hub/test_housekeeping*.py)
 
-.PHONY: run install test check lint types pytest mongo redis bench format lock browser clean
+.PHONY: run install test check lint types pytest mongo redis bench screens format lock browser clean
 
 run: install
 	$(BIN)/hub demo
@@ -75,6 +75,10 @@ browser:
 
 bench: install
 	$(BIN)/python -m tests.bench
+
+# The pictures of docs/screens, after the screens have changed.
+screens: install browser
+	$(BIN)/python -m tests.screens
 
 format: install
 	$(BIN)/ruff format .

@@ -68,6 +68,7 @@ def test_it_carries_screens_texts_and_templates(wheel: Path) -> None:
         "web/demo.py",
         "web/templates/inbox.html",
         "web/templates/demo.html",
+        "web/templates/demo.json",
         "web/static/manifest.json",
         "web/static/widget.js",
     } <= names
