@@ -69,6 +69,7 @@ def test_it_carries_screens_texts_and_templates(wheel: Path) -> None:
         "web/templates/inbox.html",
         "web/templates/demo.html",
         "web/templates/demo.json",
+        "web/templates/demo_pictures.css",
         "web/static/manifest.json",
         "web/static/widget.js",
     } <= names
