@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import crowd, fan, idle, many, messages, mongo, starting, writing
+from tests.bench import crowd, fan, idle, many, messages, mongo, screens, starting, writing
 from tests.bench.figure import Figure, machine, table
 
 MEASURES: dict[str, Callable[[Path], Awaitable[Sequence[Figure]]]] = {
@@ -21,6 +21,7 @@ MEASURES: dict[str, Callable[[Path], Awaitable[Sequence[Figure]]]] = {
     "many": many.measure,
     "timers": many.claims,
     "mongo": mongo.measure,
+    "screens": screens.measure,
 }
 
 

@@ -19,7 +19,7 @@ from hub.hub import Hub, assemble, opened
 from hub.model import Dialog, DialogId, OperatorId, ProjectId, Role
 from hub.store.schema import LOG
 from hub.store.sqlite import SqliteEngine
-from tests.bench import crowd, fan, idle, messages, mongo, starting, writing
+from tests.bench import crowd, fan, idle, messages, mongo, screens, starting, writing
 from tests.bench.bare_mongo import Round
 from tests.bench.ears import WIDGET, listening
 from tests.bench.figure import Figure, machine, table
@@ -223,3 +223,12 @@ def test_the_table_says_what_was_missed() -> None:
     assert "ratio ≥ 0.5 MISSED" in lines[2]
     assert "MISSED" not in lines[3]
     assert "Python" in machine()
+
+
+@pytest.mark.timeout(120)
+async def test_what_is_waited_for_on_screens_really_comes(tmp_path: Path) -> None:
+    figures = await screens.measure(
+        tmp_path, rounds=1, dialogs=60, opened=2, messages=20, per_second=0
+    )
+    assert [len(each.rounds) for each in figures] == [1, 1, 2, 1]
+    assert all(each.value > 0 for each in figures[:3])
