@@ -83,6 +83,30 @@ async def test_what_is_typed_is_seen_beside_at_once_and_on_the_site_when_saved(
         assert operator.troubles == visitor.troubles == []
 
 
+async def test_a_section_shows_the_part_of_the_chat_that_it_is_about(
+    browser: Browser, program: Program
+) -> None:
+    operator = await administrator(browser, program)
+    await new_chat(operator)
+    say, seen = operator.say, preview(operator)
+
+    await turn_to(operator, "prechat")
+    await operator.page.get_by_label(say("admin.prechat.enabled")).check()
+    await expect(seen.get_by_role("form", name=say("widget.prechat.title"))).to_be_visible()
+    await turn_to(operator, "callback")
+    await operator.page.get_by_label(say("admin.callback.enabled")).check()
+    await field(operator, "admin.callback.text").fill("Посчитаем по телефону")
+    await expect(seen.get_by_text("Посчитаем по телефону")).to_be_visible()
+    await turn_to(operator, "invite")
+    await operator.page.get_by_label(say("admin.invite.enabled")).check()
+    await field(operator, "admin.invite.text").fill("Подсказать по ценам?")
+    await expect(seen.get_by_role("status")).to_contain_text("Подсказать по ценам?")
+    await turn_to(operator, "looks")
+    await expect(seen.get_by_text(say("widget.sample.answer"))).to_be_visible()
+    await expect(seen.get_by_text("Подсказать по ценам?")).to_have_count(0)
+    assert operator.troubles == []
+
+
 async def test_the_colour_says_how_well_it_is_seen(browser: Browser, program: Program) -> None:
     operator = await administrator(browser, program)
     await new_chat(operator)

@@ -214,6 +214,7 @@ export function Messengers({ site }: SectionProps): JSX.Element {
   );
 }
 
+const NAME: PrechatField = { name: "name", label: "", required: false, kind: "text", options: [] };
 const MOST = 6;
 
 export function Prechat({ site }: SectionProps): JSX.Element {
@@ -230,7 +231,10 @@ export function Prechat({ site }: SectionProps): JSX.Element {
         label={t("admin.prechat.enabled")}
         help={t("admin.prechat.enabled.help")}
         value={prechat.enabled}
-        onTurn={(enabled) => put("prechat", { ...prechat, enabled })}
+        onTurn={(enabled) =>
+          // A form that asks nothing would be seen by nobody; a name is what most ask.
+          put("prechat", { enabled, fields: prechat.fields.length ? prechat.fields : [NAME] })
+        }
       />
       {wrong("prechat") ? <p class="field-wrong">{wrong("prechat")}</p> : null}
       {prechat.enabled ? (

@@ -52,6 +52,12 @@ export class Invite {
       return;
     }
     this.shelf.set(SHOWN, String(Date.now()));
+    this.draw();
+    this.asks.shown();
+  }
+
+  /** Shows it at once. */
+  draw(): void {
     const text = this.invite.text || this.say("widget.invite.text");
     const words = make("button", "words", text);
     words.type = "button";
@@ -65,6 +71,5 @@ export class Invite {
     this.element.replaceChildren(words, close);
     this.element.setAttribute("role", "status");
     this.element.hidden = false;
-    this.asks.shown();
   }
 }

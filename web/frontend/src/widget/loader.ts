@@ -6,7 +6,7 @@ import { meant } from "./pages";
 import { Shelf } from "./shelf";
 import { dress, icon } from "./style";
 import { tread } from "./visit";
-import type { Config, Identity, Panel, Person, Place } from "./wire";
+import type { Config, Identity, Panel, Person, Place, Sample } from "./wire";
 
 type Ear = (detail: object) => void;
 type Call = [name: string, ...values: unknown[]];
@@ -15,6 +15,7 @@ interface Preview {
   otklik?: string;
   config?: Config;
   open?: boolean;
+  show?: Sample;
   theme?: "light" | "dark";
   lang?: string;
 }
@@ -34,6 +35,7 @@ function begin(script: HTMLScriptElement, channel: string): void {
   const origin = new URL(script.src).origin;
   const data = script.dataset;
   const preview = data.preview !== undefined;
+  let sample: Sample = "chat";
   const shelf = new Shelf(`otklik.${channel}.`);
   const life = new AbortController();
   const { signal } = life;
@@ -197,6 +199,7 @@ function begin(script: HTMLScriptElement, channel: string): void {
       config,
       person,
       preview,
+      sample,
       life: signal,
       emit,
       badge: (n) => {
@@ -281,8 +284,12 @@ function begin(script: HTMLScriptElement, channel: string): void {
       ({ source, origin: whose, data: told }: MessageEvent<Preview | undefined>) => {
         if (source !== parent || whose !== origin || told?.otklik !== "preview" || !told.config) return;
         forced = told.theme;
+        sample = told.show ?? "chat";
+        if (place) place.sample = sample;
         show(told.config, told.lang);
-        if (told.open === !isOpen()) act(told.open ? "open" : "");
+        if (told.open) act(sample === "call" ? "call" : "open");
+        else if (told.open === false && isOpen()) act("");
+        else if (sample === "invite") void load().catch(() => {});
       },
       { signal },
     );

@@ -185,14 +185,16 @@ export function mount(place: Place): Panel {
 
   function inviting(): Invite | null {
     const { config } = place;
-    if (!config.invite || preview || (!config.open && config.offline?.mode === "hide")) return null;
+    if (!config.invite || (preview && place.sample !== "invite")) return null;
+    if (!preview && !config.open && config.offline?.mode === "hide") return null;
     const made = new Invite(speak(texts, place.lang), config.invite, memory.shelf, {
       busy: () => opened || launcher.hidden === true || line.entries.size > 0,
       open: () => open("chat"),
       shown: () => emit("invite"),
     });
     place.root.append(made.element);
-    made.wait();
+    if (preview) made.draw();
+    else made.wait();
     return made;
   }
 
@@ -224,6 +226,7 @@ export function mount(place: Place): Panel {
     const minute = 60_000;
     line.light = "on";
     line.dialog = "preview";
+    if (place.sample === "new") return changed();
     pretend(say("widget.sample.question"), [], Date.now() - 4 * minute);
     pretend(say("widget.sample.answer"), [], Date.now() - 3 * minute, say("widget.sample.name"));
   }
@@ -259,6 +262,9 @@ export function mount(place: Place): Panel {
         line.entries.clear();
         sample();
         redraw();
+        invite?.element.remove();
+        invite = inviting();
+        if (place.sample === "call" && opened) open("call");
       } else view.refresh();
       drawn = now;
     },
@@ -275,6 +281,6 @@ export function mount(place: Place): Panel {
   };
 }
 
-function looks({ config, lang }: Place): string {
-  return JSON.stringify([config, lang]);
+function looks({ config, lang, sample }: Place): string {
+  return JSON.stringify([config, lang, sample]);
 }

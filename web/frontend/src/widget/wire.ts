@@ -74,6 +74,8 @@ export interface Person {
   fields: Record<string, string>;
 }
 
+export type Sample = "chat" | "new" | "call" | "invite";
+
 /** What the loader hands to the panel; `config` may be replaced by a newer one. */
 export interface Place {
   root: ShadowRoot;
@@ -85,6 +87,8 @@ export interface Place {
   person: Person;
   /** Drawn for an administrator who is choosing its looks: nothing leaves the page. */
   preview: boolean;
+  /** What the administrator is looking at. */
+  sample: Sample;
   /** Over when the site takes the chat away. */
   life: AbortSignal;
   badge: (unread: number) => void;
