@@ -116,6 +116,7 @@ async def test_a_phone_shows_it_without_scrolling_aside(browser: Browser, progra
     await keep(program, b"x" * 3_000)
     admin = await signed_in(browser, program, "ru", "admin")
     await admin.page.set_viewport_size({"width": 390, "height": 844})
+    await admin.page.get_by_role("button", name=admin.say("inbox.more_places")).click()
     await admin.page.get_by_role("button", name=admin.say("inbox.health")).click()
     letters = admin.page.get_by_role("region", name=admin.say("inbox.health.letters"))
     await button(admin, letters, "inbox.health.show").click()
