@@ -296,3 +296,38 @@ async def test_several_files_go_as_one_message_and_one_can_be_held_back(
 
     await picker.set_input_files(text("", "пустой.txt"))
     await expect(visitor.page.get_by_role("alert")).to_contain_text("пустой.txt")
+
+
+MOVED = """() => new Promise((done) => {
+  let moved = 0;
+  const sum = (shifts) => shifts.forEach((one) => (moved += one.value));
+  const watch = new PerformanceObserver((list) => sum(list.getEntries()));
+  watch.observe({ type: "layout-shift", buffered: true });
+  // Shifts that are already known are told in a task of their own, after the next frame.
+  requestAnimationFrame(() => setTimeout(() => {
+    sum(watch.takeRecords());
+    done(moved);
+  }));
+})"""
+
+
+async def test_nothing_of_the_site_moves_for_the_chat(browser: Browser, shop: Shop) -> None:
+    visitor = await Visitor.arrive(browser, shop.url)
+    await expect(visitor.page.locator(LAUNCHER)).to_be_visible()
+    heading = visitor.page.get_by_role("heading", name="Окна")
+    before = await heading.bounding_box()
+    assert await visitor.page.evaluate(MOVED) == 0
+    await visitor.open_chat()
+    await visitor.write("Сколько стоит?")
+    await expect(visitor.log).to_contain_text(visitor.say("widget.state.delivered"))
+    assert await visitor.page.evaluate(MOVED) == 0
+    assert await heading.bounding_box() == before
+    wide = "document.documentElement.scrollWidth === document.documentElement.clientWidth"
+    assert await visitor.page.evaluate(wide)
+
+    # What is watched would be told: a strip put above the words is a shift.
+    await visitor.page.evaluate(
+        "() => document.body.prepend(Object.assign(document.createElement('h1'), "
+        "{ textContent: 'Strip' }))"
+    )
+    assert await visitor.page.evaluate(MOVED) > 0
