@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from hub import delivery, dialogs, leads, marks, observe, slots
+from hub import contacts, delivery, dialogs, leads, marks, observe, slots
 from hub.bus import Bus
 from hub.echo import echo
 from hub.errors import UnavailableError
@@ -264,6 +264,8 @@ class Worker:
         if data.get("at"):
             at = cut(datetime.fromisoformat(data["at"]))
             wanted = CallTime(at=at, local=data.get("local", ""), zone=zone)
+        # The door does so too; here it is done also if that died after the wish was in the log.
+        await contacts.fill(self._engine, row.contact, phone=data["phone"])
         asked_at = entry.stored_at
         await leads.order(
             self._engine,

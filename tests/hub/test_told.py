@@ -427,3 +427,22 @@ async def test_who_comes_back_anew_sees_the_episode_before_above(
     assert texts(known) == ["message 2"]
     _, few = await hub.intake.visitor_tail(channel, now.identity, None, 0, 1)
     assert texts(few) == ["message 2"]
+
+
+async def test_a_number_reaches_its_person_also_if_the_door_died_after_the_wish(
+    hub: Hub, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(*_: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as broken:
+        broken.setattr(hub.intake._told, "called", dies)
+        with pytest.raises(Crash):
+            await receive(hub, wish(clock))
+    contact = await hub.engine.get(Contact, "site:ivan")
+    assert contact is not None
+    assert contact.phones == ()
+    await works(hub)
+    contact = await hub.engine.get(Contact, "site:ivan")
+    assert contact is not None
+    assert contact.phones == (PHONE,)
