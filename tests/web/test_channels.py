@@ -470,3 +470,19 @@ async def test_a_channel_is_there_while_its_settings_change(house: House) -> Non
     second.lets.set()
     await coming
     assert channels.get("alpha-echo") is second
+
+
+async def test_a_channel_that_could_not_be_opened_hides_no_other(house: House, ada: Admin) -> None:
+    broken = Channel(
+        id="alpha-broken",
+        project=ALPHA,
+        kind="of_a_later_program",
+        name="Broken",
+        created_at=house.hub.now(),
+    )
+    await house.hub.engine.write(Insert(broken))
+    await house.hub.channels.refresh()
+    shown = (await ada.browser.get("/projects/alpha/channels"))["items"]
+    assert {"alpha-site", "alpha-echo", "alpha-shop"} == {each["id"] for each in shown}
+    items = (await ada.browser.get("/projects/alpha/channels/settings"))["items"]
+    assert {each["id"]: each["works"] for each in items}["alpha-broken"] is False
