@@ -186,6 +186,14 @@ async def _listen(runner: Any, host: str, port: int) -> str:
     return f"http://{shown}:{address[1]}"
 
 
+async def _listen_beside(runner: Any, host: str, port: int) -> str:
+    """On the next port if it is free, else on any: only the hub's own was asked for."""
+    try:
+        return await _listen(runner, host, port and port + 1)
+    except ConfigError:
+        return await _listen(runner, host, 0)
+
+
 def demo_settings(settings: Settings) -> Settings:
     """The same process with a store, files and a key of its own: real data is never touched."""
     folder = settings.data.dir / "demo"
@@ -217,8 +225,7 @@ async def _demo(settings: Settings) -> None:
         runner = web.AppRunner(build(url, "demo-site"), access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
-            port = settings.server.port and settings.server.port + 1
-            site = await _listen(runner, settings.server.host, port)
+            site = await _listen_beside(runner, settings.server.host, settings.server.port)
             document = await _demo_channel(hub, (site, site.replace("localhost", "127.0.0.1")))
             await channels.put(hub.engine, hub.vault, document)
             await hub.channels.refresh()

@@ -17,6 +17,7 @@ import boto3
 from botocore.config import Config
 
 from hub.s3 import Bucket
+from tests.ports import free_port
 
 REGION = "eu-central-1"
 # Creating a user, letting it do everything with files, and a key of its own.
@@ -57,9 +58,7 @@ class S3Server:
 
 @contextmanager
 def s3_server(folder: Path) -> Iterator[S3Server]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with (folder / "log").open("wb") as told:
         process = subprocess.Popen(
             [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(port)],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,6 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
+
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from hub.store.engine import Engine
@@ -43,9 +44,7 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     from pymongo import MongoClient
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     folder = tmp_path_factory.mktemp("secantus")
     program = Path(sys.executable).with_name("secantusd-py")
     kept = ("--storage-path", folder / "data", "--log-level", "WARNING", "--cache-size", "64M")

@@ -10,6 +10,8 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+from tests.ports import free_port
+
 START_SECONDS = 20
 
 
@@ -20,13 +22,6 @@ def program() -> Path:
     assert spec.origin is not None
     (found,) = (Path(spec.origin).parent / "_binaries").glob("*/valkey-server")
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 class Valkey:

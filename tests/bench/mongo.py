@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
@@ -21,6 +20,7 @@ from tests.bench.messages import Room, burst
 from tests.bench.people import PATIENCE_SECONDS, browser, operator, sign_in, visitor
 from tests.bench.served import Served, serving, the_hub
 from tests.chaos.process import ROOT, Program
+from tests.ports import free_port
 
 BEGIN_SECONDS = 30
 POLL_SECONDS = 0.05
@@ -31,9 +31,7 @@ QUIET_POLLS = 12
 @asynccontextmanager
 async def secantus(folder: Path) -> AsyncIterator[str]:
     """The tests' MongoDB server in a process of its own; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).with_name("secantusd-py")),
         *("--standalone", "--sync-on-commit", "--port", str(port), "--cache-size", "64M"),

@@ -7,12 +7,13 @@ import json
 import os
 import resource
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30
@@ -37,9 +38,7 @@ class Program:
         channels: str = "",
         tells: bool = False,
     ) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.database = database
@@ -117,6 +116,9 @@ settings = {{ origins = ["*"], visitor_per_minute = 100000, address_per_minute =
         async with asyncio.timeout(START_SECONDS):
             while "code" not in printed:
                 line = (await self._process.stdout.readline()).decode()
+                if not line:
+                    await self._errors
+                    raise RuntimeError("the demo did not start:\n" + "\n".join(self.said[-20:]))
                 for words, name in DEMO_LINES.items():
                     if line.strip().startswith(words):
                         printed[name] = line.strip().removeprefix(words).split()[0].rstrip("/")

@@ -238,6 +238,7 @@ async def test_what_needs_no_reply_waits_no_more_and_closing_leads_to_the_next(
     await expect(count).to_have_count(0)
 
     await more.click()
+    await expect(operator.page.get_by_role("menuitem").first).to_be_focused()
     await operator.page.keyboard.press("Enter")
     await expect(operator.log).to_contain_text("Вопрос")
     await expect(operator.row("Спасибо")).to_have_count(0)

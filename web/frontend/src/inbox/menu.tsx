@@ -1,6 +1,6 @@
 import "./menu.css";
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 export interface Item {
   label: string;
@@ -26,7 +26,8 @@ export function Menu(props: MenuProps): JSX.Element {
   const frame = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
 
-  useEffect(() => {
+  // Before the next key: whoever presses Enter at once means the first step, not the button.
+  useLayoutEffect(() => {
     if (!open) return;
     shownSteps(frame.current)[0]?.focus();
     const away = (event: Event): void => {
