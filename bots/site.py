@@ -18,7 +18,8 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from hub.channel import Capabilities, ChannelKind, Draft, Hook, Receipt
+from hub.abilities import Ability, Capabilities
+from hub.channel import ChannelKind, Draft, Hook, Receipt
 from hub.errors import PayloadError, SignatureError
 from hub.events import (
     CallAsked,
@@ -31,10 +32,11 @@ from hub.events import (
     Sender,
     TypingNoticed,
 )
-from hub.model import Attachment, CallTime, Given, Identity, OutState, Visit
+from hub.model import Attachment, CallTime, Given, Identity, OutState
 from hub.sites import SiteSettings
 from hub.statuses import RequestType
 from hub.store.engine import milliseconds, moment
+from hub.visit import Visit
 
 LATEST = timedelta(hours=48)
 VERIFIED = "~"
@@ -114,9 +116,18 @@ class Site(ChannelKind[SiteSettings]):
         attachments_max=10,
         attachment_max_bytes=20_000_000,
         idempotent_for=timedelta(days=36_500),
-        delivered=True,
-        read=True,
-        typing=True,
+        hears=frozenset(
+            {
+                *(Ability.FILES, Ability.VOICE, Ability.QUOTES, Ability.TYPING),
+                *(Ability.DELIVERED, Ability.READ),
+            }
+        ),
+        does=frozenset(
+            {
+                *(Ability.FILES, Ability.VOICE, Ability.QUOTES, Ability.TYPING),
+                *(Ability.EDITS, Ability.DELETES, Ability.REACTIONS, Ability.READ),
+            }
+        ),
     )
 
     def mint(self) -> str:

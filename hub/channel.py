@@ -4,24 +4,28 @@
 2. `parse` looks at no clock, no network and no other object: the same bytes and headers
    give equal events. One body may hold many events; all are returned, in order, and what
    is genuine but of no use becomes `Ignored`, never silence.
-3. `send` raises only DeliveryErrors. Idempotency tokens are derived from `Draft.key`.
+3. Whatever calls the platform raises only DeliveryErrors. Idempotency tokens are derived
+   from `Draft.key`.
 4. A channel keeps nothing between calls except connections.
 5. The path of a hook holds the channel's id, never a secret.
+6. `open` calls nobody: a platform that is away keeps no channel from being there.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import ClassVar, Generic, TypeVar
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 import msgspec
 
+from hub.abilities import Capabilities
+from hub.content import Button, Remote
+from hub.errors import RejectedError
 from hub.events import ChannelEvent
 from hub.keys import Keys
 from hub.model import Attachment, ChannelId, Identity
-from hub.statuses import RequestType
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
@@ -32,56 +36,118 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     headers: Mapping[str, str] = {}
     query: Mapping[str, str] = {}
+    method: str = "POST"
     received_at: datetime
 
 
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the platform is told once all that its request held is durable."""
+
+    text: str = "ok"
+    content_type: str = "text/plain"
+
+
+OK = Answer()
+
+
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """What a channel is asked to say; `key` is the same for every attempt."""
+    """What a channel is asked to say; `key` is the same for every attempt.
+
+    `reply_to` is the platform's own id of the message that is quoted.
+    """
 
     key: str
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
     reply_to: str = ""
+    buttons: tuple[tuple[Button, ...], ...] = ()
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """The platform took the message under this id."""
+    """The platform took the message under this id, and the rest of what it was split into."""
 
     external_id: str
+    more: tuple[str, ...] = ()
 
 
-class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
-    """What the platform can do, as data; screens offer nothing else."""
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom the channel's key belongs to; `username` is what its links are made of."""
 
-    type: RequestType
-    text_max_chars: int
-    attachments_max: int
-    attachment_max_bytes: int
-    idempotent_for: timedelta = timedelta(0)
-    delivered: bool = False
-    read: bool = False
-    typing: bool = False
-    edits: bool = False
-    deletes: bool = False
+    name: str
+    username: str = ""
+    picture: Remote | None = None
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """What the platform tells of a person who wrote."""
+
+    name: str = ""
+    username: str = ""
+    picture: Remote | None = None
+
+
+class HookState(msgspec.Struct, frozen=True, kw_only=True):
+    """The hook as the platform sees it; an empty `url` is none. `error` is the platform's words."""
+
+    url: str = ""
+    waiting: int = 0
+    error: str = ""
+    error_at: datetime | None = None
+
+
+class Polled(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for: bodies as a hook would bring them, and where to go on.
+
+    The next poll with `marker` tells the platform that these are durable.
+    """
+
+    bodies: tuple[bytes, ...]
+    marker: str
+
+
+class Bytes(Protocol):
+    """The hub's files as a channel may have them."""
+
+    def read(self, file: Attachment) -> AsyncIterator[bytes]:
+        """Its bytes; raises a DeliveryError when they cannot be had."""
+
+    def link(self, file: Attachment) -> str:
+        """A public address of it for an hour, empty when the hub has no public address."""
+
+
+class _NoBytes:
+    async def read(self, file: Attachment) -> AsyncIterator[bytes]:
+        raise RejectedError("file_gone")
+        yield b""
+
+    def link(self, file: Attachment) -> str:
+        return ""
 
 
 class ChannelKind(ABC, Generic[Settings]):
-    """One configured account on one platform."""
+    """One configured account on one platform.
+
+    Only `verify`, `parse` and `send` are everybody's; the rest is asked of those alone whose
+    capabilities have it.
+    """
 
     kind: ClassVar[str]
     settings_type: ClassVar[type[msgspec.Struct]]
     capabilities: ClassVar[Capabilities]
 
-    def __init__(self, id: ChannelId, settings: Settings, keys: Keys) -> None:
+    def __init__(
+        self, id: ChannelId, settings: Settings, keys: Keys, files: Bytes | None = None
+    ) -> None:
         self.id = id
         self.settings = settings
         self.keys = keys
+        self.files = files or _NoBytes()
 
     async def open(self) -> None:
-        """Connects and checks the key; raises a DeliveryError."""
+        """Makes ready; calls nobody."""
 
     async def close(self) -> None:
-        """Lets go of connections; safe after a failed `open`."""
+        """Lets go of connections; safe after a failed `open`, and twice."""
 
     @abstractmethod
     def verify(self, hook: Hook) -> None:
@@ -91,6 +157,62 @@ class ChannelKind(ABC, Generic[Settings]):
     def parse(self, hook: Hook) -> Sequence[ChannelEvent]:
         """The events of a verified request; PayloadError if it is not this platform's."""
 
+    def answer(self, hook: Hook) -> Answer:
+        """What the platform wants to hear to a verified request; pure, as `parse`."""
+        return OK
+
     @abstractmethod
     async def send(self, to: Identity, draft: Draft) -> Receipt:
         """Says it; raises a DeliveryError."""
+
+    async def edit(self, to: Identity, external_id: str, draft: Draft) -> None:
+        """Makes an own message say this instead; a repeat changes nothing."""
+        raise RejectedError("not_here")
+
+    async def delete(self, to: Identity, external_ids: Sequence[str]) -> None:
+        """Takes own messages back; what is gone already is no error."""
+        raise RejectedError("not_here")
+
+    async def react(self, to: Identity, external_id: str, emoji: str) -> None:
+        """Puts the one reaction of ours on a message; an empty one takes it back."""
+        raise RejectedError("not_here")
+
+    async def show_typing(self, to: Identity) -> None:
+        """Shows for some seconds that an answer is being written."""
+
+    async def mark_read(self, to: Identity, external_id: str) -> None:
+        """Tells the person that all up to this message was read."""
+
+    async def acknowledge(self, ref: str, text: str = "") -> None:
+        """Ends the wait of whoever pressed a button; `ref` is the event's `press`."""
+
+    def fetch(self, remote: Remote) -> AsyncIterator[bytes]:
+        """The bytes of a file that lies at the platform; raises a DeliveryError."""
+        raise RejectedError("not_here")
+
+    async def profile(self, external_id: str) -> Profile | None:
+        """What the platform tells of a person beside the messages; None if nothing."""
+        return None
+
+    async def account(self) -> Account:
+        """Checks the key by asking whose it is; raises a DeliveryError."""
+        raise RejectedError("not_here")
+
+    def join_link(self, username: str, key: str) -> str:
+        """Where a person goes on with us there; `key` comes back as `start` with the first word."""
+        return ""
+
+    async def hook(self) -> HookState:
+        """The hook as the platform sees it."""
+        return HookState()
+
+    async def set_hook(self, url: str) -> None:
+        """Has the platform bring what happens to that address; any other of ours is taken off."""
+        raise RejectedError("not_here")
+
+    async def drop_hook(self) -> None:
+        """Has the platform bring nothing more."""
+
+    async def poll(self, marker: str) -> Polled:
+        """What happened since the marker; waits at most half a minute for something to happen."""
+        raise RejectedError("not_here")

@@ -20,8 +20,9 @@ from functools import partial
 from msgspec.structs import replace
 
 from hub import marks, observe
+from hub.abilities import Capabilities
 from hub.bus import Bus
-from hub.channel import Capabilities, Draft, Receipt
+from hub.channel import Draft, Receipt
 from hub.channels import Channels
 from hub.dialogs import entry_id
 from hub.errors import (

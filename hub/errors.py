@@ -97,19 +97,35 @@ class PayloadError(HubError):
 
 
 class DeliveryError(HubError):
-    """A message did not go out; the subclass says what to do."""
+    """A message did not go out; the subclass says what to do.
+
+    `reason` is a code that people are shown the meaning of (`failure.<reason>` in the texts);
+    without one they are shown that of the class.
+    """
 
     code = "delivery"
 
+    def __init__(self, message: str = "", *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or self.code
+
 
 class ThrottledError(DeliveryError):
-    """The platform asks to wait; the attempt does not count."""
+    """The platform asks to wait; the attempt does not count. `everywhere` if not for one chat."""
 
     code = "throttled"
 
-    def __init__(self, message: str = "", *, retry_after: timedelta = timedelta(seconds=5)) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        retry_after: timedelta = timedelta(seconds=5),
+        everywhere: bool = False,
+        reason: str = "",
+    ) -> None:
+        super().__init__(message, reason=reason)
         self.retry_after = retry_after
+        self.everywhere = everywhere
 
 
 class TransientError(DeliveryError):
@@ -117,8 +133,8 @@ class TransientError(DeliveryError):
 
     code = "transient"
 
-    def __init__(self, message: str = "", *, maybe_sent: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, message: str = "", *, maybe_sent: bool = False, reason: str = "") -> None:
+        super().__init__(message, reason=reason)
         self.maybe_sent = maybe_sent
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from hub.content import Card, Remote, Spot
 from hub.model import (
     Attachment,
     CallTime,
@@ -23,8 +24,8 @@ from hub.model import (
     OperatorId,
     OutState,
     ProjectId,
-    Visit,
 )
+from hub.visit import Visit
 
 VERSION = 1
 
@@ -53,6 +54,9 @@ class MessageReceived(Reported, frozen=True, kw_only=True, tag="message.received
     """`external_id` is unique in the channel; `order` breaks ties of `at`.
 
     `question` is false for what only opens the door: /start, a menu press, a shared contact.
+    `media` are files that the platform still has. `start` is the key that a link to us carried.
+    `pressed` is the data of a button of ours, with its label as the text; `press` is what the
+    platform wants to hear named when it is told that the press arrived.
     """
 
     external_id: str
@@ -63,6 +67,36 @@ class MessageReceived(Reported, frozen=True, kw_only=True, tag="message.received
     album: str = ""
     question: bool = True
     visit: Visit | None = None
+    media: tuple[Remote, ...] = ()
+    spot: Spot | None = None
+    card: Card | None = None
+    start: str = ""
+    pressed: str = ""
+    press: str = ""
+
+
+class StaffReplied(Reported, frozen=True, kw_only=True, tag="staff.replied"):
+    """Somebody of ours answered the `sender` in the messenger itself, under this `name`."""
+
+    external_id: str
+    order: int = 0
+    text: str = ""
+    reply_to: str = ""
+    name: str = ""
+    media: tuple[Remote, ...] = ()
+    spot: Spot | None = None
+    card: Card | None = None
+
+
+class FormFilled(Reported, frozen=True, kw_only=True, tag="form.filled"):
+    """A form on the platform with its answers by question, in order; `phone` as it was written."""
+
+    external_id: str
+    form: str
+    answers: tuple[tuple[str, str], ...]
+    name: str = ""
+    phone: str = ""
+    email: str = ""
 
 
 class CallAsked(Reported, frozen=True, kw_only=True, tag="call.asked"):
@@ -143,6 +177,8 @@ class Ignored(Reported, frozen=True, kw_only=True, tag="ignored"):
 
 ChannelEvent = (
     MessageReceived
+    | StaffReplied
+    | FormFilled
     | CallAsked
     | ConsentGiven
     | FieldsTold

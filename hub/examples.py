@@ -48,7 +48,6 @@ from hub.model import (
     ProjectId,
     Reaction,
     Verb,
-    Visit,
     cut,
 )
 from hub.records import Fact
@@ -58,6 +57,7 @@ from hub.sightings import Sightings
 from hub.statuses import RequestType
 from hub.store.engine import Engine, Insert
 from hub.store.schema import BY_LIFE, EPISODES
+from hub.visit import Visit
 
 KIND = "site"
 STORIES_MAX = 64

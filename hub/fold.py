@@ -193,9 +193,9 @@ def _happened(row: Dialog, entry: Entry) -> Dialog:
         case Verb.IDENTIFIED:
             name = entry.data.get("name", "") or row.name
             return replace(row, verified=True, name=name)
-        case Verb.RETRIED:
+        case Verb.RETRIED | Verb.EDITED | Verb.DELETED | Verb.REACTED:
             return replace(row, out_seq=entry.seq, lane_at=row.lane_at or at)
-        case Verb.CONSENT | None:
+        case Verb.CONSENT | Verb.JOINED | None:
             return row
     return replace(row, last_at=max(row.last_at, at))
 

@@ -31,6 +31,7 @@ from hub.events import (
     DeliveryReported,
     DialogChanged,
     FieldsTold,
+    FormFilled,
     Ignored,
     MessageDeleted,
     MessageEdited,
@@ -39,6 +40,7 @@ from hub.events import (
     Rated,
     ReachabilityChanged,
     Reported,
+    StaffReplied,
     TypingNoticed,
     VisitorTyping,
 )
@@ -58,12 +60,12 @@ from hub.model import (
     IdentityId,
     Project,
     Verb,
-    Visit,
 )
 from hub.records import DeadLetter
 from hub.statuses import RequestType
 from hub.store.engine import AbsentError, Engine, Insert
 from hub.told import Told
+from hub.visit import Visit
 
 Kind = ChannelKind[msgspec.Struct]
 Spoken = MessageReceived | CallAsked
@@ -152,6 +154,8 @@ class Intake:
                 await self._reachability(document, event)
             case Ignored():
                 observe.EVENTS_IGNORED.labels(kind=channel.kind, name=event.name).inc()
+            case StaffReplied() | FormFilled():
+                observe.EVENTS_IGNORED.labels(kind=channel.kind, name="later").inc()
             case MessageReceived():
                 raise TypeError("a message is no report")
         return Accepted()

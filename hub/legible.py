@@ -17,7 +17,8 @@ from hub.events import (
     Rated,
     Sender,
 )
-from hub.model import FirstTouch, Visit, cut
+from hub.model import cut
+from hub.visit import FirstTouch, Visit
 
 UTM_MAX = 20
 URL_MAX = 2_000

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Literal, NewType
+from typing import Literal, NewType
 
 import msgspec
 
+from hub.content import Button, Card, FileKind, Spot
 from hub.schedule import Schedule
 from hub.statuses import RequestType, Status
+from hub.visit import Visit
 
 ProjectId = NewType("ProjectId", str)
 ChannelId = NewType("ChannelId", str)
@@ -69,17 +71,20 @@ HUB = Author("hub")
 class Attachment(msgspec.Struct, frozen=True):
     """A file named by an entry; the bytes were durable before the entry named them.
 
-    A picture with a `thumb` has a small copy beside it.
+    A picture with a `thumb` has a small copy beside it. One that is `coming` still lies at the
+    platform, and `size_bytes` and `mime` are what the platform says; `lost` is why it stays there.
     """
 
     id: FileId
     name: str
     mime: str
     size_bytes: int
-    kind: Literal["image", "audio", "video", "file"] = "file"
+    kind: FileKind = "file"
     width: int = 0
     height: int = 0
     thumb: bool = False
+    coming: bool = False
+    lost: str = ""
 
 
 class Place(msgspec.Struct, frozen=True, order=True, array_like=True):
@@ -125,6 +130,10 @@ class Verb(StrEnum):
     FIELDS = "fields"
     IDENTIFIED = "identified"
     CONSENT = "consent"
+    JOINED = "joined"
+    EDITED = "edited"
+    DELETED = "deleted"
+    REACTED = "reacted"
 
 
 Closer = Literal["", "operator", "bot", "auto"]
@@ -152,37 +161,6 @@ class EntryPoint(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     value: str
     comment: str = ""
-
-
-class FirstTouch(msgspec.Struct, frozen=True, kw_only=True):
-    """How the visitor came to the site for the first time that it remembers."""
-
-    utm: dict[str, str] = {}
-    page: str = ""
-    referrer: str = ""
-    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-
-
-class Visit(msgspec.Struct, frozen=True, kw_only=True):
-    """What a site tells of the visitor's way; claimed by the page, never trusted.
-
-    `page` is the one last written from, `utm` of the last campaign, `first` of the first.
-    """
-
-    page: str = ""
-    title: str = ""
-    referrer: str = ""
-    lang: str = ""
-    zone: str = ""
-    utm: dict[str, str] = {}
-    first: FirstTouch | None = None
-    entry_page: str = ""
-    yclid: str = ""
-    gclid: str = ""
-    ym_client_id: str = ""
-    ga_client_id: str = ""
-    pages: int = 0
-    device: str = ""
 
 
 class CallTime(msgspec.Struct, frozen=True, kw_only=True):
@@ -247,6 +225,7 @@ class Dialog(Document, frozen=True, kw_only=True):
     phone: str = ""
     fields: dict[str, str] = {}
     verified: bool = False
+    heard_at: datetime | None = None
     rules_at: datetime | None = None
     ruled_seq: int = 0
     out_seq: int = 0
@@ -296,6 +275,9 @@ class Entry(Document, frozen=True, kw_only=True):
     data: dict[str, str] = {}
     cycle: Cycle | None = None
     reread_at: datetime | None = None
+    spot: Spot | None = None
+    card: Card | None = None
+    buttons: tuple[tuple[Button, ...], ...] = ()
 
     @property
     def place(self) -> Place:
@@ -323,6 +305,7 @@ class Identity(Document, frozen=True, kw_only=True):
     name: str = ""
     username: str = ""
     phone: str = ""
+    picture: str = ""
     reachable: bool = True
     created_at: datetime
     seen_at: datetime
@@ -466,7 +449,7 @@ class File(Document, frozen=True, kw_only=True):
     project: ProjectId
     name: str
     mime: str
-    kind: Literal["image", "audio", "video", "file"]
+    kind: FileKind
     size_bytes: int
     width: int = 0
     height: int = 0

@@ -15,8 +15,9 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 
 from hub import config
+from hub.abilities import Ability, Capabilities
 from hub.accounts import Who
-from hub.channel import Capabilities, ChannelKind, Draft, Hook, Receipt
+from hub.channel import ChannelKind, Draft, Hook, Receipt
 from hub.dialogs import latest
 from hub.errors import UnavailableError
 from hub.events import ChannelEvent, DeliveryReported, MessageReceived, Sender
@@ -101,8 +102,7 @@ class Platform(ChannelKind[Nothing]):
         text_max_chars=1_000,
         attachments_max=3,
         attachment_max_bytes=1_000_000,
-        delivered=True,
-        read=True,
+        hears=frozenset({Ability.DELIVERED, Ability.READ}),
     )
 
     def __init__(self, id: ChannelId) -> None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from hub.channel import Capabilities
+from hub.abilities import Ability, Capabilities
 from hub.model import Channel, Project, Role
 from hub.statuses import Lang
 from web.views import View
 
 
 class CapabilitiesView(View, frozen=True, kw_only=True):
+    """`hears` is what the platform tells of the person, `does` what can be done there.
+
+    Seconds of 0 are without end.
+    """
+
     text_max_chars: int
     attachments_max: int
     attachment_max_bytes: int
-    delivered: bool
-    read: bool
-    typing: bool
-    edits: bool
-    deletes: bool
+    hears: list[Ability]
+    does: list[Ability]
+    window_seconds: int
+    edits_seconds: int
+    deletes_seconds: int
+    reactions: tuple[str, ...]
 
 
 class ChannelView(View, frozen=True, kw_only=True):
@@ -90,10 +96,11 @@ def channel(document: Channel, can: Capabilities) -> ChannelView:
             text_max_chars=can.text_max_chars,
             attachments_max=can.attachments_max,
             attachment_max_bytes=can.attachment_max_bytes,
-            delivered=can.delivered,
-            read=can.read,
-            typing=can.typing,
-            edits=can.edits,
-            deletes=can.deletes,
+            hears=sorted(can.hears),
+            does=sorted(can.does),
+            window_seconds=int(can.window.total_seconds()),
+            edits_seconds=int(can.edits_for.total_seconds()),
+            deletes_seconds=int(can.deletes_for.total_seconds()),
+            reactions=can.reactions,
         ),
     )

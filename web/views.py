@@ -39,9 +39,9 @@ from hub.model import (
     Preview,
     Reaction,
     Verb,
-    Visit,
 )
 from hub.statuses import Status
+from hub.visit import Visit
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,20 +26,13 @@ from hub.errors import (
 from hub.events import ChannelEvent
 from hub.hub import Hub
 from hub.intake import Accepted
-from hub.model import (
-    Dialog,
-    DialogId,
-    EntryKind,
-    Identity,
-    IdentityId,
-    ProjectId,
-    Visit,
-)
+from hub.model import Dialog, DialogId, EntryKind, Identity, IdentityId, ProjectId
 from hub.observe import HOOKS_REFUSED
 from hub.records import DeadLetter
 from hub.statuses import PLANNED
 from hub.store.engine import Range, milliseconds
 from hub.store.schema import LOG
+from hub.visit import Visit
 from web import wire
 from web.place import Place, uploader
 from web.sockets import (

@@ -16,8 +16,9 @@ from hub.contacts import NotAPhoneError
 from hub.errors import ForbiddenError
 from hub.hub import Hub
 from hub.intake import Accepted
-from hub.model import Entry, EntryId, Project, Verb, Visit
+from hub.model import Entry, EntryId, Project, Verb
 from hub.slots import NotASlotError
+from hub.visit import Visit
 from web.place import Place
 from web.visitor_frames import Agree, Asking, Call, Done, Passed, Rate, given
 

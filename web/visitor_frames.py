@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from hub.errors import BadValueError
-from hub.model import Attachment, CallTime, Given, Visit
+from hub.model import Attachment, CallTime, Given
+from hub.visit import Visit
 from web import wire
 from web.views import View, VisitorEntry
 from web.visitor_hears import Planned

@@ -40,13 +40,13 @@ from hub.model import (
     OutState,
     ProjectId,
     Verb,
-    Visit,
     cut,
 )
 from hub.records import Words
 from hub.statuses import RequestType
 from hub.store.schema import BY_TYPE
 from hub.store.sqlite_table import Table
+from hub.visit import Visit
 
 MAIN = ProjectId("main")
 PROJECTS = (MAIN, MAIN, MAIN, MAIN, ProjectId("north"), ProjectId("south"))

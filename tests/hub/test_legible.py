@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hub import legible
 from hub.events import MessageEdited, MessageReceived, Sender, TypingNoticed
-from hub.model import Visit
+from hub.visit import Visit
 
 WILD = st.text(st.characters(codec=None, exclude_categories=()))
 SENDER = Sender(external_id="\0as it is", name="Eve\n\x1b[31m\0", phone="+7\r\n999")

@@ -25,12 +25,12 @@ from hub.model import (
     Given,
     Lead,
     Verb,
-    Visit,
 )
 from hub.records import Fact
 from hub.statuses import RequestType, Status
 from hub.store.engine import Engine
 from hub.store.schema import CONSENTS
+from hub.visit import Visit
 from tests.spine import (
     SHOP,
     START,

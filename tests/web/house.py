@@ -16,7 +16,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from msgspec import Meta
 
 import bots
-from hub.channel import Capabilities, ChannelKind, Draft, Hook, Receipt
+from hub.abilities import Capabilities
+from hub.channel import ChannelKind, Draft, Hook, Receipt
 from hub.errors import PayloadError, SignatureError
 from hub.events import ChannelEvent, MessageReceived, Sender
 from hub.hub import Hub

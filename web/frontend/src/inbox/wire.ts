@@ -165,6 +165,24 @@ export interface Operator {
   presence: Presence | "offline";
 }
 
+export type Ability =
+  | "files"
+  | "voice"
+  | "location"
+  | "contact"
+  | "phone"
+  | "buttons"
+  | "quotes"
+  | "edits"
+  | "deletes"
+  | "reactions"
+  | "typing"
+  | "delivered"
+  | "read"
+  | "staff"
+  | "join"
+  | "blocked";
+
 export interface Channel {
   id: string;
   kind: string;
@@ -174,11 +192,13 @@ export interface Channel {
     text_max_chars: number;
     attachments_max: number;
     attachment_max_bytes: number;
-    delivered: boolean;
-    read: boolean;
-    typing: boolean;
-    edits: boolean;
-    deletes: boolean;
+    hears: Ability[];
+    does: Ability[];
+    /** Seconds of 0 are without end. */
+    window_seconds: number;
+    edits_seconds: number;
+    deletes_seconds: number;
+    reactions: string[];
   };
 }
 
