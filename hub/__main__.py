@@ -9,7 +9,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ import msgspec
 from hub import channels, commands, config, observe, secrets
 from hub.errors import ConfigError, ConflictError, HubError, UnavailableError
 from hub.hub import Hub, assemble, opened, storage_of
-from hub.model import Channel, ChannelId, OperatorId, ProjectId, Role, now
+from hub.model import Channel, ChannelId, ProjectId, now
 
 if TYPE_CHECKING:
     from hub.channel import ChannelKind
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hub")
 
-DEMO_PROJECT = ProjectId("demo")
-DEMO_LOGIN = "demo"
 BAD_SETTINGS = 2
 """What the shell gets when the settings cannot be used, as for a wrong option."""
 
@@ -184,114 +182,6 @@ async def _listen(runner: Any, host: str, port: int) -> str:
     address = runner.addresses[-1]
     shown = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else host  # noqa: S104
     return f"http://{shown}:{address[1]}"
-
-
-async def _listen_beside(runner: Any, host: str, port: int) -> str:
-    """On the next port if it is free, else on any: only the hub's own was asked for."""
-    try:
-        return await _listen(runner, host, port and port + 1)
-    except ConfigError:
-        return await _listen(runner, host, 0)
-
-
-def demo_settings(settings: Settings) -> Settings:
-    """The same process with a store, files and a key of its own: real data is never touched."""
-    folder = settings.data.dir / "demo"
-    replace = msgspec.structs.replace
-    return replace(
-        settings,
-        database=config.Database(),
-        data=replace(settings.data, dir=folder),
-        files=config.Storage(),
-        backup=config.Backup(),
-        retention=config.Retention(),
-        security=replace(settings.security, key_file=folder / "hub.key"),
-        projects={
-            DEMO_PROJECT: config.ProjectCode(name="Тёплый дом", lang="ru", zone="Europe/Moscow")
-        },
-        channels={},
-    )
-
-
-async def _demo(settings: Settings) -> None:
-    from aiohttp import web
-
-    from web.demo import build
-
-    settings = demo_settings(settings)
-
-    @contextlib.asynccontextmanager
-    async def ready(hub: Hub, url: str) -> AsyncIterator[None]:
-        runner = web.AppRunner(build(url, "demo-site"), access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        try:
-            site = await _listen_beside(runner, settings.server.host, settings.server.port)
-            document = await _demo_channel(hub, (site, site.replace("localhost", "127.0.0.1")))
-            await channels.put(hub.engine, hub.vault, document)
-            await hub.channels.refresh()
-            code = await _demo_code(hub)
-            print(_demo_words(url, site, code), flush=True)
-            yield
-        finally:
-            await runner.cleanup()
-
-    await serve(settings, ready=ready)
-
-
-async def _demo_channel(hub: Hub, origins: tuple[str, ...]) -> Channel:
-    """The demo's chat as it was left, or as it begins; its site may be at another port now."""
-    known = await hub.engine.get(Channel, "demo-site")
-    if known is not None:
-        return msgspec.structs.replace(known, settings={**known.settings, "origins": origins})
-    return Channel(
-        id="demo-site",
-        project=DEMO_PROJECT,
-        kind="site",
-        name="Сайт",
-        settings={
-            "origins": origins,
-            "color": "#a84a17",
-            "answer_time": 5,
-            "phone": "+78120000000",
-            "callback": {"enabled": True},
-            "messengers": [
-                {"kind": kind, "url": f"https://example.com/{kind}"}
-                for kind in ("telegram", "whatsapp", "vk")
-            ],
-        },
-        created_at=now(),
-    )
-
-
-async def _demo_code(hub: Hub) -> str:
-    """A fresh one-time code for the demo's operator, empty once a password was chosen."""
-    operator = await hub.accounts.by_login(DEMO_LOGIN)
-    if operator is None:
-        operator = await hub.accounts.add_operator(DEMO_LOGIN, "Ольга")
-        await hub.accounts.join(OperatorId(operator.id), DEMO_PROJECT, Role.ADMIN)
-    if operator.password_hash:
-        return ""
-    return await hub.accounts.one_time_code(OperatorId(operator.id))
-
-
-def _demo_words(url: str, site: str, code: str) -> str:
-    secret = (
-        f"one-time code  {code}   (works once; then choose a password)"
-        if code
-        else "password       the one you chose"
-    )
-    return "\n".join(
-        (
-            "",
-            "  Otklik demo: everything stays on this machine, Ctrl+C stops it.",
-            "",
-            f"  Demo site      {site}/",
-            f"  Inbox          {url}/inbox",
-            f"  Sign in as     {DEMO_LOGIN}",
-            f"  {secret}",
-            "",
-        )
-    )
 
 
 def _beside(settings: Settings) -> Hub:
@@ -458,7 +348,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             case "worker":
                 asyncio.run(work(shared(settings), port=args.port))
             case "demo":
-                asyncio.run(_demo(settings))
+                from hub import demo
+
+                asyncio.run(serve(demo.settings_of(settings), ready=demo.ready(settings, _listen)))
             case "check":
                 return 0 if asyncio.run(_check(settings, args.config, args.public)) else 1
             case _:

@@ -89,10 +89,12 @@ class Platform(ABC):
 
     kind: ClassVar[str]
 
-    def __init__(self, *, now: Callable[[], datetime] | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, *, now: Callable[[], datetime] | None = None, seed: int = 0, first: int = 1
+    ) -> None:
         self._now = now or (lambda: datetime.now(UTC))
         self._random = random.Random(seed)  # noqa: S311
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(first)
         self._faults: deque[Fault] = deque()
         self._released = asyncio.Event()
         self._runner: web.AppRunner | None = None

@@ -17,7 +17,7 @@ from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30
-DEMO_LINES = {"Demo site": "site", "Inbox": "inbox", "one-time code": "code"}
+DEMO_LINES = {"Demo site": "site", "Visitor phone": "phone", "Inbox": "inbox", "one-time code": "code"}
 
 
 class Program:

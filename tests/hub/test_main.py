@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.__main__ import Stop, demo_settings, main, parser
+from hub import demo as demonstration
+from hub.__main__ import Stop, main, parser
 from hub.config import load
 from hub.errors import HubError
 
@@ -176,7 +177,7 @@ def test_the_demo_never_uses_the_real_store_or_key(tmp_path: Path) -> None:
         '[database]\nurl = "mongodb://db.example/real"\n[security]\nkey_file = "hub.key"\n'
     )
     real = load(tmp_path / "config.toml")
-    demo = demo_settings(real)
+    demo = demonstration.settings_of(real)
     assert demo.database.url == ""
     assert demo.data.store == tmp_path / "data" / "demo" / "hub.db"
     assert demo.security.key_file != real.security.key_file
