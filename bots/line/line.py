@@ -14,7 +14,12 @@ from typing import Any
 
 import aiohttp
 import msgspec
-from aiohttp_socks import ProxyConnector, ProxyError
+from aiohttp_socks import (
+    ProxyConnectionError,
+    ProxyConnector,
+    ProxyError,
+    ProxyTimeoutError,
+)
 from yarl import URL
 
 from hub.errors import CredentialsError, RejectedError, ThrottledError, TransientError
@@ -26,6 +31,14 @@ ANSWER_MAX_BYTES = 4_000_000
 REDIRECTS_MAX = 3
 CHUNK_BYTES = 64 * 1024
 RETRY_AFTER_MAX = timedelta(hours=24)
+PROXY = (ProxyError, ProxyConnectionError, ProxyTimeoutError)
+NEVER_THERE = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    ssl.SSLCertVerificationError,
+    *PROXY,
+)
+"""What is raised before any of a request was on its way."""
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +53,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return msgspec.json.decode(self.body)
         except (msgspec.MsgspecError, RecursionError):
-            raise TransientError("not_json", maybe_sent=self.status < 300) from None
+            raise TransientError("not_json", maybe_sent=self.status < 300, reason="page") from None
 
     def retry_after(self, default: timedelta) -> timedelta:
         """How long the platform asks to wait, in seconds or as a date beside its own clock."""
@@ -118,18 +131,18 @@ class Line:
                 async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
                     read += chunk
                     if len(read) > ANSWER_MAX_BYTES:
-                        raise TransientError("answer_too_long", maybe_sent=True)
+                        raise TransientError("answer_too_long", maybe_sent=True, reason="page")
                 return Said(
                     status=answer.status,
                     headers={name.lower(): value for name, value in answer.headers.items()},
                     body=bytes(read),
                 )
-        except (aiohttp.ClientConnectorError, ProxyError) as error:
-            raise TransientError(_words(error)) from None
+        except NEVER_THERE as error:
+            raise TransientError(_words(error), reason="offline") from None
         except TimeoutError:
-            raise TransientError("timeout", maybe_sent=True) from None
+            raise TransientError("timeout", maybe_sent=True, reason="timeout") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise TransientError(_words(error), maybe_sent=True) from None
+            raise TransientError(_words(error), maybe_sent=True, reason="offline") from None
 
     async def download(
         self, url: str, *, headers: Mapping[str, str] | None = None
@@ -143,7 +156,7 @@ class Line:
         told: Mapping[str, str] = dict(headers or {})
         for _ in range(REDIRECTS_MAX + 1):
             if not self.is_ours(at):
-                raise RejectedError("foreign_host")
+                raise RejectedError("foreign_host", reason="bad_request")
             try:
                 async with (
                     asyncio.timeout(DOWNLOAD_SECONDS),
@@ -157,10 +170,10 @@ class Line:
                         yield chunk
                     return
             except TimeoutError:
-                raise TransientError("timeout") from None
-            except (aiohttp.ClientError, ProxyError, OSError, ValueError) as error:
-                raise TransientError(_words(error)) from None
-        raise RejectedError("too_many_redirects")
+                raise TransientError("timeout", reason="timeout") from None
+            except (aiohttp.ClientError, *PROXY, OSError, ValueError) as error:
+                raise TransientError(_words(error), reason="offline") from None
+        raise RejectedError("too_many_redirects", reason="bad_request")
 
     def is_ours(self, url: URL) -> bool:
         """Whether it is an address of the platform: the API's own, or https at one of its hosts."""
@@ -176,7 +189,7 @@ class Line:
         if "://" in path:
             url = URL(path)
             if not self.is_ours(url):
-                raise RejectedError("foreign_host")
+                raise RejectedError("foreign_host", reason="bad_request")
         else:
             url = URL(f"{str(self._api).rstrip('/')}/{path.lstrip('/')}")
         return url.update_query(dict(query)) if query else url
@@ -201,31 +214,33 @@ class Line:
 def refused(said: Said) -> None:
     """Raises for what every platform's HTTP means alike; a 4xx with a body of its own is not."""
     if said.status == 429:
-        raise ThrottledError("429", retry_after=said.retry_after(timedelta(seconds=5)))
+        raise ThrottledError(
+            "429", retry_after=said.retry_after(timedelta(seconds=5)), reason="rate"
+        )
     if said.status == 401:
-        raise CredentialsError("401")
+        raise CredentialsError("401", reason="dead_key")
     if said.status >= 500:
-        raise TransientError(str(said.status), maybe_sent=True)
+        raise TransientError(str(said.status), maybe_sent=True, reason="internal")
 
 
 def _check(status: int) -> None:
     if status in (404, 410):
-        raise RejectedError("gone")
+        raise RejectedError("gone", reason="file_gone")
     if status == 401:
-        raise CredentialsError("401")
+        raise CredentialsError("401", reason="dead_key")
     if status == 429 or status >= 500:
-        raise TransientError(str(status))
+        raise TransientError(str(status), reason="offline")
     if status != 200:
-        raise RejectedError(str(status))
+        raise RejectedError(str(status), reason="file_gone")
 
 
 def _words(error: Exception) -> str:
     """What kind of trouble it was; its own text may name addresses."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "dns"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
         return "tls"
-    if isinstance(error, ProxyError):
+    if isinstance(error, PROXY):
         return "proxy"
     if isinstance(error, aiohttp.ClientConnectorError):
         return "connect"

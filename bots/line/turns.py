@@ -1,0 +1,26 @@
+"""A reply that takes several of the platform's messages."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from hub.channel import Receipt
+from hub.errors import CredentialsError, RejectedError, ThrottledError, TransientError
+
+
+async def in_turn(sayings: Iterable[Callable[[], Awaitable[str]]]) -> Receipt:
+    """Says one after another; each gives the platform's id of what it said.
+
+    Once the first is out, no error asks for all of it to be said again.
+    """
+    ids: list[str] = []
+    for say in sayings:
+        try:
+            ids.append(await say())
+        except (ThrottledError, TransientError, CredentialsError) as error:
+            if not ids:
+                raise
+            raise TransientError(str(error), maybe_sent=True, reason=error.reason) from None
+    if not ids:
+        raise RejectedError("nothing to say", reason="bad_request")
+    return Receipt(external_id=ids[0], more=tuple(ids[1:]))
