@@ -6,7 +6,13 @@ solid     attachments, edits, delivery reports, limits with links to the platfor
           a refused key stops the channel
 complete  every ability that the platform has, markup there and back, a load fixture
 
+greenapi: solid
+max: solid
 site: solid
+telegram: solid
+viber: solid
+vk: solid
+whatsapp: solid
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ def load(kind: str) -> type[Platform]:
     """The class that plays that kind's platform."""
     module = import_module(f"{__name__}.{kind}")
     for each in vars(module).values():
-        if isinstance(each, type) and getattr(each, "kind", None) == kind:
-            return each
+        if isinstance(each, type) and each.__module__ == module.__name__:
+            found: type[Platform] = each
+            if getattr(found, "kind", None) == kind:
+                return found
     raise LookupError(kind)

@@ -134,10 +134,13 @@ class ChannelContract(ABC):
     async def test_each_refusal_raises_its_error(
         self, channel: ChannelKind[Any], to: Identity
     ) -> None:
-        for refusal in self.refusals:
-            self.provoke(channel, refusal)
-            with pytest.raises(refusal):
-                await channel.send(to, Draft(key="refused-1", text="x"))
+        try:
+            for refusal in self.refusals:
+                self.provoke(channel, refusal)
+                with pytest.raises(refusal):
+                    await channel.send(to, Draft(key="refused-1", text="x"))
+        finally:
+            await channel.close()
 
     async def test_closing_is_safe_at_any_time(self, channel: ChannelKind[Any]) -> None:
         await channel.close()
