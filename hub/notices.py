@@ -1,0 +1,308 @@
+"""What operators are told in their own messengers: a new dialog, somebody who waits too long.
+
+A notice is a document with an id that follows from the dialog, the moment since when somebody
+waits and the operator, so a worker may die at any line. When it is due the dialog is looked at
+again: one that was answered meanwhile says nothing. Sending is at least once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Literal
+from urllib.parse import quote
+
+from msgspec.structs import replace
+
+from hub import observe, phones
+from hub.bus import Bus
+from hub.channel import Draft
+from hub.channels import Channels
+from hub.content import Button
+from hub.dialogs import entry_id
+from hub.errors import (
+    CredentialsError,
+    DeliveryError,
+    NotFoundError,
+    RejectedError,
+    ThrottledError,
+    UnavailableError,
+    UnreachableError,
+)
+from hub.model import Awaits, Dialog, DialogId, OperatorId, Project
+from hub.reaches import WAKE, Reaches, person
+from hub.records import Notice, Reach
+from hub.schedule import is_open, next_opening
+from hub.statuses import Lang
+from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
+from hub.store.schema import NOTICES_DUE, NOTICES_OLD
+from hub.texts import text
+
+GRACE = timedelta(seconds=15)
+"""Whoever has the inbox open answers within it, and nobody's pocket need ring."""
+ALARM_OWNER = timedelta(minutes=5)
+ALARM_ALL = timedelta(minutes=10)
+CLAIM = timedelta(minutes=1)
+SEND_TIMEOUT = timedelta(seconds=25)
+TRIES_MAX = 6
+RETRY = timedelta(seconds=20)
+IDLE = timedelta(seconds=1)
+AT_ONCE = 10
+WORDS_MAX = 300
+CONSIDERED = 5_000
+KEPT = timedelta(days=30)
+SWEEP_EVERY = timedelta(minutes=30)
+
+log = logging.getLogger(__name__)
+
+
+Ended = Literal["sent", "over", "lost"]
+
+
+class _OthersError(Exception):
+    """Another worker has it."""
+
+
+class Notices:
+    def __init__(
+        self,
+        engine: Engine,
+        bus: Bus,
+        channels: Channels,
+        reaches: Reaches,
+        public_url: str,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._engine = engine
+        self._bus = bus
+        self._channels = channels
+        self._reaches = reaches
+        self._public_url = public_url
+        self._now = now
+        self._considered: OrderedDict[tuple[str, datetime], None] = OrderedDict()
+
+    async def consider(self, row: Dialog) -> None:
+        """Promises the notices that follow if nobody answers; a row seen before costs nothing."""
+        since = row.waiting_since
+        if not row.open or row.awaits is not Awaits.OPERATOR or since is None:
+            return
+        if (row.id, since) in self._considered:
+            return
+        told = await self._reaches.of(row.project)
+        if not told:
+            return
+        for operator in dict.fromkeys(each.operator for each in told):
+            who = await self._reaches.who(operator)
+            if who is None or not self._reaches.allowed(who, row):
+                continue
+            if row.owner is None:
+                await self._promise(row, since, operator, "new", since + GRACE)
+                await self._promise(row, since, operator, "waiting", since + ALARM_OWNER)
+            elif row.owner == operator:
+                await self._promise(row, since, operator, "waiting", since + ALARM_OWNER)
+            else:
+                await self._promise(row, since, operator, "waiting", since + ALARM_ALL)
+        self._considered[row.id, since] = None
+        if len(self._considered) > CONSIDERED:
+            self._considered.popitem(last=False)
+
+    async def _promise(
+        self, row: Dialog, since: datetime, operator: OperatorId, what: str, due_at: datetime
+    ) -> None:
+        named = f"{row.id}:{since.isoformat()}:{operator}:{what}"
+        notice = Notice(
+            id=hashlib.sha256(named.encode()).hexdigest()[:24],
+            project=row.project,
+            dialog=DialogId(row.id),
+            operator=operator,
+            what="new" if what == "new" else "waiting",
+            since=since,
+            due_at=due_at,
+            created_at=self._now(),
+        )
+        with suppress(TakenError):
+            await self._engine.write(Insert(notice))
+
+    async def run(self) -> None:
+        """Tells what is due until cancelled, and now and then clears away what is over."""
+        swept = self._now() - SWEEP_EVERY
+        while True:
+            try:
+                more = await self.work()
+                if self._now() - swept >= SWEEP_EVERY:
+                    swept = self._now()
+                    await self.sweep(swept)
+                    await self._reaches.sweep(swept)
+            except UnavailableError as error:
+                log.warning("notices.wait", extra={"reason": str(error)})
+                more = False
+            if not more:
+                await self._bus.sleep(WAKE, IDLE)
+
+    async def work(self) -> bool:
+        """Tells what is due now; True when there may be more."""
+        page = await self._engine.find(
+            NOTICES_DUE, range=Range("due_at", at_most=self._now()), limit=AT_ONCE
+        )
+        await asyncio.gather(*(self._guarded(each) for each in page.items))
+        return len(page.items) == AT_ONCE
+
+    async def sweep(self, now: datetime) -> int:
+        """Deletes what was told or is over for long."""
+        page = await self._engine.find(
+            NOTICES_OLD, range=Range("created_at", below=now - KEPT), limit=500
+        )
+        for notice in page.items:
+            await self._engine.delete_if(Notice, notice.id, lambda had: had.due_at is None)
+        return len(page.items)
+
+    async def _guarded(self, notice: Notice) -> None:
+        with observe.about(dialog=notice.dialog):
+            try:
+                await self._fire(notice)
+            except (_OthersError, AbsentError):
+                return
+            except UnavailableError:
+                raise
+            except Exception:
+                log.exception("notice.failed")
+
+    async def _fire(self, notice: Notice) -> None:
+        now, token = self._now(), secrets.token_hex(8)
+
+        def claimed(had: Notice) -> Notice:
+            if had.due_at is None or had.due_at > now:
+                raise _OthersError
+            return replace(had, due_at=now + CLAIM, by=token)
+
+        notice = await self._engine.change(Notice, notice.id, claimed)
+        row = await self._engine.get(Dialog, notice.dialog)
+        project = await self._engine.get(Project, notice.project)
+        if row is None or project is None or not await self._still(notice, row):
+            await self._end(notice, "over")
+            return
+        if not is_open(project.schedule, now):
+            # Nobody's night is worth a message that can wait until somebody works.
+            await self._put_off(notice, next_opening(project.schedule, now))
+            return
+        await self._told(notice, row, project)
+
+    async def _still(self, notice: Notice, row: Dialog) -> bool:
+        if row.waiting_since != notice.since or row.awaits is not Awaits.OPERATOR or not row.open:
+            return False
+        if notice.what == "new":
+            if row.owner is not None:
+                return False
+            here = await self._bus.present(row.project)
+            return here.get(notice.operator) != "online"
+        return True
+
+    async def _told(self, notice: Notice, row: Dialog, project: Project) -> None:
+        """By the first of the operator's messengers that takes it."""
+        who = await self._reaches.who(notice.operator)
+        mine = [
+            each
+            for each in await self._reaches.of(notice.project)
+            if each.operator == notice.operator and each.reachable
+        ]
+        if who is None or not self._reaches.allowed(who, row):
+            await self._end(notice, "over")
+            return
+        again: timedelta | None = None
+        for reach in mine:
+            try:
+                kind = self._channels.get(reach.channel)
+                draft = self._draft(notice, row, project, who.operator.lang)
+                async with asyncio.timeout(SEND_TIMEOUT.total_seconds()):
+                    receipt = await kind.send(person(reach), draft)
+            except UnreachableError:
+                await self._unreachable(reach)
+            except (CredentialsError, RejectedError, NotFoundError) as error:
+                log.info("notice.refused", extra={"reason": error.code, "channel": reach.channel})
+            except ThrottledError as error:
+                again = max(error.retry_after, again or RETRY)
+            except (DeliveryError, TimeoutError):
+                again = again or RETRY * (notice.tries + 1)
+            else:
+                await self._end(notice, "sent", entry_id(reach.channel, receipt.external_id))
+                return
+        if again is not None and notice.tries + 1 < TRIES_MAX:
+            await self._put_off(notice, self._now() + again, tries=notice.tries + 1)
+        else:
+            await self._end(notice, "lost")
+
+    def _draft(self, notice: Notice, row: Dialog, project: Project, lang: Lang) -> Draft:
+        name = _shown_name(row.name, whole=project.notices_name_people) or text(
+            lang, "notice.guest"
+        )
+        document = self._channels.document(row.channel)
+        words = _masked(row.preview.text if row.preview else "")[:WORDS_MAX]
+        minutes = int((self._now() - notice.since).total_seconds() // 60)
+        head = text(
+            lang,
+            f"notice.{notice.what}",
+            name=name or text(lang, "notice.guest"),
+            channel=document.name,
+            project=project.name,
+            n=minutes,
+        )
+        buttons = [
+            [
+                Button(label=text(lang, "notice.take"), data=f"take {notice.id}"),
+                Button(label=text(lang, "notice.later_button"), data=f"later {notice.id}"),
+            ]
+        ]
+        if self._public_url.startswith("https://"):
+            where = f"{self._public_url}/inbox#{quote(row.id, safe='')}"
+            buttons.append([Button(label=text(lang, "notice.open"), url=where)])
+        said = "\n".join(each for each in (head, words, text(lang, "notice.how")) if each)
+        return Draft(
+            key=f"{notice.id}:{notice.tries}", text=said, buttons=tuple(map(tuple, buttons))
+        )
+
+    async def _unreachable(self, reach: Reach) -> None:
+        with suppress(AbsentError):
+            await self._engine.change(Reach, reach.id, lambda had: replace(had, reachable=False))
+
+    async def _put_off(
+        self, notice: Notice, until: datetime | None, *, tries: int | None = None
+    ) -> None:
+        def later(had: Notice) -> Notice | None:
+            if had.by != notice.by:
+                return None
+            return replace(had, due_at=until, tries=notice.tries if tries is None else tries, by="")
+
+        await self._engine.change(Notice, notice.id, later)
+
+    async def _end(self, notice: Notice, state: Ended, external_id: str | None = None) -> None:
+        def ended(had: Notice) -> Notice | None:
+            if had.by != notice.by:
+                return None
+            return replace(
+                had,
+                state=state,
+                due_at=None,
+                by="",
+                external_id=external_id or had.external_id,
+                ended_at=self._now(),
+            )
+
+        await self._engine.change(Notice, notice.id, ended)
+
+
+def _shown_name(name: str, *, whole: bool) -> str:
+    """The first name alone, unless the project says otherwise."""
+    return name if whole else next(iter(name.split()), "")
+
+
+def _masked(words: str) -> str:
+    """Without the numbers by which somebody could be called."""
+    for found in sorted(phones.find(words), key=lambda each: -each.start):
+        words = f"{words[: found.start]}…{words[found.end :]}"
+    return words

@@ -1,0 +1,105 @@
+import "./reaching.css";
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { Qr } from "../admin/qr";
+import { api } from "./api";
+import { Icon } from "./parts";
+import { tell } from "./rows";
+import { first, t } from "./settings";
+import type { Reaches } from "./wire";
+
+const LOOK_EVERY = 2_000;
+
+/** The operator's own messengers: linked by one message, and taken off by one press. */
+export function Reaching({ Title }: { Title: "h2" | "h3" }): JSX.Element | null {
+  const [known, setKnown] = useState<Reaches | null>(null);
+  const [link, setLink] = useState<{ channel: string; url: string } | null>(null);
+
+  async function load(): Promise<void> {
+    try {
+      setKnown(await api.reaches());
+    } catch (error) {
+      tell(error);
+    }
+  }
+
+  useEffect(() => void load(), []);
+  useEffect(() => {
+    if (!link) return;
+    // What is linked is told by the hub to nobody but whoever asks.
+    const look = window.setInterval(() => void load(), LOOK_EVERY);
+    return () => clearInterval(look);
+  }, [link]);
+  useEffect(() => {
+    if (link && known?.items.some((one) => one.channel === link.channel)) setLink(null);
+  }, [known]);
+
+  async function begin(project: string, channel: string): Promise<void> {
+    try {
+      setLink({ channel, url: (await api.linkReach(project, channel)).url });
+    } catch (error) {
+      tell(error);
+    }
+  }
+
+  async function drop(id: string): Promise<void> {
+    try {
+      await api.dropReach(id);
+      await load();
+    } catch (error) {
+      tell(error);
+    }
+  }
+
+  if (!known || (!known.items.length && !known.able.length)) return null;
+  const kind = (of: string): string => first(`kind.${of}`, of);
+  const free = known.able.filter((one) => !known.items.some((each) => each.channel === one.channel));
+  return (
+    <div class="hearing-card" role="group" aria-labelledby="reaching-title">
+      <Title id="reaching-title">{t("inbox.reaching")}</Title>
+      <p class="quiet reaching-about">{t("inbox.reaching.about")}</p>
+      {known.items.map((one) => (
+        <div key={one.id} class="hearing-row">
+          <span class="reaching-who">
+            <b>{kind(one.kind)}</b>
+            <span class="quiet">
+              {[one.name, one.channel_name].filter(Boolean).join(" · ")}
+              {one.reachable ? "" : ` · ${t("inbox.card.unreachable")}`}
+            </span>
+          </span>
+          <button type="button" class="button" onClick={() => void drop(one.id)}>
+            {t("inbox.reaching.drop")}
+          </button>
+        </div>
+      ))}
+      {free.map((one) => (
+        <div key={one.channel} class="hearing-row">
+          <span class="reaching-who">
+            <b>{kind(one.kind)}</b>
+            <span class="quiet">{one.channel_name}</span>
+          </span>
+          <button
+            type="button"
+            class="button"
+            aria-expanded={link?.channel === one.channel}
+            onClick={() => void begin(one.project, one.channel)}
+          >
+            {t("inbox.reaching.link")}
+          </button>
+        </div>
+      ))}
+      {link ? (
+        <div class="reaching-link" role="status">
+          <Qr address={link.url} label={t("inbox.reaching.qr")} />
+          <p>
+            {t("inbox.reaching.how")}{" "}
+            <a href={link.url} target="_blank" rel="noopener noreferrer">
+              {t("inbox.reaching.open")}
+              <Icon name="on" />
+            </a>
+          </p>
+        </div>
+      ) : null}
+    </div>
+  );
+}
