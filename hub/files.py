@@ -20,18 +20,21 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from hub import leases, model, storage
+from hub import leases, model, storage, voices
+from hub.content import FileKind, Remote
 from hub.errors import (
     BadValueError,
     NotFoundError,
     RefusedError,
+    RejectedError,
     TooLargeError,
+    TransientError,
     UnavailableError,
 )
 from hub.model import Attachment, File, FileId, ProjectId
-from hub.sniff import Sniffed, sniff
+from hub.sniff import Sniffed, heard_only, named, sniff
 from hub.storage import BLOCK_BYTES, Storage, on_disk
-from hub.store.engine import AbsentError, Engine, Insert, Range
+from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
 from hub.store.schema import FILES_UNUSED
 from hub.thumbs import small_copy
 
@@ -66,12 +69,14 @@ class Files:
         keys: Signer,
         max_bytes: int,
         now: Callable[[], datetime] = model.now,
+        public_url: str = "",
     ) -> None:
         self._engine = engine
         self.storage = storage
         self._keys = keys
         self._max_bytes = max_bytes
         self._now = now
+        self._public_url = public_url
 
     async def keep(
         self, project: ProjectId, name: str, chunks: AsyncIterator[bytes], by: str
@@ -80,7 +85,48 @@ class Files:
 
         Raises TooLargeError as soon as the limit is passed, and BadValueError for no bytes.
         """
-        id = FileId(secrets.token_hex(16))
+        file = self._coming(FileId(secrets.token_hex(16)), project, name, by)
+        await self._engine.write(Insert(file))
+        return await self._keep(file, self.storage.incoming / file.id, chunks)
+
+    async def keep_as(
+        self,
+        id: FileId,
+        project: ProjectId,
+        remote: Remote,
+        chunks: AsyncIterator[bytes],
+        *,
+        by: str,
+        used_by: str = "",
+    ) -> File:
+        """As `keep`, of a file that lies elsewhere, under an id that it is known by before.
+
+        It may be begun again after any death, and what is kept under the id stays. `used_by` is
+        the entry that names it already. A name without an ending gets that of what it is.
+        """
+        file = self._coming(id, project, remote.name, by)
+        try:
+            await self._engine.write(Insert(file))
+        except TakenError:
+            file = await self._again(file)
+        if file.state == "kept":
+            return file
+        # A dead process may have left a part of it, and one that is only slow may still write.
+        spool = self.storage.incoming / f"{id}-{secrets.token_hex(4)}"
+        return await self._keep(file, spool, chunks, claimed=remote.kind, used_by=used_by)
+
+    async def _again(self, file: File) -> File:
+        def begun(had: File) -> File | None:
+            if had.state == "doomed" or had.project != file.project:
+                raise UnavailableError("files: it is being deleted")
+            return replace(file, rev=had.rev) if had.state == "coming" else None
+
+        try:
+            return await self._engine.change(File, file.id, begun)
+        except AbsentError:
+            raise UnavailableError("files: it is being deleted") from None
+
+    def _coming(self, id: FileId, project: ProjectId, name: str, by: str) -> File:
         now = self._now()
         file = File(
             id=id,
@@ -96,22 +142,44 @@ class Files:
             created_at=now,
         )
         key(file)
-        await self._engine.write(Insert(file))
-        spool = self.storage.incoming / id
+        return file
+
+    async def _keep(
+        self,
+        file: File,
+        spool: Path,
+        chunks: AsyncIterator[bytes],
+        *,
+        claimed: FileKind | None = None,
+        used_by: str = "",
+    ) -> File:
         try:
-            await on_disk(storage.begin, spool, now)
-            return await self._kept(file, spool, chunks)
+            await on_disk(storage.begin, spool, self._now())
+            return await self._kept(file, spool, chunks, claimed, used_by)
         except RefusedError:
             # No byte has reached the storage; what did is known by its document until a sweep.
-            await self._engine.delete_if(File, id, lambda _: True)
+            await self._engine.delete_if(File, file.id, lambda had: had.state == "coming")
             raise
         finally:
             storage.drop(spool)
             storage.drop(_beside(spool))
 
-    async def _kept(self, file: File, spool: Path, chunks: AsyncIterator[bytes]) -> File:
+    async def _kept(
+        self,
+        file: File,
+        spool: Path,
+        chunks: AsyncIterator[bytes],
+        claimed: FileKind | None,
+        used_by: str,
+    ) -> File:
         size, digest = await self._pour(chunks, spool)
         found = await on_disk(_sniffed, spool)
+        if claimed is not None and await voices.said_again(spool, found.mime):
+            found = await on_disk(_sniffed, spool)
+            size, digest = await on_disk(_measured, spool)
+            file = replace(file, name=file.name.removesuffix(".amr"))
+        if claimed == "audio":
+            found = heard_only(found)
         small = await small_copy(spool, size) if found.kind == "image" else None
         if small is not None:
             await self._put_small(file, _beside(spool), small)
@@ -124,6 +192,7 @@ class Files:
             return replace(
                 coming,
                 state="kept",
+                name=file.name if claimed is None else clean(named(file.name, found.mime)),
                 mime=found.mime,
                 kind=found.kind,
                 size_bytes=size,
@@ -131,7 +200,9 @@ class Files:
                 height=found.height,
                 thumb=small is not None,
                 sha256=digest,
-                unused_since=now,
+                used=bool(used_by),
+                used_by=used_by,
+                unused_since=None if used_by else now,
                 created_at=now,
             )
 
@@ -163,6 +234,10 @@ class Files:
         signature = self._keys.sign("file", f"{id}:{until}")
         link = f"/files/{id}/{quote(name, safe='')}?e={until}&s={signature}"
         return f"{link}&small=1" if small else link
+
+    def given(self, project: ProjectId) -> Given:
+        """The project's files for its channels."""
+        return Given(self, project, self._public_url, self._now)
 
     def check_link(self, id: str, e: str, s: str, now: datetime) -> bool:
         """Whether `link` made it for this file and its time is not over."""
@@ -229,12 +304,14 @@ class Files:
                 await self._engine.change(File, id, released)
 
     async def discard(self, ids: Sequence[str]) -> None:
-        """Deletes at once those that no entry names; what is being copied goes with the sweep."""
+        """Deletes at once those that no entry names; the sweep, what is copied or still comes."""
         now = self._now()
         if await leases.held(self._engine, COPYING, now):
             return
         for file in (await self._engine.get_many(File, list(ids))).values():
-            await self._remove(file, now + timedelta(milliseconds=1))
+            # Who is still writing would leave bytes that no document knows.
+            if file.state != "coming":
+                await self._remove(file, now + timedelta(milliseconds=1))
 
     async def sweep(self, now: datetime) -> int:
         """Deletes what no entry named within a day and what was cut short; how many it was.
@@ -297,6 +374,36 @@ class Files:
         return size, digest.hexdigest()
 
 
+class Given:
+    """The files of one project as its channels may have them: `hub.channel.Bytes`."""
+
+    def __init__(
+        self, files: Files, project: ProjectId, public_url: str, now: Callable[[], datetime]
+    ) -> None:
+        self._files = files
+        self._project = project
+        self._public_url = public_url
+        self._now = now
+
+    async def read(self, file: Attachment) -> AsyncIterator[bytes]:
+        """Its bytes; RejectedError if they are gone, TransientError if the storage is away."""
+        try:
+            known = await self._files.get(file.id)
+            if known.project != self._project:
+                raise NotFoundError
+            async for block in self._files.read(known):
+                yield block
+        except NotFoundError:
+            raise RejectedError("file_gone", reason="file_gone") from None
+        except UnavailableError:
+            raise TransientError("storage", reason="internal") from None
+
+    def link(self, file: Attachment) -> str:
+        if not self._public_url:
+            return ""
+        return self._public_url + self._files.link(file.id, file.name, self._now())
+
+
 def key(file: File) -> str:
     """Where the bytes lie in the storage; nothing a person wrote has a part in it."""
     if not _FOLDER.fullmatch(file.project) or not _ID.fullmatch(file.id):
@@ -348,6 +455,12 @@ def _is_due(file: File, before: datetime) -> bool:
 
 def _beside(spool: Path) -> Path:
     return spool.with_suffix(".webp")
+
+
+def _measured(path: Path) -> tuple[int, str]:
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return stream.tell(), digest
 
 
 def _sniffed(path: Path) -> Sniffed:

@@ -17,6 +17,28 @@ HEAD_BYTES = 4_096
 PIXELS_MAX = 100_000_000
 SEGMENTS_MAX = 500
 
+ENDINGS = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "audio/ogg": ".ogg",
+    "audio/mpeg": ".mp3",
+    "audio/mp4": ".m4a",
+    "audio/aac": ".aac",
+    "audio/amr": ".amr",
+    "audio/wav": ".wav",
+    "audio/flac": ".flac",
+    "audio/webm": ".webm",
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
+    "video/ogg": ".ogv",
+    "video/3gpp": ".3gp",
+    "video/quicktime": ".mov",
+    "application/pdf": ".pdf",
+    "application/zip": ".zip",
+}
+
 Size = tuple[int, int]
 
 
@@ -46,6 +68,21 @@ def sniff(stream: BinaryIO) -> Sniffed:
         if size is not None:
             return _picture(mime, *size)
     return _sound_or_film(head) or _document(head)
+
+
+def heard_only(found: Sniffed) -> Sniffed:
+    """The same as sound, for what is said to be sound and came in a box made for films."""
+    if found.kind != "video":
+        return found
+    mime = {"video/3gpp": "audio/mp4", "video/quicktime": "audio/mp4"}.get(found.mime)
+    return Sniffed(mime or found.mime.replace("video/", "audio/"), "audio")
+
+
+def named(name: str, mime: str) -> str:
+    """The name with the ending that people know such a file by, if it has none."""
+    if "." in name.strip("."):
+        return name
+    return (name or mime.partition("/")[0].replace("application", "file")) + ENDINGS.get(mime, "")
 
 
 def _picture(mime: str, width: int, height: int) -> Sniffed:
@@ -141,6 +178,10 @@ def _sound_or_film(head: bytes) -> Sniffed | None:
         return Sniffed("audio/wav", "audio")
     if head[:4] == b"fLaC":
         return Sniffed("audio/flac", "audio")
+    if head[:6] == b"#!AMR\n":
+        return Sniffed("audio/amr", "audio")
+    if _is_aac(head):
+        return Sniffed("audio/aac", "audio")
     if (head[:3] == b"ID3" and head[3:4] in (b"\2", b"\3", b"\4")) or _is_mp3(head):
         return Sniffed("audio/mpeg", "audio")
     return None
@@ -162,6 +203,19 @@ def _is_mp3(head: bytes) -> bool:
     """Two frame headers, the second where the first one says that it must be."""
     length = _mp3_frame(head[:4])
     return bool(length) and bool(_mp3_frame(head[length : length + 4]))
+
+
+def _is_aac(head: bytes) -> bool:
+    """Two ADTS headers, the second where the first one says that it must be."""
+    length = _aac_frame(head[:7])
+    return bool(length) and bool(_aac_frame(head[length : length + 7]))
+
+
+def _aac_frame(head: bytes) -> int:
+    if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 > 12:
+        return 0
+    length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+    return length if length >= 7 else 0
 
 
 def _mp3_frame(head: bytes) -> int:

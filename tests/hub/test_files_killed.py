@@ -1,4 +1,4 @@
-"""A process killed at each line that keeps or sweeps files, and what the next sweep makes of it.
+"""A process killed at each line that keeps, fetches or sweeps files, and what the next makes of it.
 
 Run as a program this file is the process that is killed: it forks one child for each line.
 """
@@ -22,9 +22,10 @@ import pytest
 
 from hub import files as files_module
 from hub import storage as storage_module
+from hub.content import Remote
 from hub.files import Files
 from hub.keys import Keys
-from hub.model import File, ProjectId
+from hub.model import File, FileId, ProjectId
 from hub.storage import Folder
 from hub.store.schema import FILES_UNUSED
 from hub.store.sqlite import SqliteEngine
@@ -52,6 +53,14 @@ async def keep_used(files: Files, engine: SqliteEngine) -> None:
     await files.mark_used([file.id], "entry")
 
 
+async def keep_as(files: Files, engine: SqliteEngine) -> None:
+    """As a file is fetched, which goes on until it is here."""
+    remote = Remote(ref="c", name="c")
+    id = FileId("c" * 32)
+    file = await files.keep_as(id, SHOP, remote, chunks(), by="channel", used_by="entry")
+    assert (file.state, file.used_by, file.unused_since) == ("kept", "entry", None)
+
+
 async def sweep(files: Files, engine: SqliteEngine) -> None:
     await files.sweep(LATER)
 
@@ -61,7 +70,7 @@ async def only_used_are_left(files: Files, engine: SqliteEngine) -> None:
     left = [each for each in folder.rglob("*") if each.is_file()]
     documents = [await engine.get(File, each.name) for each in left]
     assert all(each is not None and each.used for each in documents), left
-    assert len(left) == int(sys.argv[1] == "sweep"), left
+    assert len(left) == int(sys.argv[1] != "keep"), left
     assert await engine.count(FILES_UNUSED) == 0
 
 
@@ -107,13 +116,15 @@ def die(number: int) -> None:
 
 
 def main() -> None:
-    dying = {"keep": keep, "sweep": sweep}[sys.argv[1]]
+    dying = {"keep": keep, "keep_as": keep_as, "sweep": sweep}[sys.argv[1]]
     if dying is sweep:
         assert child(keep_used) == 0
     for line in itertools.count(1):
         if dying is sweep:
             assert child(keep) == 0
         status = child(dying, line)
+        if dying is keep_as:
+            assert child(keep_as) == 0, f"after a death at line {line}"
         assert child(sweep) == 0
         assert child(only_used_are_left) == 0, f"after a death at line {line} of {dying.__name__}"
         if status == 0:
@@ -123,7 +134,7 @@ def main() -> None:
 
 
 @pytest.mark.chaos
-@pytest.mark.parametrize("work", ["keep", "sweep"])
+@pytest.mark.parametrize("work", ["keep", "keep_as", "sweep"])
 def test_whatever_line_it_dies_at_nothing_stays_that_no_entry_names(
     work: str, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.sniff import PIXELS_MAX, PLAIN, Sniffed, sniff
+from hub.sniff import PIXELS_MAX, PLAIN, Sniffed, heard_only, named, sniff
 
 
 def of(data: bytes) -> Sniffed:
@@ -99,6 +99,7 @@ def test_a_photo_of_endless_segments_is_given_up() -> None:
 
 
 MP3 = b"\xff\xfb\x90\x00" + b"\0" * 413
+AAC = b"\xff\xf1\x50\x80\x02\x9f\xfc" + b"\0" * 13
 MP3_LOW = b"\xff\xf3\x40\x00" + b"\0" * 100
 
 
@@ -124,6 +125,9 @@ MP3_LOW = b"\xff\xf3\x40\x00" + b"\0" * 100
         (b"ID3\x04\0\0", "audio/mpeg", "audio"),
         (b"ID3 is a tag", "application/octet-stream", "file"),
         (MP3 + MP3, "audio/mpeg", "audio"),
+        (AAC + AAC, "audio/aac", "audio"),
+        (AAC + b"not a frame", "application/octet-stream", "file"),
+        (b"#!AMR\n\x3c", "audio/amr", "audio"),
         (MP3_LOW + MP3_LOW, "audio/mpeg", "audio"),
         (MP3 + b"not a frame", "application/octet-stream", "file"),
         (b"%PDF-1.7\n", "application/pdf", "file"),
@@ -138,6 +142,38 @@ MP3_LOW = b"\xff\xf3\x40\x00" + b"\0" * 100
 def test_other_bytes_are_known_by_their_first_ones(data: bytes, mime: str, kind: str) -> None:
     got = of(data)
     assert (got.mime, got.kind, got.width, got.height) == (mime, kind, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("mime", "heard"),
+    [
+        ("video/mp4", "audio/mp4"),
+        ("video/3gpp", "audio/mp4"),
+        ("video/quicktime", "audio/mp4"),
+        ("video/webm", "audio/webm"),
+        ("video/ogg", "audio/ogg"),
+    ],
+)
+def test_a_film_that_is_only_heard_is_sound(mime: str, heard: str) -> None:
+    assert heard_only(Sniffed(mime, "video")) == Sniffed(heard, "audio")
+    picture = Sniffed("image/png", "image", 3, 4)
+    assert heard_only(picture) == picture
+
+
+@pytest.mark.parametrize(
+    ("name", "mime", "wanted"),
+    [
+        ("cat", "image/png", "cat.png"),
+        ("cat.jpg", "image/png", "cat.jpg"),
+        ("", "audio/ogg", "audio.ogg"),
+        ("", "application/pdf", "file.pdf"),
+        ("note", PLAIN.mime, "note"),
+    ],
+)
+def test_a_name_without_an_ending_gets_that_of_what_it_is(
+    name: str, mime: str, wanted: str
+) -> None:
+    assert named(name, mime) == wanted
 
 
 MAGIC = [make(9, 7) for make in PICTURES.values()] + [
