@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -41,7 +42,7 @@ def is_email(written: str) -> bool:
 
 
 async def meet(engine: Engine, channel: Channel, sender: Sender, now: datetime) -> ContactId:
-    """Makes the person whom nobody knows yet: contact, then identity.
+    """Makes the person whom nobody knows yet: contact, then identity; whose it is if one does.
 
     The contact's id follows from the identity's, so that fifty first messages at once and a
     crash after either write make one person.
@@ -72,7 +73,8 @@ async def meet(engine: Engine, channel: Channel, sender: Sender, now: datetime) 
         try:
             await engine.write(Insert(document))
         except TakenError:
-            continue
+            if isinstance(document, Identity):
+                return await of(engine, identity)
     return contact
 
 
@@ -100,6 +102,65 @@ async def fill(
         await engine.change(Contact, contact, filled)
     except AbsentError:
         return
+
+
+async def reach(engine: Engine, identity: IdentityId, at: datetime, *, phone: str = "") -> None:
+    """Who wrote then can be written to, unless something else is known since.
+
+    A `phone` is one that the platform proves to be the person's own.
+    """
+
+    def reached(had: Identity) -> Identity | None:
+        after = replace(had, phone=phone or had.phone)
+        if not had.reachable and (had.reach_at is None or at > had.reach_at):
+            after = replace(after, reachable=True, reach_at=at)
+        return after if after != had else None
+
+    known = await engine.get(Identity, identity)
+    if known is None or reached(known) is None:
+        return
+    with suppress(AbsentError):
+        await engine.change(Identity, identity, reached)
+
+
+async def merge(engine: Engine, into: ContactId, other: ContactId) -> ContactId:
+    """Makes two contacts one person and says which of them it is now; a repeat changes nothing.
+
+    Whose identity is whose is the caller's to say. Two that are merged into each other at the
+    same moment are one all the same.
+    """
+    kept, gone = await _root(engine, into), await _root(engine, other)
+    if kept is None or gone is None or kept.id == gone.id:
+        return ContactId(kept.id) if kept is not None else into
+
+    def merged(had: Contact) -> Contact | None:
+        return None if had.merged_into is not None else replace(had, merged_into=ContactId(kept.id))
+
+    def filled(had: Contact) -> Contact | None:
+        after = replace(had, name=had.name or gone.name)
+        for phone in gone.phones:
+            after = replace(after, phones=_with(after.phones, phone))
+        for email in gone.emails:
+            after = replace(after, emails=_with(after.emails, email))
+        return after if after != had else None
+
+    await engine.change(Contact, kept.id, filled)
+    await engine.change(Contact, gone.id, merged)
+    return ContactId(kept.id)
+
+
+async def _root(engine: Engine, id: ContactId) -> Contact | None:
+    """Who that is now; of several that were merged in a circle, the same for whoever asks."""
+    seen: dict[str, Contact] = {}
+    while (contact := await engine.get(Contact, id)) is not None:
+        if contact.id in seen:
+            circle = list(seen)[list(seen).index(contact.id) :]
+            return seen[min(circle)]
+        seen[contact.id] = contact
+        if contact.merged_into is None:
+            return contact
+        id = contact.merged_into
+    return None
 
 
 def _with(had: tuple[str, ...], value: str) -> tuple[str, ...]:

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
 from msgspec.structs import replace
 
 from hub.model import (
     Author,
     Awaits,
     Closer,
+    ContactId,
     Cycle,
     Dialog,
     Entry,
     EntryKind,
     OperatorId,
+    Place,
     Preview,
     Verb,
     cut,
 )
 from hub.statuses import Side, Status, has_chat, moves
+from hub.visit import Visit
 
 PREVIEW_CHARS = 140
 FIELDS_MAX = 40
@@ -106,9 +110,14 @@ def _shown(row: Dialog, entry: Entry) -> Dialog:
 
 
 def _received(row: Dialog, entry: Entry) -> Dialog:
-    row = _shown(row, entry)
-    if not row.open:
+    row, was_open = _shown(row, entry), row.open
+    if not was_open:
         row = _opened(row, entry)
+    row = replace(
+        row,
+        heard_at=max(row.heard_at or entry.at, entry.at),
+        phone=entry.data.get("phone", "") or row.phone,
+    )
     if entry.author.name and entry.author.name != row.name:
         row = replace(row, name=entry.author.name)
     if page := entry.data.get("page"):
@@ -116,17 +125,27 @@ def _received(row: Dialog, entry: Entry) -> Dialog:
         row = replace(row, visit=replace(row.visit, page=page, title=title))
     if not entry.question:
         return row
+    if has_chat(row.type):
+        row = replace(row, chat_status=Status.CHATTING)
+    if was_open and row.staff_place is not None and _before(entry, row.staff_place):
+        # Whoever answered in the messenger had it before the eyes already.
+        return row
     return replace(
         row,
         awaits=Awaits.OPERATOR,
         waiting_since=row.waiting_since or entry.stored_at,
         unanswered=row.unanswered + 1,
         snoozed_until=None,
-        chat_status=Status.CHATTING if has_chat(row.type) else row.chat_status,
     )
 
 
+def _before(entry: Entry, place: Place) -> bool:
+    return (entry.at, entry.order) < (place.at, place.order)
+
+
 def _said(row: Dialog, entry: Entry) -> Dialog:
+    if entry.author.kind == "operator" and not entry.author.id:
+        return _said_there(row, entry)
     row = _shown(row, entry)
     row = replace(
         row,
@@ -135,6 +154,23 @@ def _said(row: Dialog, entry: Entry) -> Dialog:
     )
     if entry.author.kind != "operator":
         return row
+    return _answered(row, entry)
+
+
+def _said_there(row: Dialog, entry: Entry) -> Dialog:
+    """One of ours answered in the messenger itself: nothing is to be sent and nobody takes it."""
+    row = _shown(row, entry)
+    staff = row.staff_place
+    row = replace(row, staff_place=entry.place if staff is None else max(staff, entry.place))
+    if not row.open and row.closed_at is None:
+        row = _opened(row, entry)
+    # What was asked after it is not answered by it.
+    if not row.open or entry.late:
+        return row
+    return _answered(row, entry)
+
+
+def _answered(row: Dialog, entry: Entry) -> Dialog:
     cycle = row.cycle
     if cycle.answered_at is None:
         cycle = replace(cycle, answered_at=entry.stored_at)
@@ -195,9 +231,23 @@ def _happened(row: Dialog, entry: Entry) -> Dialog:
             return replace(row, verified=True, name=name)
         case Verb.RETRIED | Verb.EDITED | Verb.DELETED | Verb.REACTED:
             return replace(row, out_seq=entry.seq, lane_at=row.lane_at or at)
-        case Verb.CONSENT | Verb.JOINED | None:
+        case Verb.JOINED:
+            return _joined(row, entry)
+        case Verb.CONSENT | None:
             return row
     return replace(row, last_at=max(row.last_at, at))
+
+
+def _joined(row: Dialog, entry: Entry) -> Dialog:
+    """The person is known from elsewhere, with what was known of it there."""
+    told = entry.data
+    return replace(
+        row,
+        contact=ContactId(told.get("contact", "")) or row.contact,
+        name=row.name or told.get("name", ""),
+        phone=row.phone or told.get("phone", ""),
+        visit=_visit(told.get("visit", "")) or row.visit,
+    )
 
 
 def closing(row: Dialog, entry: Entry, result: str) -> Cycle:
@@ -217,6 +267,13 @@ def _moment(text: str) -> datetime | None:
         at = datetime.fromisoformat(text)
         return cut(at) if at.tzinfo is not None else None
     except (ValueError, OverflowError):
+        return None
+
+
+def _visit(text: str) -> Visit | None:
+    try:
+        return msgspec.json.decode(text, type=Visit) if text else None
+    except (msgspec.MsgspecError, UnicodeError):
         return None
 
 

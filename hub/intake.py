@@ -7,9 +7,12 @@ announced again; what comes before its message waits in `early`.
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -17,9 +20,9 @@ from itertools import groupby
 import msgspec
 from msgspec.structs import replace
 
-from hub import contacts, dialogs, legible, marks, observe
+from hub import contacts, dialogs, fetching, incoming, legible, marks, observe
 from hub.bus import Bus
-from hub.channel import ChannelKind
+from hub.channel import ChannelKind, Hook
 from hub.channels import Channels
 from hub.consents import Consents
 from hub.contacts import identity_id
@@ -45,34 +48,33 @@ from hub.events import (
     VisitorTyping,
 )
 from hub.files import Files
+from hub.incoming import Line, OutdatedError, Spoken
+from hub.joining import Joining
 from hub.model import (
-    Author,
     Channel,
     ChannelId,
-    ContactId,
     Dialog,
     DialogId,
     Entry,
     EntryId,
     EntryKind,
-    EntryPoint,
     Identity,
     IdentityId,
-    Project,
-    Verb,
 )
-from hub.records import DeadLetter
-from hub.statuses import RequestType
-from hub.store.engine import AbsentError, Engine, Insert
+from hub.records import DeadLetter, Fetch
+from hub.store.engine import AbsentError, Engine, Insert, TakenError
+from hub.store.schema import BY_EXTERNAL
 from hub.told import Told
-from hub.visit import Visit
 
 Kind = ChannelKind[msgspec.Struct]
-Spoken = MessageReceived | CallAsked
-"""What opens a dialog if none is open."""
 
 BODY_KEPT_BYTES = 3_000_000
 EPISODES_KNOWN = 10_000
+ECHOES_LOOK_BACK = 30
+UNKNOWN = "unknown:"
+"""What begins the name of an event of a kind that the adapter has never heard of."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,6 @@ class Accepted:
     fresh: bool = True
 
 
-class _OutdatedError(Exception):
-    """The episode closed too long ago for this message by the time it was to be appended."""
-
-
 class Intake:
     def __init__(
         self,
@@ -96,15 +94,48 @@ class Intake:
         channels: Channels,
         files: Files,
         consents: Consents,
+        joining: Joining,
         now: Callable[[], datetime],
+        *,
+        heard: Callable[[ChannelId, datetime], Awaitable[None]] | None = None,
+        acknowledge: Callable[[ChannelId, str], Awaitable[None]] | None = None,
     ) -> None:
+        """`heard` is told that something came in, `acknowledge` that a button was pressed."""
         self._engine = engine
         self._bus = bus
         self._channels = channels
         self._files = files
         self._told = Told(engine, bus, consents, now)
+        self._joining = joining
         self._now = now
+        self._heard = heard
+        self._acknowledge = acknowledge
         self._episodes: OrderedDict[IdentityId, DialogId] = OrderedDict()
+        self.aside: Callable[[Kind, ChannelEvent], Awaitable[bool]] | None = None
+        """Asked of everybody new here: whether it is no visitor, and is dealt with."""
+
+    async def take(self, kind: Kind, hook: Hook) -> None:
+        """Stores what a verified request, or one body of a poll, holds.
+
+        When it returns all of it is durable: what cannot be digested is kept whole, and so is
+        what holds events of a kind that nobody here knows yet. Raises UnavailableError.
+        """
+        events: Sequence[ChannelEvent] = ()
+        try:
+            events = kind.parse(hook)
+            await self.accept(kind, events)
+        except UnavailableError:
+            raise
+        except Exception as error:
+            log.exception("hook.undigested")
+            await self.undigested(kind, hook.body, f"{type(error).__name__}: {error}")
+        else:
+            names = [each.name for each in events if isinstance(each, Ignored)]
+            if any(each.startswith(UNKNOWN) for each in names):
+                await self._unknown(kind, hook.body, names)
+        # A tick, or a platform that looks whether anybody is there, is nobody's word.
+        if self._heard is not None and any(isinstance(each, Line) for each in events):
+            await self._heard(kind.id, self._now())
 
     async def accept(self, channel: Kind, events: Sequence[ChannelEvent]) -> list[Accepted]:
         """Stores the events in order; when it returns all of them are durable.
@@ -112,28 +143,38 @@ class Intake:
         Raises UnavailableError; the platform may then repeat the whole request.
         """
         accepted: list[Accepted] = []
-        for person, together in groupby(map(legible.event, events), key=_writes):
+        for person, together in groupby(map(legible.event, events), key=incoming.speaker):
             if person is None:
                 with observe.about(channel=channel.id):
                     accepted += [await self._report(channel, each) for each in together]
             else:
-                said = [each for each in together if isinstance(each, MessageReceived)]
-                accepted += await self._messages(channel, said)
+                said = [each for each in together if isinstance(each, Line)]
+                accepted += await self._lines(channel, said)
         return accepted
 
     async def undigested(self, channel: Kind, body: bytes, error: str) -> None:
         """Keeps a body that we failed to digest, for replay."""
-        document = self._channels.document(channel.id)
-        letter = DeadLetter(
-            id=secrets.token_hex(12),
-            project=document.project,
+        letter = self._letter(channel, secrets.token_hex(12), body, error)
+        await self._engine.write(Insert(letter))
+        observe.DEAD_LETTERS.inc()
+
+    async def _unknown(self, channel: Kind, body: bytes, names: Sequence[str]) -> None:
+        """Keeps a body for a later version of its adapter; once, and nobody is alarmed."""
+        id = hashlib.sha256(channel.id.encode() + b"\0" + body).hexdigest()[:24]
+        names = sorted({each for each in names if each.startswith(UNKNOWN)})
+        letter = self._letter(channel, id, body, ", ".join(names))
+        with suppress(TakenError):
+            await self._engine.write(Insert(replace(letter, replayed_at=letter.created_at)))
+
+    def _letter(self, channel: Kind, id: str, body: bytes, error: str) -> DeadLetter:
+        return DeadLetter(
+            id=id,
+            project=self._channels.document(channel.id).project,
             channel=channel.id,
             body=body[:BODY_KEPT_BYTES],
             error=error[:2_000],
             created_at=self._now(),
         )
-        await self._engine.write(Insert(letter))
-        observe.DEAD_LETTERS.inc()
 
     async def _report(self, channel: Kind, event: ChannelEvent) -> Accepted:
         document = self._channels.document(channel.id)
@@ -151,40 +192,77 @@ class Intake:
             case TypingNoticed():
                 await self._typing(document, event)
             case ReachabilityChanged():
-                await self._reachability(document, event)
+                if self.aside is None or not await self.aside(channel, event):
+                    await self._reachability(document, event)
             case Ignored():
-                observe.EVENTS_IGNORED.labels(kind=channel.kind, name=event.name).inc()
-            case StaffReplied() | FormFilled():
-                observe.EVENTS_IGNORED.labels(kind=channel.kind, name="later").inc()
-            case MessageReceived():
-                raise TypeError("a message is no report")
+                # What a platform calls its news is its own: no end of names is counted.
+                name = UNKNOWN if event.name.startswith(UNKNOWN) else event.name[:40]
+                observe.EVENTS_IGNORED.labels(kind=channel.kind, name=name).inc()
+            case MessageReceived() | StaffReplied() | FormFilled():
+                raise TypeError("a line is no report")
         return Accepted()
 
-    async def _messages(self, kind: Kind, events: Sequence[Spoken]) -> list[Accepted]:
+    async def _lines(self, kind: Kind, events: Sequence[Line]) -> list[Accepted]:
+        """What was said in one person's dialog, but for what we said there ourselves."""
+        told = [each for each in events if not await self._is_ours(kind, each)]
+        if not told:
+            return [Accepted(fresh=False) for _ in events]
+        return await self._spoken(kind, told)
+
+    async def _is_ours(self, kind: Kind, event: Line) -> bool:
+        """Whether the platform only tells us of what the hub sent."""
+        if not isinstance(event, StaffReplied):
+            return False
+        project = self._channels.document(kind.id).project
+        id = dialogs.entry_id(kind.id, event.external_id)
+        page = await self._engine.find(
+            BY_EXTERNAL, {"project": project, "external_id": id}, limit=1
+        )
+        if page.items:
+            return page.items[0].id != id
+        row = await dialogs.latest(self._engine, project, identity_id(kind.id, event.sender))
+        if row is None:
+            return False
+        last, _ = await dialogs.read_log(self._engine, DialogId(row.id), limit=ECHOES_LOOK_BACK)
+        return incoming.is_echo(event, id, last)
+
+    async def _spoken(self, kind: Kind, events: Sequence[Spoken]) -> list[Accepted]:
         """What one person said: one write as long as nothing is in the way."""
         channel = self._channels.document(kind.id)
         project = self._channels.project(channel.project)
         identity = identity_id(channel.id, events[0].sender)
         ids = [dialogs.entry_id(channel.id, each.external_id) for each in events]
-        now = self._now()
-        for id, event in zip(ids, events, strict=True):
-            if isinstance(event, MessageReceived) and event.attachments:
-                await self._files.mark_used([each.id for each in event.attachments], id)
-        makes = [_maker(project, id, event, now) for id, event in zip(ids, events, strict=True)]
+        makes = [
+            incoming.maker(
+                channel,
+                project,
+                id,
+                event,
+                self._now(),
+                fetching.coming,
+                await self._quoted(channel, event),
+            )
+            for id, event in zip(ids, events, strict=True)
+        ]
+        await self._expect(channel, ids, events)
         episode, row = self._episodes.get(identity), None
+        if any(isinstance(each, MessageReceived) and each.start for each in events):
+            episode = None
         with observe.about(channel=channel.id, entry=",".join(ids)):
             for _ in range(dialogs.TRIES):
                 if episode is None:
+                    if await self._is_aside(kind, events):
+                        return [Accepted(fresh=False) for _ in events]
                     row = await dialogs.latest(self._engine, channel.project, identity)
                     if row is None:
                         row = await self._first(kind, channel, events[0])
-                    elif not _belongs(row, events[0], project):
+                    elif not incoming.belongs(row, events[0], project):
                         known = await self._engine.get(Entry, ids[0])
                         if known is not None:
                             repeat = dialogs.Appended(known, row, fresh=False)
-                            accepted = await self._accepted(channel, [repeat])
+                            accepted = await self._accepted(channel, events[:1], [repeat])
                             if len(events) > 1:
-                                accepted += await self._messages(kind, events[1:])
+                                accepted += await self._spoken(kind, events[1:])
                             return accepted
                         row = await self._next(kind, channel, row, events[0])
                         if row is None:
@@ -192,7 +270,7 @@ class Intake:
                     episode = DialogId(row.id)
                 try:
                     appended = await dialogs.append_all(self._engine, episode, makes, row)
-                except (dialogs.SealedError, _OutdatedError):
+                except (dialogs.SealedError, OutdatedError):
                     episode = None
                     continue
                 except ConflictError:
@@ -201,8 +279,56 @@ class Intake:
                     episode = None
                     continue
                 self._remember(identity, episode)
-                return await self._accepted(channel, appended)
+                return await self._accepted(channel, events, appended)
         raise UnavailableError(f"{identity} is too busy")
+
+    async def _is_aside(self, kind: Kind, events: Sequence[Spoken]) -> bool:
+        if self.aside is None:
+            return False
+        for event in events:
+            if not await self.aside(kind, event):
+                return False
+        return True
+
+    async def _expect(
+        self, channel: Channel, ids: Sequence[EntryId], events: Sequence[Spoken]
+    ) -> None:
+        """Sees to it that no entry names a file that nobody keeps or will bring."""
+        now = self._now()
+        coming: list[Fetch] = []
+        for id, event in zip(ids, events, strict=True):
+            if isinstance(event, MessageReceived) and event.attachments:
+                await self._files.mark_used([each.id for each in event.attachments], id)
+            coming += [
+                Fetch(
+                    id=file,
+                    project=channel.project,
+                    channel=ChannelId(channel.id),
+                    entry=id,
+                    remote=msgspec.json.encode(remote),
+                    due_at=now,
+                    created_at=now,
+                )
+                for file, remote in incoming.files(id, event)
+            ]
+        if not coming:
+            return
+        known = await self._engine.get_many(Entry, [each.entry for each in coming])
+        await fetching.expect(self._engine, [each for each in coming if each.entry not in known])
+
+    async def _quoted(self, channel: Channel, event: Spoken) -> str:
+        """The entry that is quoted: the person's, or what we said under the platform's id."""
+        quoted = event.reply_to if isinstance(event, MessageReceived | StaffReplied) else ""
+        if not quoted:
+            return ""
+        there = dialogs.entry_id(channel.id, quoted)
+        known = await self._engine.get_many(Entry, [there, quoted])
+        if there in known or quoted in known:
+            return there if there in known else quoted
+        page = await self._engine.find(
+            BY_EXTERNAL, {"project": channel.project, "external_id": there}, limit=1
+        )
+        return page.items[0].id if page.items else there
 
     def _remember(self, identity: IdentityId, episode: DialogId) -> None:
         """Where the person's next message is tried first; the store refuses it if it is not."""
@@ -212,8 +338,9 @@ class Intake:
             self._episodes.popitem(last=False)
 
     async def _accepted(
-        self, channel: Channel, appended: Sequence[dialogs.Appended]
+        self, channel: Channel, events: Sequence[Spoken], appended: Sequence[dialogs.Appended]
     ) -> list[Accepted]:
+        """Tells of what now stands in the log, and sees to what follows from it."""
         for row, together in groupby(appended, key=lambda each: each.row):
             entries = tuple(each.entry for each in together if each.entry.dialog == row.id)
             if entries:
@@ -226,15 +353,28 @@ class Intake:
             await self._bus.wake("rules")
         if fresh < len(appended):
             observe.UPDATES_REPEATED.labels(kind=channel.kind).inc(len(appended) - fresh)
+        for event, each in zip(events, appended, strict=True):
+            await self._follow(channel, event, each)
         return [Accepted(each.entry, each.entry.dialog, each.fresh) for each in appended]
+
+    async def _follow(self, channel: Channel, event: Spoken, appended: dialogs.Appended) -> None:
+        if incoming.media(event):
+            await self._bus.wake(fetching.WAKE)
+        if not isinstance(event, MessageReceived):
+            return
+        if event.start and appended.entry.dialog == appended.row.id:
+            await self._joining.join(appended.row, event.start)
+        if event.press and self._acknowledge is not None:
+            await self._acknowledge(ChannelId(channel.id), event.press)
 
     async def _first(self, kind: Kind, channel: Channel, event: Spoken) -> Dialog:
         """A person nobody knows yet: contact, identity, first episode, in that order."""
         now = self._now()
         contact = await contacts.meet(self._engine, channel, event.sender, now)
-        return await dialogs.open_episode(
-            self._engine, _episode(kind, channel, contact, 1, event, now)
-        )
+        first = incoming.episode(channel, kind.capabilities.type, contact, 1, event, now)
+        row = await dialogs.open_episode(self._engine, first)
+        await self._introduce(kind, row)
+        return row
 
     async def _next(
         self, kind: Kind, channel: Channel, row: Dialog, event: Spoken
@@ -245,16 +385,23 @@ class Intake:
             await dialogs.seal(self._engine, row, now)
         except ConflictError:
             return None
-        return await dialogs.open_episode(
-            self._engine,
-            _episode(kind, channel, row.contact, row.n + 1, event, now, row),
+        n, type = row.n + 1, kind.capabilities.type
+        row = await dialogs.open_episode(
+            self._engine, incoming.episode(channel, type, row.contact, n, event, now, row)
         )
+        await self._introduce(kind, row)
+        return row
+
+    async def _introduce(self, kind: Kind, row: Dialog) -> None:
+        """Lets the platform be asked who that is, where it tells."""
+        await fetching.introduce(self._engine, kind, row.identity, row.project, self._now())
+        await self._bus.wake(fetching.WAKE)
 
     async def _call(self, kind: Kind, channel: Channel, event: CallAsked) -> Accepted:
         """Consents, then the wish to be called; without a consent nothing of it is kept."""
         agreed = await self._told.agreed(channel, event)
         await self._told.require(channel, event.sender)
-        [accepted] = await self._messages(kind, [event])
+        [accepted] = await self._spoken(kind, [event])
         await self._told.called(channel, event, agreed)
         return accepted
 
@@ -272,13 +419,20 @@ class Intake:
             )
 
     async def _reachability(self, channel: Channel, event: ReachabilityChanged) -> None:
+        who = identity_id(channel.id, event.sender)
+        row = await dialogs.latest(self._engine, channel.project, who)
+        if row is not None and row.heard_at is not None and row.heard_at > event.at:
+            # Who has written since then can be written to.
+            return
+
         def reached(identity: Identity) -> Identity | None:
-            if identity.reachable == event.reachable:
+            if identity.reach_at is not None and event.at < identity.reach_at:
                 return None
-            return replace(identity, reachable=event.reachable)
+            after = replace(identity, reachable=event.reachable, reach_at=event.at)
+            return after if after != identity else None
 
         try:
-            await self._engine.change(Identity, identity_id(channel.id, event.sender), reached)
+            await self._engine.change(Identity, who, reached)
         except AbsentError:
             return
 
@@ -306,106 +460,3 @@ class Intake:
             last, _ = await dialogs.read_log(self._engine, before, limit=limit - len(entries))
             entries = [*last, *entries]
         return row, [each for each in entries if each.kind in (EntryKind.IN, EntryKind.OUT)]
-
-
-def _writes(event: ChannelEvent) -> str | None:
-    """Whose message it is; None for what is no message."""
-    return event.sender.external_id if isinstance(event, MessageReceived) else None
-
-
-def _maker(project: Project, id: EntryId, event: Spoken, now: datetime) -> dialogs.Maker:
-    def make(row: Dialog) -> Entry:
-        if not _belongs(row, event, project):
-            raise _OutdatedError
-        author = Author("visitor", row.contact, event.sender.name or row.name)
-        if isinstance(event, CallAsked):
-            return replace(
-                dialogs.draft(row, id, EntryKind.SYSTEM, event.at, now),
-                author=author,
-                verb=Verb.CALL_ASKED,
-                data=_wish(event),
-            )
-        return Entry(
-            id=id,
-            project=row.project,
-            dialog=DialogId(row.id),
-            seq=row.seq + 1,
-            kind=EntryKind.IN,
-            author=author,
-            at=event.at,
-            order=event.order,
-            late=_comes_before(event, row),
-            stored_at=now,
-            changed_at=now,
-            text=event.text,
-            attachments=event.attachments,
-            reply_to=event.reply_to,
-            album=event.album,
-            question=event.question,
-            data=_moved(row, event.visit),
-        )
-
-    return make
-
-
-def _wish(event: CallAsked) -> dict[str, str]:
-    """The wall's time stands beside the instant: the zone's rules may change before it comes."""
-    time = event.time
-    return {
-        "phone": event.phone,
-        "at": time.at.isoformat().replace("+00:00", "Z") if time else "",
-        "local": time.local if time else "",
-        "zone": time.zone if time else event.zone,
-        "comment": event.comment,
-    }
-
-
-def _moved(row: Dialog, visit: Visit | None) -> dict[str, str]:
-    """The page written from, where it is not the last one that is known."""
-    if visit is None or not visit.page or row.seq == 0 or visit.page == row.visit.page:
-        return {}
-    return {"page": visit.page, "title": visit.title}
-
-
-def _belongs(row: Dialog, event: Spoken, project: Project) -> bool:
-    """A wish to be called reopens nothing: after a closing it is a request of its own."""
-    if isinstance(event, CallAsked):
-        return not row.sealed and (row.open or row.closed_at is None)
-    return dialogs.reopens(row, event.at, project.reopen_days, project.reopen_days_auto)
-
-
-def _comes_before(event: MessageReceived, row: Dialog) -> bool:
-    last = row.last_place
-    return last is not None and (event.at, event.order) < (last.at, last.order)
-
-
-def _episode(
-    kind: Kind,
-    channel: Channel,
-    contact: ContactId,
-    n: int,
-    event: Spoken,
-    now: datetime,
-    before: Dialog | None = None,
-) -> Dialog:
-    identity, sender = identity_id(channel.id, event.sender), event.sender
-    return Dialog(
-        id=dialogs.dialog_id(identity, n),
-        project=channel.project,
-        channel=kind.id,
-        kind=channel.kind,
-        type=RequestType.CALLBACK if isinstance(event, CallAsked) else kind.capabilities.type,
-        identity=identity,
-        contact=contact,
-        n=n,
-        name=sender.name or (before.name if before else ""),
-        entry_point=EntryPoint(kind=channel.kind, value=channel.id, comment=channel.name),
-        creation="form" if isinstance(event, CallAsked) else "message",
-        visit=event.visit or Visit(),
-        phone=sender.phone or (before.phone if before else ""),
-        fields=before.fields if before else {},
-        verified=sender.verified,
-        created_at=now,
-        last_at=now,
-        changed_at=now,
-    )

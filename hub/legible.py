@@ -7,15 +7,18 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from hub.content import Card, Spot
 from hub.events import (
     CallAsked,
     ChannelEvent,
     ConsentGiven,
     FieldsTold,
+    FormFilled,
     MessageEdited,
     MessageReceived,
     Rated,
     Sender,
+    StaffReplied,
 )
 from hub.model import cut
 from hub.visit import FirstTouch, Visit
@@ -27,6 +30,9 @@ MARK_MAX = 200
 FIELDS_MAX = 20
 FIELD_MAX = 500
 PAGES_MAX = 100_000
+PRESSED_MAX = 200
+ANSWERS_MAX = 100
+ANSWER_MAX = 4_000
 DEVICES = ("phone", "tablet", "pc")
 
 # NUL, other control characters than tab and line break, and halves of characters. Nobody
@@ -95,6 +101,31 @@ def event(reported: ChannelEvent) -> ChannelEvent:
                 sender=_sender(reported.sender),
                 text=legible(reported.text),
                 visit=visit(reported.visit) if reported.visit else None,
+                spot=spot(reported.spot),
+                card=card(reported.card),
+                pressed=line(reported.pressed, PRESSED_MAX),
+            )
+        case StaffReplied():
+            return replace(
+                reported,
+                sender=_sender(reported.sender),
+                name=line(reported.name, NAME_MAX),
+                text=legible(reported.text),
+                spot=spot(reported.spot),
+                card=card(reported.card),
+            )
+        case FormFilled():
+            return replace(
+                reported,
+                sender=_sender(reported.sender),
+                form=line(reported.form, NAME_MAX),
+                answers=tuple(
+                    (line(question, ANSWER_MAX), legible(answer)[:ANSWER_MAX])
+                    for question, answer in reported.answers[:ANSWERS_MAX]
+                ),
+                name=line(reported.name, NAME_MAX),
+                phone=line(reported.phone, 100),
+                email=line(reported.email, 300),
             )
         case CallAsked():
             return replace(
@@ -115,6 +146,26 @@ def event(reported: ChannelEvent) -> ChannelEvent:
             return replace(reported, text=legible(reported.text))
         case _:
             return reported
+
+
+def spot(claimed: Spot | None) -> Spot | None:
+    """The place, if it is one on this earth."""
+    if claimed is None:
+        return None
+    if not (abs(claimed.latitude) <= 90 and abs(claimed.longitude) <= 180):
+        return None
+    return Spot(
+        latitude=claimed.latitude,
+        longitude=claimed.longitude,
+        title=line(claimed.title, NAME_MAX),
+        address=line(claimed.address, ANSWER_MAX),
+    )
+
+
+def card(claimed: Card | None) -> Card | None:
+    if claimed is None:
+        return None
+    return Card(name=line(claimed.name, NAME_MAX), phone=line(claimed.phone, 100), own=claimed.own)
 
 
 def fields(told: Mapping[str, str]) -> dict[str, str]:

@@ -16,7 +16,8 @@ import msgspec
 from msgspec.structs import replace
 
 from hub.bus import Bus
-from hub.dialogs import entry_id
+from hub.contacts import identity_id
+from hub.dialogs import entry_id, external_ids, latest
 from hub.events import (
     DeliveryReported,
     EntryChanged,
@@ -43,6 +44,7 @@ Mark = MessageEdited | MessageDeleted | MessageReacted | DeliveryReported
 EARLY_KEPT = timedelta(hours=48)
 REACTIONS_MAX = 20
 UPTO_LOOKS_BACK = 200
+PIECES_LOOK_BACK = 50
 
 RANK = {
     OutState.QUEUED: 0,
@@ -74,36 +76,55 @@ def marked(entry: Entry, mark: Mark, at: datetime) -> Entry | None:
     """The entry with the mark on it, None if that changes nothing."""
     match mark:
         case DeliveryReported():
+            if mark.state is OutState.SENT and entry.state is OutState.FAILED:
+                # That it was taken was known before it failed; the two came in the other order.
+                return None
             return advanced(entry, mark.state, mark.failure, at)
         case MessageEdited():
-            if entry.edited_at is not None and mark.at <= entry.edited_at:
-                return None
-            return replace(
-                entry,
-                text=mark.text,
-                data=entry.data | {"before": entry.text},
-                edited_at=mark.at,
-                changed_at=at,
-                reread_at=at,
-            )
+            return _edited(entry, mark, at)
         case MessageDeleted():
-            if entry.deleted_at is not None:
+            if entry.deleted_at is not None and entry.deleted_at <= mark.at:
                 return None
             return replace(entry, deleted_at=mark.at, changed_at=at, reread_at=at)
         case MessageReacted():
-            by = mark.sender.external_id
-            rest = tuple(each for each in entry.reactions if each.by != by)
-            if mark.emoji:
-                rest = (*rest, Reaction(by, mark.emoji))[-REACTIONS_MAX:]
-            return (
-                replace(entry, reactions=rest, changed_at=at) if rest != entry.reactions else None
-            )
+            return _reacted(entry, mark, at)
+
+
+def _edited(entry: Entry, mark: MessageEdited, at: datetime) -> Entry | None:
+    """The newest words win in whatever order they come; `before` are the first ones."""
+    before = entry.data.get("before", entry.text)
+    data = {name: value for name, value in entry.data.items() if name != "edit"}
+    data |= {"before": before} | ({"edit": str(mark.order)} if mark.order else {})
+    if entry.edited_at is not None:
+        had = (entry.edited_at, _number(entry.data.get("edit", "")), entry.text)
+        if (mark.at, mark.order, mark.text) <= had:
+            return None
+    return replace(entry, text=mark.text, data=data, edited_at=mark.at, changed_at=at, reread_at=at)
+
+
+def _reacted(entry: Entry, mark: MessageReacted, at: datetime) -> Entry | None:
+    """What each felt last; that it was taken back is remembered, for what comes too late."""
+    new = Reaction(mark.sender.external_id, mark.emoji, mark.at, mark.order)
+    had = next((each for each in entry.reactions if each.by == new.by), None)
+    if had is not None and _felt(new, entry) <= _felt(had, entry):
+        return None
+    rest = [each for each in entry.reactions if each.by != new.by]
+    felt = sorted([*rest, new], key=lambda each: (*_felt(each, entry), each.by))
+    return replace(entry, reactions=tuple(felt[-REACTIONS_MAX:]), changed_at=at)
+
+
+def _felt(reaction: Reaction, entry: Entry) -> tuple[datetime, int, str]:
+    return reaction.at or entry.at, reaction.order, reaction.emoji
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
 
 
 async def report(engine: Engine, bus: Bus, channel: Channel, mark: Mark, now: datetime) -> None:
     """Puts the mark on its entry, or keeps it until the entry comes."""
     about = entry_id(channel.id, mark.external_id)
-    entry = await _known(engine, channel.project, about)
+    entry = await _known(engine, channel.project, about) or await _piece(engine, channel, mark)
     if entry is None:
         body = msgspec.json.encode(mark)
         early = Early(
@@ -122,18 +143,36 @@ async def report(engine: Engine, bus: Bus, channel: Channel, mark: Mark, now: da
     await _put(engine, bus, entry, mark, now)
 
 
+async def _piece(engine: Engine, channel: Channel, mark: Mark) -> Entry | None:
+    """The message of ours that was too long for one, by a later piece of it."""
+    if not isinstance(mark, DeliveryReported):
+        return None
+    row = await latest(engine, channel.project, identity_id(channel.id, mark.sender))
+    if row is None:
+        return None
+    page = await engine.find(
+        LOG,
+        {"dialog": row.id},
+        descending=True,
+        limit=PIECES_LOOK_BACK,
+        where=lambda each: mark.external_id in external_ids(row.channel, each)[1:],
+        budget=PIECES_LOOK_BACK,
+    )
+    return page.items[0] if page.items else None
+
+
 async def any_early(engine: Engine, project: ProjectId) -> bool:
     """Whether `settle` can have anything to do for entries stored before this was asked."""
     return await engine.count(EARLY_FOR, {"project": project}, cap=1) > 0
 
 
-async def settle(engine: Engine, bus: Bus, entry: Entry, now: datetime) -> None:
+async def settle(engine: Engine, bus: Bus, channel: ChannelId, entry: Entry, now: datetime) -> None:
     """Puts on an entry the marks that were earlier than it; idempotent."""
-    keys = [entry.id] if entry.kind is EntryKind.IN else []
-    if entry.external_id is not None:
-        keys.append(entry.external_id)
-    for key in keys:
-        page = await engine.find(EARLY_FOR, {"project": entry.project, "about": key}, limit=100)
+    if entry.kind not in (EntryKind.IN, EntryKind.OUT):
+        return
+    for external in external_ids(channel, entry):
+        about = {"project": entry.project, "about": entry_id(channel, external)}
+        page = await engine.find(EARLY_FOR, about, limit=100)
         for early in page.items:
             await _bring(engine, bus, entry, early, now)
 

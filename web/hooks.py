@@ -1,4 +1,4 @@
-"""The platforms' door: verify, parse, store, and only then say "ok".
+"""The platforms' door: verify, parse, store, and only then say what the platform wants to hear.
 
 What was verified and cannot be digested is kept whole and answered "ok" too: repeating it
 would not help the platform, and losing it would not help us.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 
+import msgspec
 from aiohttp import web
 
-from hub.channel import Hook
-from hub.errors import NotFoundError, SignatureError, UnavailableError
+from hub.channel import OK, Answer, ChannelKind, Hook
+from hub.errors import DeliveryError, NotFoundError, SignatureError, UnavailableError
 from hub.observe import HOOKS_REFUSED, about
 from web import wire
 from web.place import SiteDoor
@@ -35,29 +36,43 @@ async def hook(request: web.Request) -> web.StreamResponse:
         body=body,
         headers={name.lower(): value for name, value in request.headers.items()},
         query=dict(request.query),
+        method=request.method,
         received_at=hub.now(),
     )
     with about(channel=kind.id):
-        try:
-            kind.verify(asked)
-        except SignatureError:
-            HOOKS_REFUSED.labels(channel=kind.id).inc()
-            log.warning("hook.refused")
-            raise
-        except Exception:
-            # Whatever a stranger's headers did to the check, it did not say yes.
-            HOOKS_REFUSED.labels(channel=kind.id).inc()
-            log.exception("hook.refused")
-            raise SignatureError from None
-        try:
-            await hub.intake.accept(kind, kind.parse(asked))
-        except UnavailableError:
-            raise
-        except Exception as error:
-            log.exception("hook.undigested")
-            await hub.intake.undigested(kind, body, f"{type(error).__name__}: {error}")
-    return web.Response(text="ok")
+        _believe(kind, asked)
+        await hub.intake.take(kind, asked)
+        answer = await _answer(kind, asked)
+    return web.Response(text=answer.text, content_type=answer.content_type)
+
+
+def _believe(kind: ChannelKind[msgspec.Struct], asked: Hook) -> None:
+    """SignatureError unless the platform made the request, whatever else is wrong with it."""
+    try:
+        kind.verify(asked)
+    except SignatureError:
+        HOOKS_REFUSED.labels(channel=kind.id).inc()
+        log.warning("hook.refused")
+        raise
+    except Exception:
+        # Whatever a stranger's headers did to the check, it did not say yes.
+        HOOKS_REFUSED.labels(channel=kind.id).inc()
+        log.exception("hook.refused")
+        raise SignatureError from None
+
+
+async def _answer(kind: ChannelKind[msgspec.Struct], asked: Hook) -> Answer:
+    """What the platform wants to hear; what is stored already is not asked for again."""
+    try:
+        return await kind.answer(asked)
+    except DeliveryError as error:
+        # The platform had to be asked for the answer and is away; it will come again.
+        raise UnavailableError(error.reason) from None
+    except Exception:
+        log.exception("hook.unanswered")
+        return OK
 
 
 def add(app: web.Application) -> None:
     app.router.add_post("/hooks/{channel}", hook)
+    app.router.add_get("/hooks/{channel}", hook, allow_head=False)

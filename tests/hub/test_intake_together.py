@@ -114,7 +114,7 @@ async def test_an_episode_that_others_ended_is_not_written_to(
     hub: Hub, clock: Clock, anna: Who
 ) -> None:
     """What a process remembers of a person's last episode is where it looks first, no more."""
-    other = Intake(hub.engine, hub.bus, hub.channels, hub.files, hub.consents, clock)
+    other = Intake(hub.engine, hub.bus, hub.channels, hub.files, hub.consents, hub.joining, clock)
     row = await ask(hub, 1)
     await hub.desk.close(anna, row.id)
     await other.accept(hub.channels.get("site"), [message(2, clock.forward(WEEK + MS))])

@@ -1,5 +1,6 @@
 import { freshKey } from "../keys";
 import type { Key, Say } from "../texts";
+import { type Leads, messengers } from "./doors";
 import { allRight, Consents, Question } from "./form";
 import { fresh, ICON, make, worded } from "./make";
 import type { Answer } from "./live";
@@ -14,7 +15,7 @@ export interface Slots {
   days: { date: string; slots: { at: string; label: string }[] }[];
 }
 
-export interface Asks {
+export interface Asks extends Leads {
   slots: () => Promise<Slots>;
   ask: (frame: { key: string; t: string } & Record<string, unknown>) => Promise<Answer>;
   asked: (planned: Planned) => void;
@@ -40,7 +41,7 @@ export class CallForm {
   constructor(
     private readonly say: Say,
     private readonly when: When,
-    config: Config,
+    private readonly config: Config,
     private readonly asks: Asks,
     known: Record<string, string>,
   ) {
@@ -217,6 +218,9 @@ export class CallForm {
         this.focus();
       }),
     );
+    const ways = messengers(say, this.config, asks);
+    if (ways.length)
+      result.append(make("div", "doors", make("p", "lead", say("widget.call.messengers")), ...ways));
     this.element.replaceChildren(result);
   }
 }

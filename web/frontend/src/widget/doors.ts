@@ -23,52 +23,94 @@ const SHAPES: Partial<Record<Kind, string>> = {
 /** Addresses that open a messenger, and nothing that a browser would run. */
 const LEADS = /^(https?|tg|viber|whatsapp):\/\//i;
 
-export interface Asks {
-  call: () => void;
+export interface Leads {
   chosen: (kind: Kind) => void;
+  /** A link that takes the person along and works once; empty if none is to be had. */
+  lead: (kind: Kind) => Promise<string>;
+}
+
+export interface Asks extends Leads {
+  call: () => void;
 }
 
 /** Other ways to reach the project: a call back, its phone, its messengers. */
 export function doors(say: Say, config: Config, asks: Asks): HTMLElement | null {
   const row = make("div", "doors");
-  const phone = device() === "phone";
   if (config.callback?.enabled) {
     const call = worded(say("widget.call.title"), asks.call, "door wide");
     call.prepend(icon(ICON.phone));
     row.append(call);
   }
   const number = (config.phone ?? "").replace(/[^\d+]/g, "");
-  if (number && phone) {
+  if (number && device() === "phone") {
     const dial = make("a", "door wide", icon(ICON.phone), say("widget.phone.dial"));
     dial.href = `tel:${number}`;
     row.append(dial);
   }
-  const messengers = (config.messengers ?? []).filter(({ kind, url }) => NAMES[kind] && LEADS.test(url));
-  if (messengers.length) {
-    const list = make("ul", "messengers");
-    list.setAttribute("aria-label", say("widget.messengers"));
-    const code = make("div", "code");
-    code.hidden = true;
-    for (const each of messengers) list.append(make("li", "", door(each, phone, code, say, asks)));
-    row.append(list, code);
-  }
+  row.append(...messengers(say, config, asks));
   return row.childElementCount ? row : null;
 }
 
-function door(
-  { kind, url }: Messenger,
-  phone: boolean,
-  code: HTMLElement,
-  say: Say,
-  asks: Asks,
-): HTMLElement {
-  const name = make("span", "name", NAMES[kind]);
-  if (phone) {
-    const direct = link(url, `messenger ${kind}`, badge(kind), name);
-    direct.addEventListener("click", () => asks.chosen(kind));
-    return direct;
-  }
-  const button = make("button", `messenger ${kind}`, badge(kind), name);
+/** The messengers as buttons, and where the squares of one are shown; nothing if there are none. */
+export function messengers(say: Say, config: Config, asks: Leads): HTMLElement[] {
+  const offered = (config.messengers ?? []).filter(({ kind, url }) => NAMES[kind] && LEADS.test(url));
+  if (!offered.length) return [];
+  const list = make("ul", "messengers");
+  list.setAttribute("aria-label", say("widget.messengers"));
+  const code = make("div", "code");
+  code.hidden = true;
+  const phone = device() === "phone";
+  for (const each of offered)
+    list.append(make("li", "", phone ? direct(each, asks) : shown(each, code, say, asks)));
+  return [list, code];
+}
+
+/** Where it leads: with the person if the hub is there to say how, and else without. */
+async function way({ kind, url, joins }: Messenger, asks: Leads): Promise<string> {
+  const led = joins ? await asks.lead(kind) : "";
+  return LEADS.test(led) ? led : url;
+}
+
+/** On a phone one tap opens the messenger; the link is asked for as the finger comes down. */
+function direct(messenger: Messenger, asks: Leads): HTMLElement {
+  const { kind, url, joins } = messenger;
+  const door = link(url, `messenger ${kind}`, badge(kind), make("span", "name", NAMES[kind]));
+  const plain = door.href;
+  let asked: Promise<string> | null = null;
+  const ask = (): Promise<string> =>
+    (asked ??= way(messenger, asks).then((led) => {
+      door.href = led;
+      return led;
+    }));
+  // A key works once, so the next tap has another.
+  const forget = (): void => {
+    asked = null;
+    door.href = plain;
+  };
+  if (joins) door.addEventListener("pointerdown", () => void ask());
+  door.addEventListener("click", (event) => {
+    asks.chosen(kind);
+    if (!joins) return;
+    if (door.href !== plain) {
+      // The browser follows it once this is over.
+      window.setTimeout(forget);
+      return;
+    }
+    event.preventDefault();
+    void ask().then((led) => {
+      const opened = window.open(led, "_blank");
+      if (opened) opened.opener = null;
+      else location.assign(led);
+      forget();
+    });
+  });
+  return door;
+}
+
+/** On a computer the squares are shown to the phone that lies beside it. */
+function shown(messenger: Messenger, code: HTMLElement, say: Say, asks: Leads): HTMLElement {
+  const { kind } = messenger;
+  const button = make("button", `messenger ${kind}`, badge(kind), make("span", "name", NAMES[kind]));
   button.type = "button";
   button.setAttribute("aria-expanded", "false");
   code.id ||= fresh("code");
@@ -82,16 +124,21 @@ function door(
     const open = button.getAttribute("aria-expanded") === "true";
     for (const other of button.closest("ul")?.querySelectorAll("[aria-expanded]") ?? [])
       other.setAttribute("aria-expanded", "false");
-    code.hidden = open;
+    code.hidden = true;
     if (open) return;
     button.setAttribute("aria-expanded", "true");
     asks.chosen(kind);
-    const direct = link(url, "strong", say("widget.messenger.open", { name: NAMES[kind] }));
-    const words = make("p", "", say("widget.messenger.scan", { name: NAMES[kind] }));
-    const picture = qr(url, say("widget.messenger.code", { name: NAMES[kind] }));
-    const text = make("div", "", words, direct);
-    code.replaceChildren(picture, text, round(say("widget.messenger.hide"), ICON.cross, close));
-    code.scrollIntoView({ block: "nearest" });
+    void way(messenger, asks).then((url) => {
+      // Another one may have been pressed meanwhile.
+      if (button.getAttribute("aria-expanded") !== "true") return;
+      const direct = link(url, "strong", say("widget.messenger.open", { name: NAMES[kind] }));
+      const words = make("p", "", say("widget.messenger.scan", { name: NAMES[kind] }));
+      const picture = qr(url, say("widget.messenger.code", { name: NAMES[kind] }));
+      const text = make("div", "", words, direct);
+      code.replaceChildren(picture, text, round(say("widget.messenger.hide"), ICON.cross, close));
+      code.hidden = false;
+      code.scrollIntoView({ block: "nearest" });
+    });
   });
   return button;
 }

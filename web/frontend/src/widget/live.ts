@@ -7,7 +7,7 @@ export type Light = "idle" | "connecting" | "on" | "off" | "often" | "refused" |
 
 /** How the hub answered a question of this page. */
 export type Answer =
-  | { ok: true; dialog: string; at: string | null }
+  | { ok: true; dialog: string; at: string | null; url: string }
   | { ok: false; code: string; field: string };
 
 export interface Listener {
@@ -226,7 +226,7 @@ export class Line {
       case "ok":
         if (this.questions.has(frame.key)) {
           if (frame.dialog) this.enter(frame.dialog);
-          this.settle(frame.key, { ok: true, dialog: frame.dialog ?? "", at: frame.at ?? null });
+          this.settle(frame.key, { ok: true, dialog: frame.dialog ?? "", at: frame.at ?? null, url: frame.url ?? "" });
         } else this.confirmed(frame.key, frame.dialog ?? "", frame.seq ?? 0);
         break;
       case "error":

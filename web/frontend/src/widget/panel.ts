@@ -15,6 +15,8 @@ import { here, visit, zone } from "./visit";
 import type { Attachment, Entry, Panel, Place } from "./wire";
 
 const TYPING_EVERY = 3_000;
+/** Who presses a messenger's button waits no longer than this; then the plain address does. */
+const LEADS_WITHIN = 4_000;
 
 /** Puts the panel beside the launcher; a visitor whom the hub knows is connected at once. */
 export function mount(place: Place): Panel {
@@ -87,7 +89,9 @@ export function mount(place: Place): Panel {
       },
       slots,
       ask: (frame) =>
-        preview ? Promise.resolve({ ok: true, dialog: "", at: frame.at as string | null }) : line.ask(frame),
+        preview
+          ? Promise.resolve({ ok: true, dialog: "", at: frame.at as string | null, url: "" })
+          : line.ask(frame),
       asked: (planned) => {
         line.call = planned;
         changed();
@@ -117,6 +121,13 @@ export function mount(place: Place): Panel {
       chosen: (kind) => {
         emit("messenger", { kind });
         reached(place.config.goals, `otklik_messenger_${kind}`);
+      },
+      lead: async (messenger) => {
+        if (preview) return "";
+        const asked = line.ask({ t: "join", key: freshKey(), messenger });
+        const late = new Promise<null>((settle) => window.setTimeout(settle, LEADS_WITHIN, null));
+        const answer = await Promise.race([asked, late]);
+        return answer?.ok ? answer.url : "";
       },
       speak: (lang) => {
         place.speak(lang);

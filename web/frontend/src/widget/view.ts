@@ -26,6 +26,7 @@ export interface Asks {
   introduced: (fields: Record<string, string>, given: Given[]) => void;
   rate: (score: Score, text: string) => void;
   chosen: (kind: Kind) => void;
+  lead: (kind: Kind) => Promise<string>;
   speak: (lang: "ru" | "en") => void;
 }
 
@@ -190,7 +191,7 @@ export class View {
     const parts = [this.messages.bubbles.words(greeting)];
     if (!config.open && config.offline?.mode !== "hide")
       parts.push(this.messages.bubbles.words(config.offline?.text || say("widget.offline_message")));
-    const ways = doors(say, config, { call: () => this.showCall(true), chosen: asks.chosen });
+    const ways = doors(say, config, { ...asks, call: () => this.showCall(true) });
     if (ways) parts.push(ways);
     const other = place.lang === "ru" ? "en" : "ru";
     const words = speak(this.texts, other)("widget.in_this_language");

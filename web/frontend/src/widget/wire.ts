@@ -5,6 +5,8 @@ export type Kind = "telegram" | "vk" | "whatsapp" | "viber" | "max";
 export interface Messenger {
   kind: Kind;
   url: string;
+  /** A link that takes the person along is to be had for the asking. */
+  joins?: boolean;
 }
 
 export interface Field {
@@ -165,7 +167,7 @@ export type Frame =
       verified?: boolean;
       call?: Planned | null;
     }
-  | { t: "ok"; key: string; seq?: number; dialog?: string; at?: string | null }
+  | { t: "ok"; key: string; seq?: number; dialog?: string; at?: string | null; url?: string }
   | { t: "error"; key: string; code: string; field?: string; again: boolean }
   | { t: "entry"; entry: Entry }
   | { t: "typing"; name: string }

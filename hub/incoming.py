@@ -1,0 +1,276 @@
+"""What a channel's report makes: the line of a log, the episode it opens. Pure.
+
+A message, an answer that somebody of ours gave in the messenger itself, a form and a wish to be
+called all stand in the log by the platform's time, and each is there once by the platform's id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from hub import contacts, dialogs
+from hub.contacts import identity_id
+from hub.content import Card, Remote
+from hub.events import CallAsked, ChannelEvent, FormFilled, MessageReceived, StaffReplied
+from hub.model import (
+    Attachment,
+    Author,
+    Channel,
+    ChannelId,
+    ContactId,
+    Dialog,
+    Entry,
+    EntryId,
+    EntryKind,
+    EntryPoint,
+    FileId,
+    OutState,
+    Project,
+    Verb,
+)
+from hub.statuses import RequestType
+from hub.visit import Visit
+
+Line = MessageReceived | StaffReplied | FormFilled
+"""What is said or written, by whomever."""
+
+Spoken = Line | CallAsked
+"""What opens a dialog if none is open."""
+
+MEDIA_MAX = 50
+KEY_MIN_CHARS = 16
+PIECE_MIN_CHARS = 200
+"""What is shorter is no piece of a message that was too long to go out whole."""
+
+Coming = Callable[[FileId, Remote], Attachment]
+
+
+class OutdatedError(Exception):
+    """The episode closed too long ago for this by the time it was to be appended."""
+
+
+def speaker(event: ChannelEvent) -> str | None:
+    """In whose dialog a line is to stand; None for what is no line."""
+    return event.sender.external_id if isinstance(event, Line) else None
+
+
+def media(event: Spoken) -> Sequence[Remote]:
+    if isinstance(event, MessageReceived | StaffReplied):
+        return event.media[:MEDIA_MAX]
+    return ()
+
+
+def files(id: EntryId, event: Spoken) -> Iterator[tuple[FileId, Remote]]:
+    """The files that the platform still has, under the ids they will have here."""
+    for n, remote in enumerate(media(event)):
+        yield FileId(hashlib.sha256(f"{id}:{n}".encode()).hexdigest()[:32]), remote
+
+
+def maker(
+    channel: Channel,
+    project: Project,
+    id: EntryId,
+    event: Spoken,
+    now: datetime,
+    coming: Coming,
+    reply_to: str = "",
+) -> dialogs.Maker:
+    """Draws the line of `event`; OutdatedError for a row that it does not belong to.
+
+    `coming` makes an attachment of a file that is not here yet, `reply_to` is the entry quoted.
+    """
+    attached = (
+        *(event.attachments if isinstance(event, MessageReceived) else ()),
+        *(coming(file, remote) for file, remote in files(id, event)),
+    )
+
+    def make(row: Dialog) -> Entry:
+        if not belongs(row, event, project):
+            raise OutdatedError
+        line = replace(
+            dialogs.draft(row, id, EntryKind.IN, event.at, now),
+            author=Author("visitor", row.contact, event.sender.name or row.name),
+        )
+        if isinstance(event, CallAsked):
+            return replace(line, kind=EntryKind.SYSTEM, verb=Verb.CALL_ASKED, data=_wish(event))
+        line = replace(line, late=_comes_before(event, row), attachments=attached)
+        match event:
+            case MessageReceived():
+                return replace(
+                    line,
+                    order=event.order,
+                    text=_words(event),
+                    reply_to=reply_to,
+                    album=event.album,
+                    question=event.question,
+                    spot=event.spot,
+                    card=_read(event.card),
+                    data=_moved(row, event.visit) | _beside(event, channel),
+                )
+            case StaffReplied():
+                return replace(
+                    line,
+                    kind=EntryKind.OUT,
+                    author=Author("operator", "", event.name),
+                    order=event.order,
+                    text=event.text,
+                    reply_to=reply_to,
+                    external_id=id,
+                    state=OutState.SENT,
+                    spot=event.spot,
+                    card=_read(event.card),
+                    data={"unsupported": channel.kind} if _is_empty(event) else {},
+                )
+            case FormFilled():
+                return replace(line, text=_filled(event), data=_form(event))
+
+    return make
+
+
+def episode(
+    channel: Channel,
+    type: RequestType,
+    contact: ContactId,
+    n: int,
+    event: Spoken,
+    now: datetime,
+    before: Dialog | None = None,
+) -> Dialog:
+    """The empty row of the person's n-th episode, with what is known since the one before."""
+    identity, sender = identity_id(channel.id, event.sender), event.sender
+    staff, form = isinstance(event, StaffReplied), isinstance(event, CallAsked | FormFilled)
+    return Dialog(
+        id=dialogs.dialog_id(identity, n),
+        project=channel.project,
+        channel=ChannelId(channel.id),
+        kind=channel.kind,
+        type=RequestType.CALLBACK if isinstance(event, CallAsked) else type,
+        identity=identity,
+        contact=contact,
+        n=n,
+        name=sender.name or (before.name if before else ""),
+        entry_point=EntryPoint(kind=channel.kind, value=channel.id, comment=channel.name),
+        direction="outgoing" if staff else "incoming",
+        creation="operator" if staff else "form" if form else "message",
+        visit=(event.visit if isinstance(event, MessageReceived | CallAsked) else None) or Visit(),
+        phone=sender.phone or (before.phone if before else ""),
+        fields=before.fields if before else {},
+        verified=sender.verified,
+        heard_at=before.heard_at if before else None,
+        created_at=now,
+        last_at=now,
+        changed_at=now,
+    )
+
+
+def belongs(row: Dialog, event: Spoken, project: Project) -> bool:
+    """Whether the row is where it is to stand.
+
+    A wish to be called reopens nothing: after a closing it is a request of its own. What one of
+    ours said opens nothing either: it stands where the talk was last.
+    """
+    if isinstance(event, CallAsked):
+        return not row.sealed and (row.open or row.closed_at is None)
+    if isinstance(event, StaffReplied):
+        return not row.sealed
+    return dialogs.reopens(row, event.at, project.reopen_days, project.reopen_days_auto)
+
+
+def is_echo(event: StaffReplied, id: EntryId, known: Sequence[Entry]) -> bool:
+    """Whether the platform tells us of what we sent ourselves, perhaps before it told us its id."""
+    for entry in known:
+        if entry.kind is not EntryKind.OUT:
+            continue
+        if entry.external_id == id or event.external_id in entry.data.get("more", "").split():
+            return True
+        if entry.state is OutState.SENDING and _same(entry.text, event.text):
+            return True
+    return False
+
+
+def _same(ours: str, theirs: str) -> bool:
+    """The same words, or a long piece of them: markup and spaces are the platform's business."""
+    said, heard = ("".join(filter(str.isalnum, text)).casefold() for text in (ours, theirs))
+    return heard == said or (len(heard) >= PIECE_MIN_CHARS and heard in said)
+
+
+def _wish(event: CallAsked) -> dict[str, str]:
+    """The wall's time stands beside the instant: the zone's rules may change before it comes."""
+    time = event.time
+    return {
+        "phone": event.phone,
+        "at": time.at.isoformat().replace("+00:00", "Z") if time else "",
+        "local": time.local if time else "",
+        "zone": time.zone if time else event.zone,
+        "comment": event.comment,
+    }
+
+
+def _moved(row: Dialog, visit: Visit | None) -> dict[str, str]:
+    """The page written from, where it is not the last one that is known."""
+    if visit is None or not visit.page or row.seq == 0 or visit.page == row.visit.page:
+        return {}
+    return {"page": visit.page, "title": visit.title}
+
+
+def _words(event: MessageReceived) -> str:
+    """What was said without the key that the link brought: it is worth a person's name."""
+    text, start = event.text, event.start
+    if start and text.strip() == f"/start {start}":
+        return ""
+    # A short one is the mark of a campaign, and may be a word like any other.
+    return text.replace(start, "").strip() if len(start) >= KEY_MIN_CHARS else text
+
+
+def _beside(event: MessageReceived, channel: Channel) -> dict[str, str]:
+    data = {}
+    if event.pressed:
+        data["pressed"] = event.pressed
+    if _is_empty(replace(event, text=_words(event))):
+        if event.start or not event.question:
+            data["opened"] = "link" if event.start else "platform"
+        else:
+            data["unsupported"] = channel.kind
+    if event.card is not None and event.card.own and (phone := contacts.phone_of(event.card.phone)):
+        data["phone"] = phone
+    return data
+
+
+def _is_empty(event: MessageReceived | StaffReplied) -> bool:
+    """A message of a sort that we cannot show is one all the same, and says so."""
+    attached = isinstance(event, MessageReceived) and event.attachments
+    said = event.text.strip() or (isinstance(event, MessageReceived) and event.pressed)
+    return not (said or attached or event.media or event.spot or event.card)
+
+
+def _read(card: Card | None) -> Card | None:
+    if card is None or (phone := contacts.phone_of(card.phone)) is None:
+        return card
+    return replace(card, phone=phone)
+
+
+def _filled(event: FormFilled) -> str:
+    """The form as its questions and answers, and what of the person none of them says."""
+    lines = [event.form, *(f"{question}: {answer}" for question, answer in event.answers)]
+    said = "\n".join(lines)
+    lines += [each for each in (event.name, event.phone, event.email) if each and each not in said]
+    return "\n".join(filter(None, lines))
+
+
+def _form(event: FormFilled) -> dict[str, str]:
+    told = {
+        "form": event.form,
+        "phone": contacts.phone_of(event.phone) or "",
+        "email": event.email if contacts.is_email(event.email) else "",
+    }
+    return {name: value for name, value in told.items() if value or name == "form"}
+
+
+def _comes_before(event: Line, row: Dialog) -> bool:
+    last = row.last_place
+    order = 0 if isinstance(event, FormFilled) else event.order
+    return last is not None and (event.at, order) < (last.at, last.order)
