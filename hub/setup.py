@@ -5,9 +5,10 @@ A change is checked whole by the settings' type of the channel's kind before it 
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from hub.bus import Bus
 from hub.channel import ChannelKind
 from hub.channels import WAKE, Channels
 from hub.errors import BadValueError, ConfigError, ConflictError, NotFoundError, UnavailableError
+from hub.forms import Field, form
 from hub.model import Channel, ChannelId, ProjectId
 from hub.records import Audit
 from hub.secrets import SealError, Vault, is_sealed, secret_fields
@@ -35,9 +37,23 @@ Kinds = Callable[[str], type[ChannelKind[Any]]]
 """The class of a channel kind; ConfigError for a kind that there is not."""
 
 
+class KeyAgainError(BadValueError):
+    """The key has to be entered again: it would go where whoever entered it did not send it."""
+
+    code = "key_again"
+
+
 def no_kind(kind: str) -> type[ChannelKind[Any]]:
     """For a hub that nobody sets up."""
     raise ConfigError(f"no channel kind is known here, not even {kind}", field="kind")
+
+
+class Form(msgspec.Struct, frozen=True, kw_only=True):
+    """What a new channel of a kind is asked for, and how its updates may come."""
+
+    kind: str
+    fields: tuple[Field, ...]
+    receives: tuple[str, ...]
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,13 +78,25 @@ class Setup:
         vault: Vault,
         kinds: Kinds,
         now: Callable[[], datetime],
+        known: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._engine = engine
         self._bus = bus
         self._channels = channels
         self._vault = vault
         self._kinds = kinds
+        self._known = known
         self._now = now
+
+    def kinds(self) -> Sequence[str]:
+        """Every kind that there is, none of them imported."""
+        return self._known()
+
+    async def form(self, kind: str) -> Form:
+        """What that kind asks for; BadValueError if there is none of that name."""
+        found = await self._kind(kind)
+        receives = tuple(sorted(found.capabilities.receives))
+        return Form(kind=kind, fields=form(found.settings_type), receives=receives)
 
     async def get(self, project: ProjectId, id: str) -> Channel:
         """The document as it now stands; NotFoundError also for another project's."""
@@ -77,9 +105,9 @@ class Setup:
             raise NotFoundError
         return document
 
-    def shown(self, document: Channel) -> dict[str, Any]:
+    async def shown(self, document: Channel) -> dict[str, Any]:
         """All its settings with the kind's defaults; of a secret only whether it is set."""
-        kind = self._kind(document.kind)
+        kind = await self._kind(document.kind)
         hidden = secret_fields(kind.settings_type)
         try:
             plain = self._vault.opened(document).settings
@@ -95,11 +123,21 @@ class Setup:
         }
 
     async def add(
-        self, project: ProjectId, kind: str, name: str, who: Who, *, address: str = ""
+        self,
+        project: ProjectId,
+        kind: str,
+        name: str,
+        who: Who,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        address: str = "",
     ) -> Channel:
-        """A new channel with the kind's defaults; ConflictError("channels_full") past the limit."""
+        """A new channel with these settings, else the kind's defaults, at work at once.
+
+        ConflictError("channels_full") past the limit.
+        """
         name = clean_name(name)
-        msgspec.convert({}, self._kind(kind).settings_type)
+        kept = _checked({}, settings or {}, (await self._kind(kind)).settings_type)
         counted = await self._engine.count(CHANNELS, {"project": project}, cap=CHANNELS_MAX)
         if counted >= CHANNELS_MAX:
             raise ConflictError("channels_full")
@@ -109,15 +147,17 @@ class Setup:
                 project=project,
                 kind=kind,
                 name=name,
+                settings=kept,
                 created_at=self._now(),
             )
             note = self._audit(document, "channel_added", who, address, kind)
             try:
-                await self._engine.write(Insert(document), Insert(note))
+                sealed = self._vault.sealed(document)
+                await self._engine.write(Insert(sealed), Insert(note))
             except TakenError:
                 continue
             await self._tell()
-            return document
+            return sealed
         raise UnavailableError("no id was free")
 
     async def change(
@@ -131,7 +171,7 @@ class Setup:
             had = await self.get(project, id)
             if had.as_code:
                 raise ConflictError("as_code")
-            after, changed = self._changed(had, change)
+            after, changed = self._changed(had, change, (await self._kind(had.kind)).settings_type)
             if not changed:
                 return had
             note = self._audit(had, "channel_changed", who, address, ", ".join(changed))
@@ -145,7 +185,13 @@ class Setup:
             return replace(after, rev=had.rev + 1)
         raise UnavailableError("others change it all the time")
 
-    def _changed(self, had: Channel, change: Change) -> tuple[Channel, list[str]]:
+    async def note(self, channel: Channel, verb: str, who: Who, *, address: str = "") -> None:
+        """Puts on record what somebody did with the channel that changed nothing of it."""
+        await self._engine.write(Insert(self._audit(channel, verb, who, address, "")))
+
+    def _changed(
+        self, had: Channel, change: Change, settings_type: type[msgspec.Struct]
+    ) -> tuple[Channel, list[str]]:
         """Its successor as it may be written, and which of its fields are other."""
         after = replace(
             had,
@@ -157,23 +203,22 @@ class Setup:
         ]
         if not change.settings:
             return after, changed
-        settings_type = self._kind(had.kind).settings_type
         try:
             before = self._vault.opened(had).settings
         except SealError:
             # The key may have been changed this moment, and is read again within seconds.
             raise UnavailableError("its secrets cannot be opened now") from None
-        patch = _without_covers(change.settings, secret_fields(settings_type))
-        merged = _merged(before, patch)
-        whole = msgspec.to_builtins(msgspec.convert(merged, settings_type))
-        settings = {name: whole[name] for name in merged}
+        settings = _checked(before, change.settings, settings_type)
+        if _leads_elsewhere(before, settings):
+            _ask_again(before, change.settings, secret_fields(settings_type))
         names = sorted(settings.keys() | before.keys())
         changed += [f"settings.{name}" for name in names if settings.get(name) != before.get(name)]
         return self._vault.sealed(replace(after, settings=settings)), changed
 
-    def _kind(self, kind: str) -> type[ChannelKind[Any]]:
+    async def _kind(self, kind: str) -> type[ChannelKind[Any]]:
         try:
-            return self._kinds(kind)
+            # Some take seconds to import.
+            return await asyncio.to_thread(self._kinds, kind)
         except ConfigError as error:
             raise BadValueError(str(error), field="kind") from None
 
@@ -194,6 +239,33 @@ class Setup:
             address=address,
             data={"what": what[:AUDITED_MAX]},
         )
+
+
+def _checked(
+    before: Mapping[str, Any], patch: Mapping[str, Any], settings_type: type[msgspec.Struct]
+) -> dict[str, Any]:
+    """The settings with the patch, as their type takes them; what was never set stays unset."""
+    merged = _merged(before, _without_covers(patch, secret_fields(settings_type)))
+    whole = msgspec.to_builtins(msgspec.convert(merged, settings_type))
+    return {name: whole[name] for name in merged}
+
+
+def _leads_elsewhere(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether others than before could read what is sent with the channel's keys."""
+    changed = {
+        name
+        for name in ("api_url", "trusted_root", "proxy")
+        if after.get(name) and after.get(name) != before.get(name)
+    }
+    bare = str(after.get("api_url", "")).startswith("http:")
+    return bool(changed & {"api_url", "trusted_root"} or (bare and "proxy" in changed))
+
+
+def _ask_again(before: Mapping[str, Any], given: Mapping[str, Any], hidden: frozenset[str]) -> None:
+    """KeyAgainError for a secret that is kept: to change its way would be to read it."""
+    for name in sorted(hidden - {"proxy"}):
+        if before.get(name) and not (isinstance(given.get(name), str) and given[name]):
+            raise KeyAgainError(field=f"settings.{name}")
 
 
 def _without_covers(given: Mapping[str, Any], hidden: frozenset[str]) -> dict[str, Any]:

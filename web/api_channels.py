@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 from yarl import URL
 
-from hub.errors import BadValueError, ForbiddenError, LimitedError, NotFoundError
+from hub.errors import (
+    BadValueError,
+    ForbiddenError,
+    LimitedError,
+    NotFoundError,
+    UnavailableError,
+)
 from hub.model import Channel, ChannelId
+from hub.pulse import mark_of
+from hub.records import Pulse
 from hub.rights import Right, What, may
 from hub.setup import Change
+from hub.store.schema import LANES_OF
 from web import onsite, wire
 from web.fetch import WEB_PORTS, Reach
 from web.onsite import StepName
@@ -20,14 +29,32 @@ from web.place import SiteDoor
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.views import View
 
+WAITING_CAP = 1_000
 CHECKS = 20
 CHECKS_PERIOD = timedelta(minutes=5)
 
 Name = Annotated[str, Meta(max_length=200)]
 
 
+class PulseView(View, frozen=True, kw_only=True):
+    """How it lives, and by `reason` why it does not; the hook as the platform told of it last."""
+
+    state: Literal["ok", "halted", "away", "deaf", "unknown"]
+    reason: str
+    since: datetime | None
+    last_in_at: datetime | None
+    last_out_at: datetime | None
+    name: str
+    username: str
+    hook_error: str
+    hook_error_at: datetime | None
+
+
 class SetupView(View, frozen=True, kw_only=True):
-    """`works` is whether what is switched on could be opened with the settings it has."""
+    """`works` is whether what is switched on could be opened with the settings it has.
+
+    `waiting` are the dialogs in which something has not gone out yet.
+    """
 
     id: str
     kind: str
@@ -35,6 +62,8 @@ class SetupView(View, frozen=True, kw_only=True):
     enabled: bool
     as_code: bool
     works: bool
+    waiting: int
+    pulse: PulseView | None
 
 
 class SetupList(View, frozen=True, kw_only=True):
@@ -54,9 +83,13 @@ class TurnedAwayView(View, frozen=True, kw_only=True):
 
 
 class SettingsView(SetupView, frozen=True, kw_only=True):
-    """Of a secret setting there is only {"secret": true, "set": …}."""
+    """Of a secret setting there is only {"secret": true, "set": …}.
+
+    `handed` are the values that the admin enters at the platform, by their names.
+    """
 
     settings: dict[str, Any]
+    handed: dict[str, str]
     seen: list[SeenView]
     refused: list[TurnedAwayView]
     public_url: str
@@ -76,6 +109,7 @@ class Findings(View, frozen=True, kw_only=True):
 class NewChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Annotated[str, Meta(max_length=40)]
     name: Name
+    settings: dict[str, Any] = {}
 
 
 class ChannelChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,17 +126,17 @@ class PageToCheck(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def setups(ask: Ask[Nothing, Nothing]) -> SetupList:
     allowed = ask.who.channels(ask.project)
+    shown = [
+        each for each in ask.hub.channels.of(ask.project) if allowed is None or each.id in allowed
+    ]
+    pulses = await ask.hub.engine.get_many(Pulse, [each.id for each in shown])
     return SetupList(
-        items=[
-            SetupView(**_basics(ask, each))
-            for each in ask.hub.channels.of(ask.project)
-            if allowed is None or each.id in allowed
-        ]
+        items=[SetupView(**await _basics(ask, each, pulses.get(each.id))) for each in shown]
     )
 
 
 async def settings(ask: Ask[Nothing, Nothing]) -> SettingsView:
-    return await _view(ask, await _asked(ask))
+    return await _view(ask, await asked(ask))
 
 
 async def add(ask: Ask[Nothing, NewChannel]) -> SettingsView:
@@ -111,7 +145,12 @@ async def add(ask: Ask[Nothing, NewChannel]) -> SettingsView:
         raise ForbiddenError
     try:
         made = await ask.hub.setup.add(
-            ask.project, ask.body.kind, ask.body.name, ask.who, address=ask.address
+            ask.project,
+            ask.body.kind,
+            ask.body.name,
+            ask.who,
+            settings=ask.body.settings,
+            address=ask.address,
         )
     except msgspec.ValidationError as error:
         raise _refused(error) from None
@@ -119,7 +158,7 @@ async def add(ask: Ask[Nothing, NewChannel]) -> SettingsView:
 
 
 async def change(ask: Ask[Nothing, ChannelChange]) -> SettingsView:
-    document = await _asked(ask)
+    document = await asked(ask)
     wanted = Change(name=ask.body.name, enabled=ask.body.enabled, settings=ask.body.settings)
     try:
         changed = await ask.hub.setup.change(
@@ -131,7 +170,7 @@ async def change(ask: Ask[Nothing, ChannelChange]) -> SettingsView:
 
 
 async def check(ask: Ask[Nothing, PageToCheck]) -> Findings:
-    document = await _asked(ask)
+    document = await asked(ask)
     wait = await ask.hub.bus.allow(f"page-check:{ask.who.id}", CHECKS, CHECKS_PERIOD)
     if wait is not None:
         raise LimitedError(wait)
@@ -158,7 +197,7 @@ async def check(ask: Ask[Nothing, PageToCheck]) -> Findings:
     )
 
 
-async def _asked(ask: Ask[Any, Any]) -> Channel:
+async def asked(ask: Ask[Any, Any]) -> Channel:
     """The channel of the path as it now is; what is not one's own is not there."""
     document = await ask.hub.setup.get(ask.project, ask.part("channel"))
     if not may(ask.who, Right.ARRANGE, What(ask.project, ChannelId(document.id))):
@@ -169,14 +208,17 @@ async def _asked(ask: Ask[Any, Any]) -> Channel:
 def _door(ask: Ask[Any, Any], document: Channel) -> SiteDoor | None:
     try:
         kind: object = ask.hub.channels.get(document.id)
-    except NotFoundError:
+    except (NotFoundError, UnavailableError):
         return None
     return kind if isinstance(kind, SiteDoor) else None
 
 
-def _basics(ask: Ask[Any, Any], document: Channel) -> dict[str, Any]:
+async def _basics(ask: Ask[Any, Any], document: Channel, pulse: Pulse | None) -> dict[str, Any]:
     try:
         works = document.enabled and bool(ask.hub.channels.get(document.id))
+    except UnavailableError:
+        # It is only being made ready.
+        works = document.enabled
     except NotFoundError:
         works = False
     return {
@@ -186,14 +228,39 @@ def _basics(ask: Ask[Any, Any], document: Channel) -> dict[str, Any]:
         "enabled": document.enabled,
         "as_code": document.as_code,
         "works": works,
+        "waiting": await ask.hub.engine.count(
+            LANES_OF, {"project": document.project, "channel": document.id}, cap=WAITING_CAP
+        ),
+        "pulse": _pulse(document, pulse) if pulse else None,
     }
+
+
+def _pulse(document: Channel, pulse: Pulse) -> PulseView:
+    """What is known of other settings than those that it has now is nothing."""
+    current = pulse.mark == mark_of(document)
+    state, reason, since = pulse.told
+    known = pulse.state != "unknown"
+    hook = pulse.hook if current else None
+    return PulseView(
+        state=state if current and (known or state != "ok") else "unknown",
+        reason=reason if current else "",
+        since=since if current else None,
+        last_in_at=pulse.last_in_at,
+        last_out_at=pulse.last_out_at,
+        name=pulse.account.name if pulse.account else "",
+        username=pulse.account.username if pulse.account else "",
+        hook_error=hook.error if hook else "",
+        hook_error_at=hook.error_at if hook else None,
+    )
 
 
 async def _view(ask: Ask[Any, Any], document: Channel) -> SettingsView:
     known = await ask.hub.sightings.of(ask.project, ChannelId(document.id))
+    pulse = await ask.hub.engine.get(Pulse, document.id)
     return SettingsView(
-        **_basics(ask, document),
-        settings=ask.hub.setup.shown(document),
+        **await _basics(ask, document, pulse),
+        settings=await ask.hub.setup.shown(document),
+        handed=_handed(ask, document),
         seen=[
             SeenView(origin=each.origin, page=each.page, at=each.at, script=each.script)
             for each in known.seen
@@ -201,6 +268,16 @@ async def _view(ask: Ask[Any, Any], document: Channel) -> SettingsView:
         refused=[TurnedAwayView(origin=each.origin, at=each.at) for each in known.refused],
         public_url=ask.state.door.origin(ask.request),
     )
+
+
+def _handed(ask: Ask[Any, Any], document: Channel) -> dict[str, str]:
+    """What is to be entered at the platform; nothing for most kinds, nor without an address."""
+    public = ask.hub.settings.server.public_url
+    try:
+        values = ask.hub.channels.get(document.id).handed() if public else {}
+    except (NotFoundError, UnavailableError):
+        values = {}
+    return {"hook": f"{public}/hooks/{document.id}", **values} if values else {}
 
 
 def _refused(error: msgspec.ValidationError) -> BadValueError:
@@ -227,7 +304,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         method="POST",
         path="/projects/{project}/channels",
         right=Right.ARRANGE,
-        summary="A new channel with the settings that its kind begins with",
+        summary="A new channel with these settings, else those that its kind begins with",
         call=add,
         query=Nothing,
         body=NewChannel,

@@ -2,12 +2,21 @@ import "./admin.css";
 import "./form.css";
 import "./preview.css";
 import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { Refused, api } from "../inbox/api";
+import { Empty } from "../inbox/parts";
 import { place } from "../inbox/route";
 import { project, role } from "../inbox/rows";
-import { Empty } from "../inbox/parts";
+import type { ChannelSettings } from "./wire";
+import { Adding } from "./adding";
 import { Channels } from "./channels";
+import { Linked, type Values } from "./linked";
 import { Site } from "./site";
+import { Wait } from "./wait";
 import { t } from "./words";
+
+/** Stands for a channel that is yet to be; no id of one has it. */
+const NEW = "+";
 
 /** The screens on which a project is set up; the address says which channel and which part of it. */
 export function Admin(): JSX.Element {
@@ -17,13 +26,43 @@ export function Admin(): JSX.Element {
     <section class="admin" aria-label={t("admin.title")}>
       {role.value !== "admin" ? (
         <Empty title={t("admin.not_yours")} />
+      ) : channel === NEW ? (
+        <Adding key={`${project.value} ${part}`} kind={part} />
       ) : channel ? (
-        <Site key={`${project.value} ${channel}`} channel={channel} part={part} />
+        <One key={`${project.value} ${channel}`} channel={channel} part={part} />
       ) : (
         <Channels />
       )}
     </section>
   );
+}
+
+/** One channel: the chat of a site has its own screen, all others are a form and a trial. */
+function One({ channel, part }: { channel: string; part: string }): JSX.Element {
+  const [view, setView] = useState<ChannelSettings<unknown> | null>(null);
+  const [trouble, setTrouble] = useState<"" | "admin.missing" | "admin.failed">("");
+  const read = async (): Promise<void> => {
+    setTrouble("");
+    try {
+      const found = await api.channelSettings<unknown>(project.value, channel);
+      setView(found);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      setTrouble(error.problem.status === 404 ? "admin.missing" : "admin.failed");
+    }
+  };
+  useEffect(() => void read(), [channel]);
+  if (trouble)
+    return (
+      <Empty title={t(trouble)}>
+        <button type="button" class="button" onClick={() => void read()}>
+          {t("admin.again")}
+        </button>
+      </Empty>
+    );
+  if (!view) return <Wait />;
+  if (view.kind === "site") return <Site channel={channel} part={part} />;
+  return <Linked found={view as ChannelSettings<Values>} />;
 }
 
 function decoded(part: string): string {

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { Icon, IconButton } from "../inbox/parts";
-import type { ConsentText, Messenger, PrechatField, SiteSettings } from "../inbox/wire";
+import type { ConsentText, Messenger, PrechatField, SiteSettings } from "./wire";
 import { freeName, phoneOf } from "./checks";
 import { put, wrong } from "./editing";
 import { Area, Frame, Lines, Switch, Text } from "./fields";

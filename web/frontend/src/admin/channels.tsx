@@ -1,16 +1,20 @@
+import "./linked.css";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Refused, api } from "../inbox/api";
-import { Avatar, Empty, Icon } from "../inbox/parts";
-import { goTo } from "../inbox/route";
-import { project, projects } from "../inbox/rows";
-import { refusal } from "../inbox/settings";
-import type { Arranged, ChannelSettings } from "../inbox/wire";
+import { Empty, Icon } from "../inbox/parts";
+import { project, projects, tell } from "../inbox/rows";
+import type { Arranged, ChannelSettings } from "./wire";
+import { Kinds } from "./adding";
 import { Doors } from "./doors";
+import { type Shape, health } from "./health";
+import { KindMark } from "./mark";
 import { isExample } from "./start";
-import { first, passed, t } from "./words";
+import { first, passed, t, written } from "./words";
 
-/** All the ways in which people write to this project, and one to add another. */
+const AGAIN = 10_000;
+
+/** All the ways in which people write to this project, how each is, and one to add another. */
 export function Channels(): JSX.Element {
   const [found, setFound] = useState<Arranged[] | null>(null);
   const id = project.value;
@@ -22,126 +26,124 @@ export function Channels(): JSX.Element {
       .then((items) => project.value === id && setFound(items))
       .catch(() => setFailed(true));
   };
-  useEffect(read, [id]);
+  useEffect(() => {
+    setFound(null);
+    read();
+    const timer = window.setInterval(() => {
+      if (document.visibilityState === "visible") read();
+    }, AGAIN);
+    return () => clearInterval(timer);
+  }, [id]);
+  const put = (next: ChannelSettings<unknown>): void =>
+    setFound((items) => (items ?? []).map((one) => (one.id === next.id ? next : one)));
   const own = (found ?? []).filter((channel) => !isExample(channel.id));
   return (
     <div class="channels">
-      <header class="admin-head">
-        <h1>{t("admin.channels")}</h1>
-        <p class="quiet">{projects.value.find((one) => one.id === id)?.name}</p>
+      <header class="admin-head with-action">
+        <div>
+          <h1>{t("admin.channels")}</h1>
+          <p class="quiet">{projects.value.find((one) => one.id === id)?.name}</p>
+        </div>
+        {own.length ? (
+          <a class="button strong with-icon" href="#/admin/+">
+            <Icon name="plus" />
+            {t("admin.channels.add")}
+          </a>
+        ) : null}
       </header>
       <Doors />
-      {found && own.length ? (
+      {own.length ? (
         <ul class="channel-cards" aria-label={t("admin.channels")}>
           {own.map((channel) => (
-            <Card key={channel.id} channel={channel} />
+            <Card key={channel.id} channel={channel} onChange={put} />
           ))}
         </ul>
       ) : null}
-      {failed ? (
+      {failed && !found ? (
         <Empty title={t("admin.failed")}>
           <button type="button" class="button" onClick={read}>
             {t("admin.again")}
           </button>
         </Empty>
       ) : null}
-      {found ? <Add /> : null}
+      {found && !own.length ? <Kinds /> : null}
     </div>
   );
 }
 
-function Card({ channel }: { channel: Arranged }): JSX.Element {
-  const [view, setView] = useState<ChannelSettings | null>(null);
+interface CardProps {
+  channel: Arranged;
+  onChange: (next: ChannelSettings<unknown>) => void;
+}
+
+function Card({ channel, onChange }: CardProps): JSX.Element {
+  const [seen, setSeen] = useState<ChannelSettings["seen"] | null>(null);
+  const [busy, setBusy] = useState(false);
   useEffect(() => {
     let here = true;
     if (channel.kind === "site")
       void api
         .channelSettings(project.value, channel.id)
-        .then((answer) => here && setView(answer))
+        .then((answer) => here && setSeen(answer.seen))
         .catch(() => {});
     return () => {
       here = false;
     };
   }, [channel.id]);
-  const last = view?.seen[0];
-  const words = !channel.enabled
-    ? t("admin.off")
-    : !channel.works
-      ? t("admin.broken")
-      : last
-        ? t("admin.seen.on", { site: last.origin.replace(/^https?:\/\//, ""), when: passed(last.at) })
-        : view
-          ? t("admin.seen.never")
-          : "";
+  const turn = async (enabled: boolean): Promise<void> => {
+    setBusy(true);
+    try {
+      onChange(await api.changeChannel<unknown>(project.value, channel.id, { enabled }));
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      tell(error);
+    }
+    setBusy(false);
+  };
+  const { tone, words } = channel.kind === "site" ? onSites(channel, seen) : health(channel);
   return (
-    <li>
-      <a class="channel-card" href={`#/admin/${encodeURIComponent(channel.id)}`}>
-        <Avatar name={channel.name} kind={channel.kind} />
-        <span class="channel-what">
-          <strong>{channel.name}</strong>
-          <span class="quiet">{first(`kind.${channel.kind}`, channel.kind)}</span>
+    <li class="channel-card">
+      <KindMark kind={channel.kind} />
+      <div class="channel-what">
+        <a href={`#/admin/${encodeURIComponent(channel.id)}`}>{channel.name}</a>
+        <span class="quiet">
+          {[first(`kind.${channel.kind}`, channel.kind), written(channel.pulse?.username ?? "")]
+            .filter(Boolean)
+            .join(" · ")}
         </span>
-        <span class={channel.enabled && last ? "channel-state good" : "channel-state"}>{words}</span>
-        {channel.as_code ? <span class="tag">{t("admin.as_code.short")}</span> : null}
-        <Icon name="on" />
-      </a>
+      </div>
+      <p class={`channel-state ${tone}`}>
+        <span>{words}</span>
+        {channel.waiting && channel.enabled ? (
+          <small>{t("admin.health.waiting", { n: channel.waiting })}</small>
+        ) : null}
+      </p>
+      {channel.as_code ? (
+        <span class="tag" title={t("admin.as_code")}>
+          {t("admin.as_code.short")}
+        </span>
+      ) : (
+        <label class="switch" title={t(channel.enabled ? "admin.turn_off" : "admin.turn_on")}>
+          <input
+            type="checkbox"
+            role="switch"
+            aria-label={t("admin.turned_on", { name: channel.name })}
+            disabled={busy}
+            checked={busy ? !channel.enabled : channel.enabled}
+            onChange={(event) => void turn(event.currentTarget.checked)}
+          />
+          <span class="switch-track" aria-hidden="true" />
+        </label>
+      )}
     </li>
   );
 }
 
-function Add(): JSX.Element {
-  const [asking, setAsking] = useState(false);
-  const [name, setName] = useState("");
-  const [trouble, setTrouble] = useState("");
-  const [busy, setBusy] = useState(false);
-  const add = async (): Promise<void> => {
-    setBusy(true);
-    try {
-      const made = await api.addChannel(project.value, "site", name.trim());
-      goTo(`#/admin/${encodeURIComponent(made.id)}`);
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      setTrouble(refusal(error.problem.code));
-      setBusy(false);
-    }
-  };
-  if (!asking)
-    return (
-      <p class="adds">
-        <button type="button" class="button with-icon" onClick={() => setAsking(true)}>
-          <Icon name="plus" />
-          {t("admin.add_site")}
-        </button>
-      </p>
-    );
-  return (
-    <form
-      class="add block"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (name.trim()) void add();
-      }}
-    >
-      <label for="add-name">{t("admin.add_site.name")}</label>
-      <div class="check-line">
-        <input
-          id="add-name"
-          autofocus
-          maxLength={100}
-          placeholder="example.com"
-          value={name}
-          onInput={(event) => setName(event.currentTarget.value)}
-        />
-        <button type="submit" class="button strong" disabled={busy || !name.trim()}>
-          {t("admin.add")}
-        </button>
-        <button type="button" class="button" onClick={() => setAsking(false)}>
-          {t("admin.drop")}
-        </button>
-      </div>
-      <p class="field-wrong" role="alert">
-        {trouble}
-      </p>
-    </form>
-  );
+/** A chat on sites is well where it is seen. */
+function onSites(channel: Arranged, seen: ChannelSettings["seen"] | null): Shape {
+  if (!channel.enabled || !channel.works) return health(channel);
+  const [last] = seen ?? [];
+  if (!last) return { tone: "quiet", words: seen ? t("admin.seen.never") : "" };
+  const site = last.origin.replace(/^https?:\/\//, "");
+  return { tone: "good", words: t("admin.seen.on", { site, when: passed(last.at) }) };
 }

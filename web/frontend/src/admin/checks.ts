@@ -1,6 +1,6 @@
 import type { Key } from "../texts";
 import { contrast } from "../widget/color";
-import type { PrechatField, SiteSettings } from "../inbox/wire";
+import type { PrechatField, SiteSettings } from "./wire";
 
 /** What is wrong, by the place in the settings: `color`, `messengers.0.url`. */
 export type Troubles = ReadonlyMap<string, Key>;

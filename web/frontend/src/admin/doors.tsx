@@ -48,7 +48,7 @@ export function Doors(): JSX.Element | null {
             </a>
           </Door>
           <Door icon="send" title={t("admin.doors.messenger")} why={t("admin.doors.messenger.why")}>
-            <a class="button" href={to("messengers")}>
+            <a class="button" href="#/admin/+">
               {t("admin.doors.messenger.go")}
             </a>
           </Door>

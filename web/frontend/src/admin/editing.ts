@@ -2,7 +2,7 @@
 import { batch, computed, signal } from "@preact/signals";
 import { Refused, api } from "../inbox/api";
 import { project } from "../inbox/rows";
-import type { ChannelChange, ChannelSettings, SiteSettings } from "../inbox/wire";
+import type { ChannelChange, ChannelSettings, SiteSettings } from "./wire";
 import { type Troubles, check, placeOf } from "./checks";
 import { first, t } from "./words";
 

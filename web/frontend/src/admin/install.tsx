@@ -5,7 +5,7 @@ import { Refused, api } from "../inbox/api";
 import { Icon } from "../inbox/parts";
 import { clock, project } from "../inbox/rows";
 import { refusal } from "../inbox/settings";
-import type { ChannelSettings, CheckStep } from "../inbox/wire";
+import type { ChannelSettings, CheckStep } from "./wire";
 import { originOf } from "./checks";
 import { Copied } from "./copied";
 import { apply, lookAgain } from "./editing";

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import type { SiteSettings } from "../inbox/wire";
+import type { SiteSettings } from "./wire";
 import { judge } from "./checks";
 import { put } from "./editing";
 import { Area, Count, Frame, Lines, Pick, Switch, Text } from "./fields";

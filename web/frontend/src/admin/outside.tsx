@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import type { SiteSettings } from "../inbox/wire";
+import type { SiteSettings } from "./wire";
 import { originOf } from "./checks";
 import { Copied } from "./copied";
 import { kept, put, wrong } from "./editing";

@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { me, project, projects } from "../inbox/rows";
 import { compact } from "../inbox/window";
-import type { SiteSettings } from "../inbox/wire";
+import type { SiteSettings } from "./wire";
 import type { Config } from "../widget/wire";
 import { t } from "./words";
 

@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Empty, Icon } from "../inbox/parts";
 import { goTo } from "../inbox/route";
-import type { ChannelSettings, SiteSettings } from "../inbox/wire";
+import type { ChannelSettings, SiteSettings } from "./wire";
 import { Callback, Messengers, Prechat } from "./asking";
 import { apply, changes, drop, kept, load, name, refused, save, saved, saving, site, state, troubles, wrong } from "./editing";
 import { Install } from "./install";

@@ -22,3 +22,9 @@ export function passed(at: string): string {
   }
   return at;
 }
+
+/** As people write it: a name of the platform's, or a phone. */
+export function written(username: string): string {
+  if (/^[a-z]/i.test(username)) return `@${username}`;
+  return /^[0-9]{7,15}$/.test(username) ? `+${username}` : username;
+}

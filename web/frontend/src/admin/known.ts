@@ -1,0 +1,19 @@
+// What is the same in every language: examples of values, and where they are got.
+
+export const EXAMPLES: Record<string, string> = {
+  "api_url": "https://bot-api.example.com",
+  "telegram.token": "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw",
+  "vk.group_id": "123456789",
+  "whatsapp.phone_number_id": "106540352242922",
+  "greenapi.api_url": "https://7103.api.greenapi.com",
+  "greenapi.instance_id": "7103000000",
+};
+
+export const LINKS: Record<string, string> = {
+  telegram: "https://t.me/BotFather",
+  max: "https://business.max.ru",
+  vk: "https://vk.com/groups?tab=admin",
+  whatsapp: "https://developers.facebook.com/apps",
+  greenapi: "https://console.green-api.com",
+  viber: "https://partners.viber.com",
+};

@@ -1,0 +1,246 @@
+import "./linked.css";
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Refused, api } from "../inbox/api";
+import { Empty, Icon } from "../inbox/parts";
+import { project } from "../inbox/rows";
+import { refusal } from "../inbox/settings";
+import type { ChannelChange, ChannelForm, ChannelSettings } from "./wire";
+import { Asked, say, want } from "./asked";
+import { Copied } from "./copied";
+import { refused } from "./editing";
+import { type Value, type Values, missing, nameOf, told } from "./filling";
+import { formOf } from "./forms";
+import { health } from "./health";
+import { KindMark } from "./mark";
+import { Trying, begin } from "./trial";
+import { Wait } from "./wait";
+import { first, t } from "./words";
+
+export type { Values } from "./filling";
+
+const AGAIN = 10_000;
+
+type View = ChannelSettings<Values>;
+
+/** A channel on somebody else's platform: how it is, a trial of it, and its settings as a form. */
+export function Linked({ found }: { found: View }): JSX.Element {
+  const [view, setView] = useState(found);
+  const [form, setForm] = useState<ChannelForm | null>(null);
+  const [name, setName] = useState(found.name);
+  const [values, setValues] = useState<Values>(found.settings);
+  const [busy, setBusy] = useState(false);
+  const [turning, setTurning] = useState<boolean | null>(null);
+  const [saved, setSaved] = useState(false);
+  const [trouble, setTrouble] = useState("");
+  const { id, kind } = view;
+
+  useEffect(() => {
+    let here = true;
+    refused.value = null;
+    void formOf(project.value, kind)
+      .then((answer) => here && setForm(answer))
+      .catch(() => here && setTrouble(t("admin.failed")));
+    const timer = window.setInterval(() => {
+      if (document.visibilityState === "visible") look();
+    }, AGAIN);
+    return () => {
+      here = false;
+      clearInterval(timer);
+    };
+  }, [id]);
+  /** How it is now; what is being changed is told from what it was when the person began. */
+  const look = (): void => {
+    void api
+      .channelSettings<Values>(project.value, id)
+      .then((next) => setView((had) => ({ ...next, name: had.name, settings: had.settings })))
+      .catch(() => {});
+  };
+
+  const fields = form?.fields ?? [];
+  const changed = told(fields, values, view.settings);
+  const renamed = name.trim() && name.trim() !== view.name ? name.trim() : "";
+  const unsaved = Object.keys(changed).length > 0 || renamed !== "";
+
+  const send = async (change: ChannelChange<Values>): Promise<boolean> => {
+    setBusy(true);
+    setTrouble("");
+    refused.value = null;
+    try {
+      const next = await api.changeChannel<Values>(project.value, id, change);
+      setView(next);
+      if (change.settings || change.name) {
+        setValues(next.settings);
+        setName(next.name);
+      }
+      return true;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      const field = nameOf(error.problem.field ?? "");
+      if (fields.some((each) => each.name === field)) 
+        say(kind, field, error.problem.code);
+      else setTrouble(first(`admin.refused.${error.problem.code}`, "") || refusal(error.problem.code));
+      return false;
+    } finally {
+      setBusy(false);
+    }
+  };
+  const turn = async (enabled: boolean): Promise<void> => {
+    setTurning(enabled);
+    await send({ enabled });
+    setTurning(null);
+  };
+  const save = async (): Promise<void> => {
+    if (!unsaved || busy) return;
+    const lack = missing(fields, values);
+    if (lack) return want(lack);
+    const change: ChannelChange<Values> = {};
+    if (renamed) change.name = renamed;
+    if (Object.keys(changed).length) change.settings = changed;
+    if (!(await send(change))) return;
+    setSaved(true);
+    // Whoever put in another key wants to know whether that one is taken.
+    if (change.settings && view.enabled) void begin(id);
+  };
+  const saving = useRef(save);
+  saving.current = save;
+  useEffect(() => {
+    const warn = (event: BeforeUnloadEvent): void => {
+      if (unsaved) event.preventDefault();
+    };
+    const press = (event: KeyboardEvent): void => {
+      if (event.code !== "KeyS" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      void saving.current();
+    };
+    window.addEventListener("beforeunload", warn);
+    document.addEventListener("keydown", press);
+    return () => {
+      window.removeEventListener("beforeunload", warn);
+      document.removeEventListener("keydown", press);
+    };
+  }, [unsaved]);
+
+  const { tone, words } = health(view);
+  return (
+    <div class="linked">
+      <header class="site-head">
+        <h1 class="visually-hidden">{view.name}</h1>
+        <a class="icon-button" href="#/admin" aria-label={t("admin.to_channels")} title={t("admin.to_channels")}>
+          <Icon name="back" />
+        </a>
+        <KindMark kind={kind} />
+        <input
+          class="site-name"
+          aria-label={t("admin.name")}
+          maxLength={100}
+          readOnly={view.as_code}
+          value={name}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+        <label class="switch">
+          <input
+            type="checkbox"
+            role="switch"
+            disabled={view.as_code || busy}
+            checked={turning ?? view.enabled}
+            onChange={(event) => void turn(event.currentTarget.checked)}
+          />
+          <span class="switch-track" aria-hidden="true" />
+          <span>{t(view.enabled ? "admin.on" : "admin.off")}</span>
+        </label>
+      </header>
+      <div class="linked-body">
+        {view.as_code ? <p class="banner">{t("admin.as_code")}</p> : null}
+        <p class={`linked-state ${tone}`} role="status">
+          <span>{words}</span>
+          {view.waiting && view.enabled ? (
+            <span class="quiet">{t("admin.health.waiting", { n: view.waiting })}</span>
+          ) : null}
+        </p>
+        <Trying channel={view} onSeen={look} />
+        <Handed kind={kind} values={view.handed} />
+        {form ? (
+          <form
+            noValidate
+            onSubmit={(event) => {
+              event.preventDefault();
+              void save();
+            }}
+          >
+            <fieldset class="form" disabled={view.as_code}>
+              <legend class="linked-title">{t("admin.linked.settings")}</legend>
+              <Asked
+                kind={kind}
+                fields={fields}
+                values={values}
+                kept={view.settings}
+                onPut={(field: string, value: Value) => {
+                  // A field that is merely left says again what it holds.
+                  if (values[field] === value) return;
+                  setSaved(false);
+                  setValues((now) => ({ ...now, [field]: value }));
+                  if (refused.value?.place === field) refused.value = null;
+                }}
+              />
+            </fieldset>
+          </form>
+        ) : trouble ? (
+          <Empty title={trouble} />
+        ) : (
+          <Wait />
+        )}
+      </div>
+      {unsaved || saved || (trouble && form) ? (
+        <div class={unsaved || trouble ? "save-bar" : "save-bar done"} role="status">
+          <span class={trouble || refused.value ? "save-wrong" : undefined}>
+            {trouble || refused.value?.words || t(unsaved ? "admin.unsaved" : "admin.linked.saved")}
+          </span>
+          {unsaved ? (
+            <>
+              <button
+                type="button"
+                class="button"
+                disabled={busy}
+                onClick={() => {
+                  setValues(view.settings);
+                  setName(view.name);
+                  setTrouble("");
+                  refused.value = null;
+                }}
+              >
+                {t("admin.drop")}
+              </button>
+              <button type="button" class="button strong" disabled={busy} onClick={() => void save()}>
+                {t("admin.save")}
+              </button>
+            </>
+          ) : null}
+        </div>
+      ) : null}
+    </div>
+  );
+}
+
+/** What the admin enters at the platform, each with a button that takes it along. */
+function Handed({ kind, values }: { kind: string; values: Record<string, string> }): JSX.Element | null {
+  const all = Object.entries(values);
+  if (!all.length) return null;
+  return (
+    <section class="handed">
+      <h2>{t("admin.handed")}</h2>
+      <p class="remark">{first(`channel.${kind}.handed`, "admin.handed.why")}</p>
+      <dl>
+        {all.map(([name, value]) => (
+          <div key={name}>
+            <dt>{first(`channel.${kind}.handed.${name}`, `channel.handed.${name}`, name)}</dt>
+            <dd>
+              <code>{value}</code>
+              <Copied text={value} />
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}
