@@ -12,10 +12,10 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 
 # What must hold on MongoDB's protocol as well as on the embedded store.
 ON_MONGO := $(wildcard tests/store tests/hub/test_intake*.py tests/hub/test_delivery*.py \
-	tests/hub/test_desk*.py tests/hub/test_dialogs*.py tests/hub/test_timers*.py \
+	tests/hub/test_desk*.py tests/hub/test_fetching*.py tests/hub/test_dialogs*.py tests/hub/test_timers*.py \
 	tests/hub/test_worker*.py tests/hub/test_marks*.py tests/hub/test_leads*.py \
 	tests/hub/test_search*.py tests/hub/test_leases*.py tests/hub/test_many_workers*.py \
-	tests/hub/test_secrets*.py tests/hub/test_verify*.py tests/hub/test_housekeeping*.py)
+	tests/hub/test_pulse*.py tests/hub/test_polling*.py tests/hub/test_secrets*.py tests/hub/test_verify*.py tests/hub/test_housekeeping*.py)
 
 .PHONY: run install test check lint types pytest mongo redis bench screens format lock browser clean
 

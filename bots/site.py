@@ -191,6 +191,15 @@ class Site(ChannelKind[SiteSettings]):
         # reads; there is nothing to carry and nothing that could be doubled.
         return Receipt(external_id=draft.key)
 
+    async def edit(self, to: Identity, external_id: str, draft: Draft) -> None:
+        """The widget reads the log, in which the message is changed."""
+
+    async def delete(self, to: Identity, external_ids: Sequence[str]) -> None:
+        """As `edit`."""
+
+    async def react(self, to: Identity, external_id: str, emoji: str) -> None:
+        """As `edit`."""
+
 
 def _event(frame: _Any, visitor: str, now: datetime) -> ChannelEvent:
     sender = Sender(

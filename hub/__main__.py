@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hub import channels, commands, config, observe, secrets
+from hub import channels, commands, config, observe, secrets, voices
 from hub.errors import ConfigError, ConflictError, HubError, UnavailableError
 from hub.hub import Hub, assemble, opened, storage_of
 from hub.model import Channel, ChannelId, ProjectId, now
@@ -23,6 +23,7 @@ from hub.model import Channel, ChannelId, ProjectId, now
 if TYPE_CHECKING:
     from hub.channel import ChannelKind
     from hub.config import Settings
+    from hub.files import Files
     from hub.keys import Keys
     from hub.store.engine import Engine
 
@@ -32,7 +33,7 @@ BAD_SETTINGS = 2
 """What the shell gets when the settings cannot be used, as for a wrong option."""
 
 
-def builder(keys: Keys) -> channels.Build:
+def builder(keys: Keys, files: Files) -> channels.Build:
     """Makes a live channel of its document; a kind's module is imported when first needed."""
 
     def build(document: Channel) -> ChannelKind[Any]:
@@ -45,7 +46,7 @@ def builder(keys: Keys) -> channels.Build:
             raise ConfigError(
                 f"channel {document.id}: {error}", field=f"channels.{document.id}"
             ) from None
-        return kind(ChannelId(document.id), settings, keys)
+        return kind(ChannelId(document.id), settings, keys, files.given(document.project))
 
     return build
 
@@ -57,8 +58,20 @@ def kinds(kind: str) -> type[ChannelKind[Any]]:
     return bots.load(kind)
 
 
+def known_kinds() -> list[str]:
+    """The names of all kinds, none of them imported."""
+    import bots
+
+    return bots.kinds()
+
+
 def secret_fields(kind: str) -> frozenset[str] | None:
-    """Which settings of that kind are secret; of an unknown kind all."""
+    """Which settings of that kind are secret; of an unknown kind all, and of one not imported yet.
+
+    Nobody waits for a heavy import only to seal a token.
+    """
+    if kind != channels.OWN and f"bots.{kind}" not in sys.modules:
+        return None
     try:
         return secrets.secret_fields(kinds(kind).settings_type)
     except ConfigError:
@@ -82,7 +95,13 @@ async def serve(
 
     stop = Stop()
     hub = assemble(
-        settings, builder, secret_fields=secret_fields, kinds=kinds, now=now, engine=engine
+        settings,
+        builder,
+        secret_fields=secret_fields,
+        kinds=kinds,
+        known_kinds=known_kinds,
+        now=now,
+        engine=engine,
     )
     async with opened(hub), contextlib.AsyncExitStack() as stack:
         await channels.adopt(hub.engine, hub.vault, settings, now())
@@ -108,7 +127,9 @@ async def work(
     On the port, if there is one, it tells machines how it is.
     """
     stop = Stop()
-    hub = assemble(settings, builder, secret_fields=secret_fields, now=now, engine=engine)
+    hub = assemble(
+        settings, builder, secret_fields=secret_fields, kinds=kinds, now=now, engine=engine
+    )
     async with opened(hub), contextlib.AsyncExitStack() as stack:
         await channels.adopt(hub.engine, hub.vault, settings, now())
         await stack.enter_async_context(hub.working(fallen=stop.fall))
@@ -224,6 +245,10 @@ async def _check(settings: Settings, where: Path | None, public: str = "") -> bo
     except HubError as error:
         say(False, str(error) if hub is None else f"store: {kind}: {error}")
     await _check_files(settings, say)
+    if voices.program() is None:
+        say(None, "ffmpeg: not found; voices in AMR, which some old phones send, are kept as files")
+    else:
+        say(True, "ffmpeg: voices in AMR are made playable")
     from web.pages import built
 
     say(built(), "front end: built")

@@ -228,6 +228,15 @@ class Accounts:
         """Whom the session belongs to; None if it is over, by whatever cause."""
         return await self.recheck(_hash(session_id)) if session_id else None
 
+    async def known(self, operator: OperatorId) -> Who | None:
+        """The operator as the store has it, where something else than a session says who it is."""
+        found = await self._engine.get(Operator, operator)
+        if found is None or found.disabled_at is not None:
+            return None
+        now = self._now()
+        nowhere = Session(id="", operator=operator, created_at=now, expires_at=now, seen_at=now)
+        return Who(found, nowhere, await self._memberships(operator))
+
     async def recheck(self, session_hash: str) -> Who | None:
         """`whoami` for one who kept only the hash, such as a socket."""
         session = await self._engine.get(Session, session_hash)

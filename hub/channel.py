@@ -117,7 +117,7 @@ class Bytes(Protocol):
 
 class _NoBytes:
     async def read(self, file: Attachment) -> AsyncIterator[bytes]:
-        raise RejectedError("file_gone")
+        raise RejectedError("file_gone", reason="file_gone")
         yield b""
 
     def link(self, file: Attachment) -> str:
@@ -157,8 +157,12 @@ class ChannelKind(ABC, Generic[Settings]):
     def parse(self, hook: Hook) -> Sequence[ChannelEvent]:
         """The events of a verified request; PayloadError if it is not this platform's."""
 
-    def answer(self, hook: Hook) -> Answer:
-        """What the platform wants to hear to a verified request; pure, as `parse`."""
+    async def answer(self, hook: Hook) -> Answer:
+        """What the platform wants to hear to a verified request.
+
+        Waits for nothing but, with those who ask for a word that only they know, for the platform:
+        a DeliveryError then means that the request is to be made again.
+        """
         return OK
 
     @abstractmethod
@@ -167,18 +171,18 @@ class ChannelKind(ABC, Generic[Settings]):
 
     async def edit(self, to: Identity, external_id: str, draft: Draft) -> None:
         """Makes an own message say this instead; a repeat changes nothing."""
-        raise RejectedError("not_here")
+        raise RejectedError("not_here", reason="not_here")
 
     async def delete(self, to: Identity, external_ids: Sequence[str]) -> None:
         """Takes own messages back; what is gone already is no error."""
-        raise RejectedError("not_here")
+        raise RejectedError("not_here", reason="not_here")
 
     async def react(self, to: Identity, external_id: str, emoji: str) -> None:
         """Puts the one reaction of ours on a message; an empty one takes it back."""
-        raise RejectedError("not_here")
+        raise RejectedError("not_here", reason="not_here")
 
-    async def show_typing(self, to: Identity) -> None:
-        """Shows for some seconds that an answer is being written."""
+    async def show_typing(self, to: Identity, external_id: str = "") -> None:
+        """Shows for some seconds that an answer to that message is being written."""
 
     async def mark_read(self, to: Identity, external_id: str) -> None:
         """Tells the person that all up to this message was read."""
@@ -188,7 +192,7 @@ class ChannelKind(ABC, Generic[Settings]):
 
     def fetch(self, remote: Remote) -> AsyncIterator[bytes]:
         """The bytes of a file that lies at the platform; raises a DeliveryError."""
-        raise RejectedError("not_here")
+        raise RejectedError("not_here", reason="not_here")
 
     async def profile(self, external_id: str) -> Profile | None:
         """What the platform tells of a person beside the messages; None if nothing."""
@@ -196,7 +200,11 @@ class ChannelKind(ABC, Generic[Settings]):
 
     async def account(self) -> Account:
         """Checks the key by asking whose it is; raises a DeliveryError."""
-        raise RejectedError("not_here")
+        raise RejectedError("not_here", reason="not_here")
+
+    def handed(self) -> dict[str, str]:
+        """What an admin copies from here into the platform's own settings, by name."""
+        return {}
 
     def join_link(self, username: str, key: str) -> str:
         """Where a person goes on with us there; `key` comes back as `start` with the first word."""
@@ -208,11 +216,11 @@ class ChannelKind(ABC, Generic[Settings]):
 
     async def set_hook(self, url: str) -> None:
         """Has the platform bring what happens to that address; any other of ours is taken off."""
-        raise RejectedError("not_here")
+        raise RejectedError("not_here", reason="not_here")
 
     async def drop_hook(self) -> None:
         """Has the platform bring nothing more."""
 
     async def poll(self, marker: str) -> Polled:
         """What happened since the marker; waits at most half a minute for something to happen."""
-        raise RejectedError("not_here")
+        raise RejectedError("not_here", reason="not_here")

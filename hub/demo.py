@@ -1,4 +1,4 @@
-"""`hub demo`: a made-up company with its site and, once its page is opened, a visitor's phone.
+"""`hub demo`: a made-up company with its site and, once opened, phones with every messenger.
 
 A part of the composition root. The messengers on the phone are played on this machine; they
 begin with the first look at it, since they are not light and not everybody wants them.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
 PROJECT = ProjectId("demo")
 LOGIN = "demo"
 SITE = ChannelId("demo-site")
-VISITOR = ("Анна Соколова", "+79161234567")
+PEOPLE = {
+    "visitor": ("Анна Соколова", "+79161234567"),
+    "operator": ("Ольга Петрова", "+79037654321"),
+}
+"""Whose phones there are: the operator's own is where notices come."""
+
+log = logging.getLogger(__name__)
 
 Listen = Callable[[Any, str, int], Awaitable[str]]
 """Begins to serve there; ConfigError if it cannot. Port 0 is any."""
@@ -38,8 +45,13 @@ def settings_of(settings: Settings) -> Settings:
     """The same process with a store, files and a key of its own: real data is never touched."""
     folder = settings.data.dir / "demo"
     replace = msgspec.structs.replace
+    server = settings.server
+    if server.port and not server.public_url:
+        # Platforms on this machine can reach what the internet cannot.
+        server = replace(server, public_url=f"http://localhost:{server.port}")
     return replace(
         settings,
+        server=server,
         database=config.Database(),
         data=replace(settings.data, dir=folder),
         files=config.Storage(),
@@ -88,39 +100,30 @@ def ready(settings: Settings, listen: Listen) -> Ready:
 
 
 class Messengers:
-    """The played platforms with a channel of the demo on each, from the first look at the phone."""
+    """The played platforms with a channel of the demo on each, from the first look at a phone."""
 
     def __init__(self, hub: Hub, url: str) -> None:
         self._hub = hub
         self._url = url
         self._platforms: dict[str, Platform] = {}
-        self._starting = asyncio.Lock()
+        self._ready: set[str] = set()
+        self._starting: asyncio.Task[None] | None = None
 
     def build(self) -> Any:
-        """What serves the phone; the first request waits until the messengers are there."""
-        from aiohttp import web
-
+        """What serves the phones; the messengers start at the first look and say when they can."""
         from bots.platforms import KINDS, load
         from bots.platforms.phone import Phone
 
         # A message's number of an earlier start must never come again.
         first = int(time.time() * 1000)
         self._platforms = {kind: load(kind)(first=first) for kind in KINDS}
-        phone = Phone(self._platforms, *VISITOR)
-
-        @web.middleware
-        async def started(request: web.Request, handler: Any) -> web.StreamResponse:
-            async with self._starting:
-                await self._start()
-            answer: web.StreamResponse = await handler(request)
-            return answer
-
-        app = phone.build()
-        app.middlewares.append(started)
-        return app
+        phone = Phone(
+            self._platforms, PEOPLE, begin=self._begin, ready=lambda kind: kind in self._ready
+        )
+        return phone.build()
 
     async def rest(self) -> None:
-        """Switches off the channels of an earlier start, whose platforms are gone."""
+        """Switches off the channels, whose platforms are gone or about to go."""
         for kind in self._platforms:
             with contextlib.suppress(AbsentError):
                 await self._hub.engine.change(
@@ -128,28 +131,45 @@ class Messengers:
                 )
 
     async def stop(self) -> None:
-        for platform in self._platforms.values():
-            await platform.stop()
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
+            await self.rest()
+            await self._hub.channels.refresh()
+        await asyncio.gather(*(each.stop() for each in self._platforms.values()))
+
+    def _begin(self) -> None:
+        done = self._starting is None or self._starting.done()
+        if done and len(self._ready) < len(self._platforms):
+            self._starting = asyncio.create_task(self._start())
 
     async def _start(self) -> None:
-        if all(each.url for each in self._platforms.values()):
-            return
-        for kind, platform in self._platforms.items():
+        # The heaviest of them is first on the page; the others need not wait for it.
+        for kind in sorted(self._platforms, key=lambda kind: kind == "telegram"):
+            if kind not in self._ready:
+                try:
+                    await self._started(kind)
+                except Exception:
+                    log.exception("demo.failed", extra={"kind": kind})
+
+    async def _started(self, kind: str) -> None:
+        platform = self._platforms[kind]
+        if not platform.url:
             await platform.start()
-            document = Channel(
-                id=_id(kind),
-                project=PROJECT,
-                kind=kind,
-                name="Тёплый дом",
-                settings=platform.settings(),
-                created_at=now(),
-            )
-            await channels.put(self._hub.engine, self._hub.vault, document)
+        document = Channel(
+            id=_id(kind),
+            project=PROJECT,
+            kind=kind,
+            name="Тёплый дом",
+            settings=platform.settings(),
+            created_at=now(),
+        )
+        await channels.put(self._hub.engine, self._hub.vault, document)
         await self._hub.channels.refresh()
-        for kind in self._platforms:
-            live = self._hub.channels.get(_id(kind))
-            if "poll" not in live.capabilities.receives:
-                await live.set_hook(f"{self._url}/hooks/{live.id}")
+        live = self._hub.channels.get(_id(kind))
+        if "poll" not in live.capabilities.receives:
+            await live.set_hook(f"{self._url}/hooks/{live.id}")
+        self._ready.add(kind)
 
 
 def _id(kind: str) -> ChannelId:

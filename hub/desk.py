@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from hub import bookmarks, delivery
+from hub.abilities import Capabilities
 from hub.accounts import Who
 from hub.bookmarks import Begun, Bookmark
 from hub.bus import LOOK_LASTS, Bus
@@ -47,6 +48,7 @@ from hub.model import (
     Verb,
 )
 from hub.rights import Right, What, may
+from hub.signals import Signals
 from hub.store.engine import AbsentError, Engine, Insert, TakenError
 from hub.store.schema import MEMBERS
 
@@ -66,12 +68,14 @@ class Desk:
         channels: Channels,
         files: Files,
         now: Callable[[], datetime],
+        signals: Signals,
     ) -> None:
         self._engine = engine
         self._bus = bus
         self._channels = channels
         self._files = files
         self._now = now
+        self._signals = signals
 
     async def dialog(self, id: str) -> Dialog:
         row = await self._engine.get(Dialog, id)
@@ -102,10 +106,10 @@ class Desk:
     ) -> tuple[Entry, bool]:
         """Says it to the visitor, taking the dialog if nobody owns it; once for each `key`.
 
-        Raises ConflictError("taken"), ("closed") or ("sealed") with how things stand.
+        Raises ConflictError("taken"), ("closed"), ("sealed") or ("window") with how things stand.
         """
         row = await self.dialog(id)
-        own = _key(row, who, key)
+        own = key_of(row, who, key)
         known = await self._known(row, own)
         if known is not None:
             # What cut the first try short may have left the row without its lane.
@@ -123,7 +127,11 @@ class Desk:
             raise BadValueError("says nothing", field="text")
         if reply_to and not await speaks_with(self._engine, row.identity, reply_to):
             raise BadValueError("no such message", field="reply_to")
+        if limits.window and not is_open(row, limits, self._now()):
+            raise ConflictError("window", row.heard_at.isoformat() if row.heard_at else "")
         named = await self._files.attachments(row.project, attachments, who.id)
+        if any(each.size_bytes > limits.attachment_max_bytes for each in named):
+            raise TooLargeError(f"at most {limits.attachment_max_bytes} bytes", field="attachments")
         await self._files.mark_used([each.id for each in named], own)
         if row.owner != who.operator.id:
             row = await self.take(who, id)
@@ -133,7 +141,7 @@ class Desk:
             if current.owner != who.operator.id:
                 raise ConflictError("taken", current.owner_name)
             return replace(
-                self._draft(current, who, own, EntryKind.OUT),
+                self.line(current, who, own, EntryKind.OUT),
                 text=text,
                 attachments=named,
                 reply_to=reply_to,
@@ -141,8 +149,9 @@ class Desk:
                 pending=True,
             )
 
-        appended = await self._append(row, make, own)
+        appended = await self.enter(row, make, own)
         await self._bus.wake(delivery.WAKE)
+        self._signals.answered(appended.row)
         await self._sent(row, who, "reply", appended.entry, fresh=appended.fresh)
         return appended.entry, appended.fresh
 
@@ -154,12 +163,12 @@ class Desk:
         if len(text) > NOTE_MAX_CHARS:
             raise TooLargeError(f"at most {NOTE_MAX_CHARS} characters", field="text")
         row = await self.dialog(id)
-        own = _key(row, who, key)
+        own = key_of(row, who, key)
 
         def make(current: Dialog) -> Entry:
-            return replace(self._draft(current, who, own, EntryKind.NOTE), text=text)
+            return replace(self.line(current, who, own, EntryKind.NOTE), text=text)
 
-        appended = await self._append(row, make, own)
+        appended = await self.enter(row, make, own)
         await self._sent(row, who, "note", appended.entry, fresh=appended.fresh)
         return appended.entry, appended.fresh
 
@@ -169,17 +178,17 @@ class Desk:
         entry = await self._engine.get(Entry, EntryId(entry_id))
         if entry is None or entry.dialog != row.id or entry.kind is not EntryKind.OUT:
             raise NotFoundError
-        if entry.state not in (OutState.FAILED, OutState.UNKNOWN):
+        if entry.state not in (OutState.FAILED, OutState.UNKNOWN) or entry.deleted_at:
             raise ConflictError("not_failed", entry.state or "")
         failed = entry.rev
 
         def make(current: Dialog) -> Entry:
-            order = self._draft(
+            order = self.line(
                 current, who, f"{entry.id}:retry:{failed}", EntryKind.SYSTEM, Verb.RETRIED
             )
             return replace(order, data={"entry": entry.id}, pending=True)
 
-        await self._append(row, make)
+        await self.enter(row, make)
         await self._bus.wake(delivery.WAKE)
         return entry
 
@@ -263,6 +272,7 @@ class Desk:
 
     async def typing(self, who: Who, id: str) -> None:
         row = await self.dialog(id)
+        self._signals.typing(row)
         await self._bus.announce(
             OperatorTyping(
                 project=row.project,
@@ -308,6 +318,7 @@ class Desk:
     async def see(self, who: Who, row: Dialog, seq: int) -> None:
         """Remembers the entries up to `seq` as read; that only grows, and ends with the log."""
         upto = min(seq, row.seq)
+        self._signals.seen(row, upto)
         await self._mark(row, who, lambda had: bookmarks.seen(had, upto, self._now()))
 
     async def begin(self, who: Who, row: Dialog, draft: Begun) -> None:
@@ -365,11 +376,11 @@ class Desk:
     async def _decide(self, id: str, make: Maker) -> Dialog:
         row = await self.dialog(id)
         try:
-            return (await self._append(row, make)).row
+            return (await self.enter(row, make)).row
         except _AlreadyError:
             return await level(self._engine, DialogId(row.id))
 
-    async def _append(self, row: Dialog, make: Maker, key: EntryId | None = None) -> Appended:
+    async def enter(self, row: Dialog, make: Maker, key: EntryId | None = None) -> Appended:
         """Appends and announces; a refusal of what is already in the log is no refusal."""
         try:
             appended = await append(self._engine, row, make)
@@ -391,9 +402,10 @@ class Desk:
         entry = await self._engine.get(Entry, key)
         return entry if entry is not None and entry.dialog == row.id else None
 
-    def _draft(
+    def line(
         self, row: Dialog, who: Who, id: str, kind: EntryKind, verb: Verb | None = None
     ) -> Entry:
+        """An entry of this operator's that would be the next of the row."""
         now = self._now()
         author = Author("operator", who.operator.id, who.operator.name)
         return replace(draft(row, id, kind, now, now), author=author, verb=verb)
@@ -401,17 +413,23 @@ class Desk:
     def _system(self, row: Dialog, who: Who, verb: Verb) -> Entry:
         """A decision's id follows from where it would stand, so it is made once there."""
         id = f"{row.id}:{row.seq + 1}:{verb}:{who.operator.id}"
-        return self._draft(row, who, id, EntryKind.SYSTEM, verb)
+        return self.line(row, who, id, EntryKind.SYSTEM, verb)
 
 
 class _AlreadyError(Exception):
     """Nothing has to be done."""
 
 
-def _key(row: Dialog, who: Who, key: str) -> EntryId:
+def key_of(row: Dialog, who: Who, key: str) -> EntryId:
+    """The id of what the operator's client calls by that key; BadValueError if it is none."""
     if not KEY.fullmatch(key):
         raise BadValueError("8 to 64 of A-Z a-z 0-9 _ -", field="key")
     return EntryId(f"{row.id}:{who.operator.id}:{key}")
+
+
+def is_open(row: Dialog, can: Capabilities, at: datetime) -> bool:
+    """Whether the platform lets one write freely so long after the person's last word."""
+    return not can.window or (row.heard_at is not None and at - row.heard_at <= can.window)
 
 
 def _open(row: Dialog) -> None:

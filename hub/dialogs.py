@@ -241,6 +241,15 @@ def entry_id(channel: str, external_id: str) -> EntryId:
     return EntryId(f"{channel}:{external_id}")
 
 
+def external_ids(channel: str, entry: Entry) -> list[str]:
+    """What the platform itself calls the message, one by one where it was split."""
+    known = entry.external_id
+    if known is None and entry.kind is EntryKind.IN:
+        known = entry.id
+    first = (known or "").removeprefix(f"{channel}:")
+    return [first, *entry.data.get("more", "").split()] if first else []
+
+
 async def speaks_with(engine: Engine, identity: IdentityId, id: str) -> bool:
     """Whether the entry of that id is of a dialog with this identity and no other."""
     entry = await engine.get(Entry, id)

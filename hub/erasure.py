@@ -9,6 +9,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from hub import fetching
 from hub.bookmarks import Bookmark
 from hub.files import Files
 from hub.model import Awaits, Dialog, DialogId, Entry
@@ -73,6 +74,7 @@ class Eraser:
                 return
 
     async def _entries(self, entries: list[Entry], *, at_once: bool) -> None:
+        await fetching.abandon(self._engine, entries)
         for entry in entries:
             files = [each.id for each in entry.attachments]
             await self._files.release(files, entry.id)

@@ -137,8 +137,11 @@ class Rated(Reported, frozen=True, kw_only=True, tag="rated"):
 
 
 class MessageEdited(Reported, frozen=True, kw_only=True, tag="message.edited"):
+    """`order` breaks ties of `at`."""
+
     external_id: str
     text: str
+    order: int = 0
 
 
 class MessageDeleted(Reported, frozen=True, kw_only=True, tag="message.deleted"):
@@ -146,10 +149,11 @@ class MessageDeleted(Reported, frozen=True, kw_only=True, tag="message.deleted")
 
 
 class MessageReacted(Reported, frozen=True, kw_only=True, tag="message.reacted"):
-    """An empty emoji takes the reaction back."""
+    """An empty emoji takes the reaction back; `order` breaks ties of `at`."""
 
     external_id: str
     emoji: str
+    order: int = 0
 
 
 class DeliveryReported(Reported, frozen=True, kw_only=True, tag="delivery.reported"):
@@ -243,6 +247,19 @@ class PresenceChanged(Said, frozen=True, kw_only=True, tag="presence.changed"):
     presence: str
 
 
+ChannelState = Literal["ok", "halted", "away", "deaf"]
+"""How a channel is: its key is refused, its platform does not answer, nothing can come in."""
+
+
+class ChannelTold(Said, frozen=True, kw_only=True, tag="channel.told"):
+    """How a channel is since then, for those who may mend it; said again and again."""
+
+    channel: ChannelId
+    state: ChannelState
+    reason: str = ""
+    since: datetime | None = None
+
+
 class AccessChanged(Said, frozen=True, kw_only=True, tag="access.changed"):
     """What the operator may do was changed, or a session of his ended; told to doors alone.
 
@@ -259,5 +276,6 @@ ScreenEvent = (
     | OperatorLooking
     | VisitorTyping
     | PresenceChanged
+    | ChannelTold
 )
 HubEvent = ScreenEvent | AccessChanged

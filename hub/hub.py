@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from socket import gethostname
 
+from hub import hooking, observe, polling
 from hub import keys as key_file
-from hub import observe
 from hub.accounts import Accounts
+from hub.amends import Amends
+from hub.arrivals import Arrivals
 from hub.bus import Bus, LocalBus
 from hub.channels import Build, Channels
 from hub.config import Settings
@@ -22,20 +24,30 @@ from hub.consents import Consents
 from hub.delivery import Delivery
 from hub.desk import Desk
 from hub.examples import Examples
+from hub.fetching import Fetching
 from hub.files import Files
 from hub.health import Health
+from hub.hooking import Hooking
 from hub.housekeeping import Housekeeping
 from hub.intake import Intake
+from hub.joining import Joining
 from hub.keys import Keys
 from hub.letters import Letters
 from hub.lists import Lists
+from hub.model import Channel
+from hub.notices import Notices
+from hub.polling import Polling
+from hub.pulse import Pulses
+from hub.reaches import Reaches
 from hub.search import Search
 from hub.secrets import SecretFields, Vault
 from hub.setup import Kinds, Setup, no_kind
 from hub.sightings import Sightings
+from hub.signals import Signals
 from hub.storage import Folder, Storage
 from hub.store import connect
 from hub.store.engine import Engine
+from hub.trial import Trials
 from hub.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -52,17 +64,27 @@ class Hub:
     vault: Vault
     accounts: Accounts
     channels: Channels
+    pulses: Pulses
     setup: Setup
+    trials: Trials
     sightings: Sightings
     files: Files
     consents: Consents
+    joining: Joining
     intake: Intake
     desk: Desk
+    amends: Amends
     lists: Lists
     examples: Examples
     delivery: Delivery
+    hooking: Hooking
+    polling: Polling
+    fetching: Fetching
+    signals: Signals
     search: Search
     worker: Worker
+    reaches: Reaches
+    notices: Notices
     letters: Letters
     health: Health
     housekeeping: Housekeeping
@@ -80,22 +102,28 @@ class Hub:
         `fallen` is told when a fault of ours ended one of the loops: half a hub would go on
         taking messages that nobody delivers.
         """
-        await self.channels.refresh()
+        await self.channels.begin()
         if self.embedded:
             await self.delivery.recover()
+            await self.fetching.recover()
         if loops:
             mended = await self.worker.repair()
             if mended:
                 log.warning("rows.repaired", extra={"rows": mended})
         work = (
             ("delivery", self.delivery.run),
+            ("hooking", self.hooking.run),
+            ("polling", self.polling.run),
+            ("fetching", self.fetching.run),
             ("worker", self.worker.run),
+            ("notices", self.notices.run),
             ("housekeeping", self.housekeeping.run),
         )
         running = [
             asyncio.create_task(each(), name=name)
             for name, each in (
                 ("channels", self.channels.run),
+                ("signals", self.signals.run),
                 *(work if loops else ()),
                 ("health", self.health.run),
                 ("lag", observe.watch_loop),
@@ -113,7 +141,7 @@ class Hub:
 
 def assemble(
     settings: Settings,
-    build: Callable[[Keys], Build],
+    build: Callable[[Keys, Files], Build],
     *,
     now: Callable[[], datetime],
     engine: Engine | None = None,
@@ -121,11 +149,13 @@ def assemble(
     serving: bool = True,
     secret_fields: SecretFields = lambda _: None,
     kinds: Kinds = no_kind,
+    known_kinds: Callable[[], Sequence[str]] = tuple,
 ) -> Hub:
     """Puts the rooms together; nothing is opened yet. `build` makes channels of documents.
 
     `secret_fields` says which of a kind's settings the store must not show; all, if not told.
-    `kinds` knows the class of each kind, by which settings are checked when people change them.
+    `kinds` knows the class of each kind, by which settings are checked when people change them,
+    and `known_kinds` the names of all.
     """
     embedded = not settings.database.url
     engine = engine or connect(settings, serving=serving)
@@ -134,32 +164,81 @@ def assemble(
     fresh = embedded and not settings.data.store.exists()
     keys = key_file.load(settings.security.key_file, make=fresh)
     vault = Vault(keys, secret_fields)
-    channels = Channels(engine, bus, build(keys), vault)
-    files = Files(engine, storage_of(settings, now), keys, settings.limits.file_max_bytes, now)
+    files = Files(
+        engine,
+        storage_of(settings, now),
+        keys,
+        settings.limits.file_max_bytes,
+        now,
+        settings.server.public_url,
+    )
+    channels = Channels(engine, bus, build(keys, files), vault, kinds)
+    pulses = Pulses(engine, bus, channels, now)
+    channels.swapped = partial(_swapped, pulses, bus)
     consents = Consents(engine)
-    intake = Intake(engine, bus, channels, files, consents, now)
+    joining = Joining(engine, bus, channels, now)
+    signals = Signals(engine, channels, now)
+    intake = Intake(
+        engine,
+        bus,
+        channels,
+        files,
+        consents,
+        joining,
+        now,
+        heard=pulses.heard,
+        acknowledge=signals.acknowledge,
+    )
     search = Search(engine)
     sightings = Sightings(engine, bus, now)
+    arrivals = Arrivals(
+        engine,
+        bus,
+        channels,
+        files,
+        now,
+        max_bytes=settings.limits.file_max_bytes,
+        spare_bytes=settings.limits.disk_spare_bytes,
+    )
     name = f"{gethostname()}:{os.getpid()}"
+    desk = Desk(engine, bus, channels, files, now, signals)
+    accounts = Accounts(engine, bus, now, timedelta(days=settings.security.session_days))
+    reaches = Reaches(
+        engine, bus, channels, accounts, desk, pulses, now, acknowledge=signals.acknowledge
+    )
+    intake.aside = reaches.aside
+    notices = Notices(engine, bus, channels, reaches, settings.server.public_url, now)
     return Hub(
         settings=settings,
         engine=engine,
         bus=bus,
         keys=keys,
         vault=vault,
-        accounts=Accounts(engine, bus, now, timedelta(days=settings.security.session_days)),
+        accounts=accounts,
         channels=channels,
-        setup=Setup(engine, bus, channels, vault, kinds, now),
+        pulses=pulses,
+        setup=Setup(engine, bus, channels, vault, kinds, now, known_kinds),
+        trials=Trials(engine, channels, files, pulses, settings.server.public_url, now),
         sightings=sightings,
         files=files,
         consents=consents,
+        joining=joining,
         intake=intake,
-        desk=Desk(engine, bus, channels, files, now),
+        desk=desk,
+        amends=Amends(engine, bus, channels, desk, now),
         lists=Lists(engine),
         examples=Examples(engine, bus, channels, vault, files, search, sightings, now),
-        delivery=Delivery(engine, bus, channels, now),
+        fetching=Fetching(engine, bus, channels, arrivals, pulses, now),
+        signals=signals,
+        delivery=Delivery(engine, bus, channels, pulses, now),
+        hooking=Hooking(engine, bus, channels, pulses, keys, settings.server.public_url, now, name),
+        polling=Polling(
+            engine, bus, channels, intake, pulses, keys, settings.server.public_url, now, name
+        ),
         search=search,
-        worker=Worker(engine, bus, files, search, now, name),
+        worker=Worker(engine, bus, files, search, now, name, notices.consider),
+        reaches=reaches,
+        notices=notices,
         letters=Letters(engine, channels, intake, now),
         health=Health(engine, bus, settings.data.dir, now, settings.data.warn_free_mb * 1_000_000),
         housekeeping=Housekeeping(settings, engine, files, search, now, name),
@@ -207,6 +286,13 @@ def storage_of(settings: Settings, now: Callable[[], datetime]) -> Storage:
         secret=settings.files.secret,
     )
     return S3(bucket, settings.data.dir / "incoming", now)
+
+
+async def _swapped(pulses: Pulses, bus: Bus, document: Channel) -> None:
+    """What a change of a channel's settings means to those who call its platform."""
+    await pulses.renewed(document)
+    for name in (polling.WAKE, hooking.WAKE):
+        await bus.wake(name)
 
 
 def _ended(fallen: Callable[[], None], loop: asyncio.Task[None]) -> None:

@@ -20,7 +20,7 @@ from hub.channel import ChannelKind
 from hub.channels import Channels
 from hub.errors import ConflictError, NotFoundError, UnavailableError
 from hub.events import ChannelEvent
-from hub.intake import Intake
+from hub.intake import UNKNOWN, Intake
 from hub.model import ChannelId, DialogId, ProjectId
 from hub.observe import LETTERS_REPLAYED, about
 from hub.records import Audit, DeadLetter
@@ -99,9 +99,9 @@ class Letters:
 
         A repeat stores nothing twice: entries are known by their natural keys. A body that
         fails again stays, with the new error. ConflictError("channel_off") when its channel
-        is not there to read it.
+        is not there to read it. One that was only not understood may be tried any time.
         """
-        if letter.replayed_at is not None:
+        if letter.replayed_at is not None and not letter.error.startswith(UNKNOWN):
             return Replayed(letter, Outcome.KNOWN)
         with about(channel=letter.channel, letter=letter.id):
             try:

@@ -9,13 +9,23 @@ import msgspec
 
 from hub.accounts import Who
 from hub.errors import BadValueError, NotFoundError
-from hub.model import Awaits, Contact, Dialog, DialogId, Entry, ProjectId
+from hub.model import Awaits, Contact, Dialog, DialogId, Entry, Identity, ProjectId
 from hub.statuses import Status, shown
 from hub.store.engine import Engine, Index, Page, Range
-from hub.store.schema import BY_AWAITS, BY_CONTACT, BY_LIFE, BY_OWNER, TIMELINE
+from hub.store.schema import (
+    BY_AWAITS,
+    BY_CONTACT,
+    BY_EXTERNAL,
+    BY_LIFE,
+    BY_OWNER,
+    EPISODES,
+    IDENTITIES_OF,
+    TIMELINE,
+)
 
 COUNT_CAP = 1_000
 OTHERS_MAX = 10
+IDENTITIES_MAX = 20
 VIEWS = ("queue", "mine", "all", "closed")
 NOBODY = "none"
 """Whose dialogs nobody's are, where an operator is named."""
@@ -119,20 +129,55 @@ class Lists:
             raise NotFoundError
         return contact
 
+    async def identities(self, row: Dialog) -> list[Identity]:
+        """Everywhere that the person is known, the dialog's own first."""
+        page = await self._engine.find(
+            IDENTITIES_OF, {"project": row.project, "contact": row.contact}, limit=IDENTITIES_MAX
+        )
+        return sorted(page.items, key=lambda each: each.id != row.identity)
+
     async def others(self, row: Dialog) -> list[Dialog]:
-        """Other episodes of the same contact, the newest first."""
+        """Other episodes of the same contact, the newest first.
+
+        Those from before two contacts became one are found by the identities.
+        """
+
+        def is_other(other: Dialog) -> bool:
+            return other.id != row.id and other.seq > 0
+
         page = await self._engine.find(
             BY_CONTACT,
             {"project": row.project, "contact": row.contact},
             descending=True,
             limit=OTHERS_MAX,
-            where=lambda other: other.id != row.id and other.seq > 0,
+            where=is_other,
         )
-        return page.items
+        found = {each.id: each for each in page.items}
+        for identity in await self.identities(row):
+            if identity.id == row.contact:
+                # The first of the person's identities has been this contact's from its first word.
+                continue
+            page = await self._engine.find(
+                EPISODES,
+                {"project": row.project, "identity": identity.id},
+                descending=True,
+                limit=OTHERS_MAX,
+                where=is_other,
+            )
+            found |= {each.id: each for each in page.items}
+        return sorted(found.values(), key=lambda each: (each.created_at, each.id), reverse=True)[
+            :OTHERS_MAX
+        ]
 
     async def entry(self, row: Dialog, id: str) -> Entry:
         """One entry with the same person, also of an earlier episode: a quote may reach there."""
         entry = await self._engine.get(Entry, id)
+        if entry is None:
+            # A quote of what was not yet known by the platform's id when it was quoted.
+            page = await self._engine.find(
+                BY_EXTERNAL, {"project": row.project, "external_id": id}, limit=1
+            )
+            entry = page.items[0] if page.items else None
         if entry is not None and entry.dialog != row.id:
             other = await self._engine.get(Dialog, entry.dialog)
             if other is None or other.identity != row.identity:

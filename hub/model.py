@@ -187,7 +187,11 @@ class Preview(msgspec.Struct, frozen=True):
 
 
 class Dialog(Document, frozen=True, kw_only=True):
-    """One episode with one identity; `_id` is identity:n. Only `hub.fold` makes the next row."""
+    """One episode with one identity; `_id` is identity:n. Only `hub.fold` makes the next row.
+
+    `heard_at` is the platform's time of the person's last word, `staff_place` where the last
+    answer stands that somebody of ours gave in the messenger itself.
+    """
 
     project: ProjectId
     channel: ChannelId
@@ -226,6 +230,7 @@ class Dialog(Document, frozen=True, kw_only=True):
     fields: dict[str, str] = {}
     verified: bool = False
     heard_at: datetime | None = None
+    staff_place: Place | None = None
     rules_at: datetime | None = None
     ruled_seq: int = 0
     out_seq: int = 0
@@ -238,8 +243,12 @@ class Dialog(Document, frozen=True, kw_only=True):
 
 
 class Reaction(msgspec.Struct, frozen=True):
+    """What somebody last felt about a message; with an empty emoji it was taken back."""
+
     by: str
     emoji: str
+    at: datetime | None = None
+    order: int = 0
 
 
 class Entry(Document, frozen=True, kw_only=True):
@@ -270,6 +279,7 @@ class Entry(Document, frozen=True, kw_only=True):
     attempt_at: datetime | None = None
     tries: int = 0
     next_at: datetime | None = None
+    queued_at: datetime | None = None
     failure: str = ""
     verb: Verb | None = None
     data: dict[str, str] = {}
@@ -296,7 +306,11 @@ class Contact(Document, frozen=True, kw_only=True):
 
 
 class Identity(Document, frozen=True, kw_only=True):
-    """That person on one channel; `_id` is channel:external id."""
+    """That person on one channel; `_id` is channel:external id.
+
+    `picture` is a file's id; at `met_at` the platform was asked who that is, and since `reach_at`
+    it is as `reachable` says.
+    """
 
     project: ProjectId
     channel: ChannelId
@@ -307,9 +321,11 @@ class Identity(Document, frozen=True, kw_only=True):
     phone: str = ""
     picture: str = ""
     reachable: bool = True
+    reach_at: datetime | None = None
     created_at: datetime
     seen_at: datetime
     read_at: datetime | None = None
+    met_at: datetime | None = None
 
 
 class Project(Document, frozen=True, kw_only=True):
@@ -318,6 +334,7 @@ class Project(Document, frozen=True, kw_only=True):
     schedule: Schedule
     reopen_days: int = 7
     reopen_days_auto: int = 7
+    notices_name_people: bool = False
     created_at: datetime
     demo: bool = False
 

@@ -27,7 +27,6 @@ from hub.channels import Channels
 from hub.content import Button
 from hub.dialogs import entry_id
 from hub.errors import (
-    CredentialsError,
     DeliveryError,
     NotFoundError,
     RejectedError,
@@ -36,7 +35,7 @@ from hub.errors import (
     UnreachableError,
 )
 from hub.model import Awaits, Dialog, DialogId, OperatorId, Project
-from hub.reaches import WAKE, Reaches, person
+from hub.reaches import WAKE, Reaches
 from hub.records import Notice, Reach
 from hub.schedule import is_open, next_opening
 from hub.statuses import Lang
@@ -49,7 +48,6 @@ GRACE = timedelta(seconds=15)
 ALARM_OWNER = timedelta(minutes=5)
 ALARM_ALL = timedelta(minutes=10)
 CLAIM = timedelta(minutes=1)
-SEND_TIMEOUT = timedelta(seconds=25)
 TRIES_MAX = 6
 RETRY = timedelta(seconds=20)
 IDLE = timedelta(seconds=1)
@@ -217,17 +215,15 @@ class Notices:
         again: timedelta | None = None
         for reach in mine:
             try:
-                kind = self._channels.get(reach.channel)
                 draft = self._draft(notice, row, project, who.operator.lang)
-                async with asyncio.timeout(SEND_TIMEOUT.total_seconds()):
-                    receipt = await kind.send(person(reach), draft)
+                receipt = await self._reaches.say(reach, draft)
             except UnreachableError:
                 await self._unreachable(reach)
-            except (CredentialsError, RejectedError, NotFoundError) as error:
+            except (RejectedError, NotFoundError) as error:
                 log.info("notice.refused", extra={"reason": error.code, "channel": reach.channel})
             except ThrottledError as error:
                 again = max(error.retry_after, again or RETRY)
-            except (DeliveryError, TimeoutError):
+            except DeliveryError:
                 again = again or RETRY * (notice.tries + 1)
             else:
                 await self._end(notice, "sent", entry_id(reach.channel, receipt.external_id))

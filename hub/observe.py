@@ -43,6 +43,25 @@ LETTERS_REPLAYED = Counter(
 DELIVERIES_HELD = Counter(
     "hub_deliveries_held_total", "Attempts after which a lane has to wait.", ["kind", "reason"]
 )
+CHANNEL_WORKING = Gauge(
+    "hub_channel_working", "1 unless its key is refused or its platform away.", ["channel"]
+)
+POLLS_FAILED = Counter(
+    "hub_polls_failed_total", "Times that a platform could not be asked.", ["kind", "reason"]
+)
+ORDERS_FINISHED = Counter(
+    "hub_orders_finished_total",
+    "Edits, deletions and reactions by how they ended.",
+    ["verb", "state"],
+)
+FETCHES_ENDED = Counter(
+    "hub_fetches_ended_total",
+    "Tries to bring a file or a person's profile from a platform.",
+    ["kind", "what", "result"],
+)
+SIGNALS_DROPPED = Counter(
+    "hub_signals_dropped_total", "Signs of typing or reading that no platform was told of.", ["why"]
+)
 CURSORS_LOST = Counter(
     "hub_cursors_lost_total", "Screens that came back too late and had to read all anew."
 )

@@ -12,7 +12,7 @@ import hashlib
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,11 +22,19 @@ from hub import dialogs
 from hub.abilities import Ability
 from hub.accounts import Accounts, Who
 from hub.bus import Bus
-from hub.channel import ChannelKind, Draft
+from hub.channel import ChannelKind, Draft, Receipt
 from hub.channels import Channels
 from hub.contacts import identity_id
 from hub.desk import Desk
-from hub.errors import ConflictError, DeliveryError, HubError, NotFoundError, UnavailableError
+from hub.errors import (
+    ConflictError,
+    CredentialsError,
+    HubError,
+    NotFoundError,
+    ThrottledError,
+    TransientError,
+    UnavailableError,
+)
 from hub.events import ChannelEvent, DialogChanged, MessageReceived, ReachabilityChanged
 from hub.fold import closing
 from hub.model import (
@@ -41,6 +49,7 @@ from hub.model import (
     ProjectId,
     Verb,
 )
+from hub.pulse import Pulses
 from hub.records import Notice, Pulse, Reach, ReachKey
 from hub.rights import Right, What, may
 from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
@@ -51,12 +60,17 @@ KEY_LASTS = timedelta(minutes=30)
 KEY_BYTES = 16
 FRESH = timedelta(seconds=5)
 LATER = timedelta(minutes=15)
+SEND_TIMEOUT = timedelta(seconds=25)
 HEARD_KNOWN = 2_000
 WAKE = "notices"
 
 log = logging.getLogger(__name__)
 
 Kind = ChannelKind[Any]
+
+
+class _ForeignError(Exception):
+    """The key was another's first, or is none for here and now."""
 
 
 class Reaches:
@@ -67,14 +81,19 @@ class Reaches:
         channels: Channels,
         accounts: Accounts,
         desk: Desk,
+        pulses: Pulses,
         now: Callable[[], datetime],
+        acknowledge: Callable[[ChannelId, str], Awaitable[None]],
     ) -> None:
+        """`acknowledge` is told that a button was pressed, and waits for nobody."""
         self._engine = engine
         self._bus = bus
         self._channels = channels
         self._accounts = accounts
         self._desk = desk
+        self._pulses = pulses
         self._now = now
+        self._acknowledge = acknowledge
         self._known: dict[ProjectId, tuple[datetime, list[Reach]]] = {}
         self._heard: OrderedDict[str, None] = OrderedDict()
         self._saying: set[asyncio.Task[None]] = set()
@@ -144,7 +163,7 @@ class Reaches:
             linked = await self._linked(kind, event)
             if linked is not None:
                 self._is_repeat(kind, event)
-                self._tell(kind, linked, "notice.linked")
+                self._tell(linked, "notice.linked")
                 return True
         reach = await self._engine.get(Reach, id)
         if reach is None:
@@ -156,16 +175,26 @@ class Reaches:
         return True
 
     async def _linked(self, kind: Kind, event: MessageReceived) -> Reach | None:
-        key = await self._engine.get(ReachKey, _hash(event.start))
-        document = self._channels.document(kind.id)
-        now = self._now()
-        if key is None or key.channel != kind.id or key.project != document.project:
+        """The messenger that the key links; each step is done again until the key is gone."""
+        id, now = identity_id(kind.id, event.sender), self._now()
+        project = self._channels.document(kind.id).project
+
+        def claimed(key: ReachKey) -> ReachKey | None:
+            if key.channel != kind.id or key.project != project or key.expires_at <= now:
+                raise _ForeignError
+            if key.used_by not in ("", id):
+                raise _ForeignError
+            return replace(key, used_by=id) if not key.used_by else None
+
+        try:
+            key = await self._engine.change(ReachKey, _hash(event.start), claimed)
+        except (AbsentError, _ForeignError):
             return None
         who = await self._accounts.known(key.operator)
-        if key.expires_at <= now or who is None or key.project not in who.memberships:
+        if who is None or key.project not in who.memberships:
             return None
         reach = Reach(
-            id=identity_id(kind.id, event.sender),
+            id=id,
             project=key.project,
             operator=key.operator,
             channel=ChannelId(kind.id),
@@ -176,12 +205,11 @@ class Reaches:
         try:
             await self._engine.write(Insert(reach))
         except TakenError:
-            # The key is spent by whom it was meant for, also when the update is told again.
             await self._engine.change(
                 Reach, reach.id, lambda had: replace(reach, rev=had.rev, created_at=had.created_at)
             )
-        await self._engine.delete_if(ReachKey, key.id, lambda _: True)
         await self._leave_dialog(reach)
+        await self._engine.delete_if(ReachKey, key.id, lambda _: True)
         self._known.pop(reach.project, None)
         return reach
 
@@ -232,9 +260,9 @@ class Reaches:
             log.info("notice.refused", extra={"reason": refusal.code})
             key, values = "notice.refused", {}
         if event.press:
-            await kind.acknowledge(event.press)
+            await self._acknowledge(ChannelId(kind.id), event.press)
         if not again:
-            self._tell(kind, reach, key, **values)
+            self._tell(reach, key, **values)
 
     def _is_repeat(self, kind: Kind, event: MessageReceived) -> bool:
         """Whether this process has answered it before; a second answer is all that it spares."""
@@ -293,19 +321,42 @@ class Reaches:
 
         await self._engine.change(Notice, notice.id, later)
 
-    def _tell(self, kind: Kind, reach: Reach, key: str, **values: object) -> None:
+    def _tell(self, reach: Reach, key: str, **values: object) -> None:
         """Says it in the operator's language; lost with the process, for it is only courtesy."""
-        task = asyncio.create_task(self._say(kind, reach, key, values))
+        task = asyncio.create_task(self._told(reach, key, values))
         self._saying.add(task)
         task.add_done_callback(self._saying.discard)
 
-    async def _say(self, kind: Kind, reach: Reach, key: str, values: dict[str, object]) -> None:
+    async def _told(self, reach: Reach, key: str, values: dict[str, object]) -> None:
         try:
             who = await self._accounts.known(reach.operator)
             words = text(who.operator.lang if who else "ru", key, **values)
-            await kind.send(person(reach), Draft(key=secrets.token_hex(8), text=words))
-        except (DeliveryError, UnavailableError) as error:
+            await self.say(reach, Draft(key=secrets.token_hex(8), text=words))
+        except HubError as error:
             log.info("notice.unsaid", extra={"reason": error.code})
+        except Exception:
+            log.exception("notice.unsaid")
+
+    async def say(self, reach: Reach, draft: Draft) -> Receipt:
+        """Says it there; raises a DeliveryError, also where nobody may call the platform now."""
+        id = ChannelId(reach.channel)
+        kind, mark = self._channels.get(id), self._pulses.mark(id)
+        if not self._pulses.is_well(await self._pulses.of(id), id):
+            raise TransientError("the channel waits", reason="offline")
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT.total_seconds()):
+                receipt = await kind.send(person(reach), draft)
+        except TimeoutError:
+            raise TransientError("timeout", maybe_sent=True, reason="timeout") from None
+        except CredentialsError as error:
+            await self._pulses.halt(id, error.reason, mark)
+            raise
+        except ThrottledError as error:
+            if error.everywhere:
+                await self._pulses.pause(id, error.reason, self._now() + error.retry_after)
+            raise
+        await self._pulses.spoke(id, self._now())
+        return receipt
 
     def saying(self) -> set[asyncio.Task[None]]:
         """What is being said at this moment, for whoever has to wait for it."""

@@ -5,9 +5,12 @@ what could not be put in its place yet.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
+import msgspec
 from msgspec import field
 
+from hub.events import ChannelState
 from hub.model import (
     ChannelId,
     ContactId,
@@ -16,9 +19,12 @@ from hub.model import (
     Document,
     EntryId,
     EntryPoint,
+    IdentityId,
+    OperatorId,
     ProjectId,
 )
 from hub.statuses import RequestType, Status
+from hub.visit import Visit
 
 
 class DeadLetter(Document, frozen=True, kw_only=True):
@@ -40,6 +46,164 @@ class Early(Document, frozen=True, kw_only=True):
     about: str
     event: bytes
     created_at: datetime
+
+
+class Fetch(Document, frozen=True, kw_only=True):
+    """A promise to bring a file from the platform; `_id` is the id of the file it will be.
+
+    `remote` is its JSON. Without `due_at` nobody tries any more, until somebody asks again.
+    With an `identity` and no entry it is to ask who that is. `by` is the token of whoever is at
+    it, and one that `ends` is only to be cleared away: what it was for was erased.
+    """
+
+    project: ProjectId
+    channel: ChannelId
+    entry: EntryId = EntryId("")
+    identity: IdentityId | None = None
+    remote: bytes = b""
+    due_at: datetime | None
+    tries: int = 0
+    by: str = ""
+    ends: bool = False
+    created_at: datetime
+
+
+class JoinKey(Document, frozen=True, kw_only=True):
+    """Lets a person of the site be known again in a messenger; `_id` is the hash of the key.
+
+    `visitor` is who that is on the channel `site`, `visit` how it came there, `channel` where the
+    key is good, and `used_by` who it turned out to be.
+    """
+
+    project: ProjectId
+    channel: ChannelId
+    site: ChannelId
+    visitor: str
+    name: str = ""
+    visit: Visit = Visit()
+    used_by: IdentityId | None = None
+    expires_at: datetime
+    created_at: datetime
+
+
+class Reach(Document, frozen=True, kw_only=True):
+    """A messenger in which an operator is told; `_id` is the identity's that it would be."""
+
+    project: ProjectId
+    operator: OperatorId
+    channel: ChannelId
+    external_id: str
+    name: str = ""
+    reachable: bool = True
+    created_at: datetime
+
+
+class ReachKey(Document, frozen=True, kw_only=True):
+    """Lets an operator link a messenger, once; `_id` is the hash of the key.
+
+    `used_by` is the first messenger that came with it.
+    """
+
+    project: ProjectId
+    operator: OperatorId
+    channel: ChannelId
+    used_by: str = ""
+    expires_at: datetime
+
+
+class Notice(Document, frozen=True, kw_only=True):
+    """Something to tell an operator if it is still so when it is due.
+
+    `since` is since when somebody waits there, `by` the token of whoever is at it, `external_id`
+    what the platform calls the message that told it.
+    """
+
+    project: ProjectId
+    dialog: DialogId
+    operator: OperatorId
+    what: Literal["new", "waiting"]
+    since: datetime
+    due_at: datetime | None
+    by: str = ""
+    tries: int = 0
+    state: Literal["waiting", "sent", "over", "lost"] = "waiting"
+    external_id: str | None = None
+    created_at: datetime
+    ended_at: datetime | None = None
+
+
+class TrialStep(msgspec.Struct, frozen=True, kw_only=True):
+    """How one step of a trial went; `code` says how or why, `detail` is the platform's word."""
+
+    name: Literal["key", "hook"]
+    state: Literal["waiting", "ok", "failed"]
+    code: str = ""
+    detail: str = ""
+    took_ms: int = 0
+
+
+class Trial(Document, frozen=True, kw_only=True):
+    """A channel being tried out; `_id` is the channel's. `picture` is a file's id."""
+
+    project: ProjectId
+    began_at: datetime
+    name: str = ""
+    username: str = ""
+    picture: str = ""
+    link: str = ""
+    steps: tuple[TrialStep, ...] = ()
+
+
+class Whose(msgspec.Struct, frozen=True, kw_only=True):
+    """The account that the key belongs to; `picture` is the id of a file, if it is here."""
+
+    name: str
+    username: str = ""
+    picture: str = ""
+
+
+class HookSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """The hook as the platform last told of it; `error` is in the platform's own words."""
+
+    url: str = ""
+    waiting: int = 0
+    error: str = ""
+    error_at: datetime | None = None
+
+
+class Pulse(Document, frozen=True, kw_only=True):
+    """What is known of a channel; `_id` is the channel's.
+
+    Nothing calls the platform before `until`, nor at all while it is halted without one. `deaf` is
+    why nothing can come in; `hook_mark` is of the settings and the address that a hook was set for.
+    """
+
+    project: ProjectId
+    mark: str = ""
+    channel_rev: int = 0
+    state: Literal["ok", "halted", "away", "unknown"] = "unknown"
+    reason: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    deaf: str = ""
+    deaf_since: datetime | None = None
+    last_in_at: datetime | None = None
+    last_out_at: datetime | None = None
+    last_error: str = ""
+    last_error_at: datetime | None = None
+    account: Whose | None = None
+    hook: HookSeen | None = None
+    hook_mark: str = ""
+    checked_at: datetime | None = None
+
+    @property
+    def told(self) -> tuple[ChannelState, str, datetime | None]:
+        """The one thing that people have to know of it: state, reason, since when."""
+        if self.state in ("halted", "away"):
+            return self.state, self.reason, self.since
+        if self.deaf:
+            return "deaf", self.deaf, self.deaf_since
+        return "ok", "", self.since
 
 
 class Audit(Document, frozen=True, kw_only=True):

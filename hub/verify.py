@@ -1,4 +1,4 @@
-"""The walk that proves a store whole: rows are the folds of their logs, files are there.
+"""The walk that proves a store whole: rows are the folds of their logs, files are there or come.
 
 It reads and never mends, on either engine, also while the hub serves: what looks wrong is
 looked at again before it is told.
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from hub.files import Files, key, small_key
 from hub.fold import fold
 from hub.model import Cycle, Dialog, Document, Entry, File, Project, ProjectId
+from hub.records import Fetch
 from hub.store.engine import Engine, Index, Range, Value
 from hub.store.schema import EPISODES, FILES, LOG, LOG_RECENT, PROJECTS_BY_NAME
 
@@ -127,6 +128,8 @@ async def _entries(engine: Engine, found: Found) -> None:
         for entry in page.items:
             if entry.dialog not in rows and await _is_stray(engine, entry):
                 found.fault(f"entry {entry.id}: its dialog {entry.dialog} is not there")
+            for file in await _forgotten(engine, entry):
+                found.fault(f"entry {entry.id}: file {file} comes and nobody fetches it")
         if (after := page.next) is None:
             return
 
@@ -136,6 +139,18 @@ async def _is_stray(engine: Engine, entry: Entry) -> bool:
         await engine.get(Dialog, entry.dialog) is None
         and await engine.get(Entry, entry.id) is not None
     )
+
+
+async def _forgotten(engine: Engine, entry: Entry) -> list[str]:
+    """Files of the entry that stand as coming with nobody who will bring them."""
+    coming = [each.id for each in entry.attachments if each.coming]
+    if not coming:
+        return []
+    promised = await engine.get_many(Fetch, coming)
+    left = [id for id in coming if id not in promised or promised[id].due_at is None]
+    now = await engine.get(Entry, entry.id) if left else None
+    still = [each.id for each in now.attachments if each.coming] if now is not None else []
+    return [id for id in left if id in still]
 
 
 async def _files(engine: Engine, files: Files, project: Project, found: Found) -> None:

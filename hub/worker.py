@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from hub import contacts, delivery, dialogs, leads, marks, observe, slots
+from hub import contacts, dialogs, joining, lanes, leads, marks, observe, slots
 from hub.bus import Bus
 from hub.echo import echo
 from hub.errors import UnavailableError
@@ -26,6 +26,7 @@ from hub.model import (
     Dialog,
     DialogId,
     Entry,
+    EntryKind,
     Lock,
     Project,
     Session,
@@ -72,12 +73,15 @@ class Worker:
         search: Search,
         now: Callable[[], datetime],
         name: str = "",
+        consider: Callable[[Dialog], Awaitable[None]] | None = None,
     ) -> None:
+        """`consider` is shown every row once its rules were followed."""
         self._engine = engine
         self._bus = bus
         self._files = files
         self._search = search
         self._now = now
+        self._consider = consider
         self._lead = Turn(engine, LEAD, name, now, LEAD_LASTS)
         self._echoed: datetime | None = None
 
@@ -228,13 +232,14 @@ class Worker:
         early = await marks.any_early(self._engine, row.project)
         for entry in page.items:
             if early:
-                await marks.settle(self._engine, self._bus, entry, now)
+                await marks.settle(self._engine, self._bus, row.channel, entry, now)
             if entry.verb is Verb.CLOSED and entry.cycle is not None:
                 cycles[entry.cycle.n] = entry.cycle
             elif entry.verb is Verb.RATED:
                 cycles[row.cycle.n] = row.cycle
             elif entry.verb is Verb.CALL_ASKED:
                 await self._order(row, entry, now)
+        await self._meet(row, page.items)
         await self._search.read(row, page.items)
         if row.open:
             cycles[row.cycle.n] = row.cycle
@@ -251,7 +256,9 @@ class Worker:
                 rules_at=None if upto >= current.seq else now,
             )
 
-        await self._engine.change(Dialog, row.id, ruled)
+        row = await self._engine.change(Dialog, row.id, ruled)
+        if self._consider is not None:
+            await self._consider(row)
 
     async def _order(self, row: Dialog, entry: Entry, now: datetime) -> None:
         """The lead of a wish to be called; a wish heard before changes nothing."""
@@ -280,6 +287,20 @@ class Worker:
             asked_at=asked_at,
             comment=data.get("comment", ""),
         )
+
+    async def _meet(self, row: Dialog, entries: Sequence[Entry]) -> None:
+        """Keeps what the person told of itself by writing."""
+        heard = [each for each in entries if each.kind is EntryKind.IN]
+        if not heard:
+            return
+        told = [each.data for each in heard if each.data.keys() & {"phone", "email"}]
+        proven = [each.data["phone"] for each in heard if each.card and "phone" in each.data]
+        for each in told:
+            phone, email = each.get("phone", ""), each.get("email", "")
+            await contacts.fill(self._engine, row.contact, phone=phone, email=email)
+        last = max(each.at for each in heard)
+        phone = proven[-1] if proven else ""
+        await contacts.reach(self._engine, row.identity, last, phone=phone)
 
     async def _postpone(self, row: Dialog) -> None:
         """A row that breaks its rules must not keep the others waiting."""
@@ -321,12 +342,13 @@ class Worker:
     async def sweep(self) -> None:
         """Mends what others left behind, drops what has had its time.
 
-        That is early marks, unused files and ended sessions.
+        That is early marks, keys of links, unused files and ended sessions.
         """
         now = self._now()
         await self.repair()
         await self._straighten(now)
         await marks.sweep(self._engine, now)
+        await joining.sweep(self._engine, now)
         await self._files.sweep(now)
         page = await self._engine.find(
             SESSIONS_OLD, range=Range("expires_at", below=now), limit=500
@@ -336,7 +358,7 @@ class Worker:
 
     async def _straighten(self, now: datetime) -> None:
         """Makes due what a clock that ran ahead put further off than anything is put."""
-        await delivery.straighten(self._engine, now)
+        await lanes.straighten(self._engine, now)
         page = await self._engine.find(
             RULES_DUE, range=Range("rules_at", at_least=now + 2 * POSTPONED), limit=500
         )

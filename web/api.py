@@ -5,12 +5,16 @@ from __future__ import annotations
 from aiohttp import web
 
 from web import (
+    api_amends,
     api_channels,
     api_dialogs,
     api_health,
     api_project,
+    api_reaches,
     api_search,
     api_session,
+    api_trials,
+    api_troubles,
     files,
 )
 from web.openapi import document
@@ -20,11 +24,15 @@ from web.routes import add as add_routes
 ROUTES: tuple[AnyRoute, ...] = (
     *api_session.ROUTES,
     *api_dialogs.ROUTES,
+    *api_amends.ROUTES,
     *api_project.ROUTES,
     *api_channels.ROUTES,
+    *api_trials.ROUTES,
+    *api_reaches.ROUTES,
     *api_search.ROUTES,
     *files.ROUTES,
     *api_health.ROUTES,
+    *api_troubles.ROUTES,
 )
 
 

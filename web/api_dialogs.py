@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from hub.bookmarks import Begun
+from hub.errors import NotFoundError
+from hub.hub import Hub
 from hub.lists import Narrowed
-from hub.model import DialogId, Entry, FileId
+from hub.model import Dialog, DialogId, Entry, FileId, Identity
 from hub.rights import Right, What, may
 from hub.statuses import Status
 from web import views
@@ -114,9 +117,10 @@ async def counts(ask: Ask[Nothing, Nothing]) -> views.CountsView:
 
 async def dialog(ask: Ask[Nothing, Nothing]) -> views.DialogCard:
     row, desk, lists = ask.dialog, ask.hub.desk, ask.hub.lists
-    contact, others, bookmark, here = await asyncio.gather(
+    contact, others, identities, bookmark, here = await asyncio.gather(
         lists.contact(row),
         lists.others(row),
+        lists.identities(row),
         desk.bookmark(ask.who, row),
         desk.company(ask.who, row),
     )
@@ -125,6 +129,12 @@ async def dialog(ask: Ask[Nothing, Nothing]) -> views.DialogCard:
     return views.DialogCard(
         dialog=ask.state.views.dialog(row),
         contact=views.contact(contact),
+        identities=[
+            ask.state.views.identity(each, _kind_of(ask.hub, each))
+            for each in identities
+            if may(ask.who, Right.SEE, What(each.project, each.channel))
+        ],
+        write_until=_write_until(ask.hub, row),
         others=[
             ask.state.views.dialog(other)
             for other in others
@@ -134,6 +144,24 @@ async def dialog(ask: Ask[Nothing, Nothing]) -> views.DialogCard:
         draft=ask.state.views.draft(draft, files) if draft else None,
         here=[views.LookerView(operator=each.id, name=each.name) for each in here],
     )
+
+
+def _kind_of(hub: Hub, identity: Identity) -> str:
+    try:
+        return hub.channels.document(identity.channel).kind
+    except NotFoundError:
+        return ""
+
+
+def _write_until(hub: Hub, row: Dialog) -> datetime | None:
+    """When the platform's window closes; open for ever where it has none."""
+    try:
+        window = hub.channels.get(row.channel).capabilities.window
+    except NotFoundError:
+        return None
+    if not window:
+        return None
+    return row.heard_at + window if row.heard_at is not None else row.created_at
 
 
 async def entry(ask: Ask[Nothing, Nothing]) -> views.EntryView:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -23,7 +23,26 @@ class SearchQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=50)] = 20
 
 
-async def search(ask: Ask[SearchQuery, Nothing]) -> views.FoundView:
+class HitView(views.View, frozen=True, kw_only=True):
+    """Without an entry it is the dialog's name that was found.
+
+    `marks` are [start, end) in the entry's text, or in the name, counted in Unicode code points.
+    """
+
+    dialog: views.DialogView
+    entry: views.EntryView | None
+    marks: list[tuple[int, int]]
+
+
+class FoundView(views.View, frozen=True, kw_only=True):
+    """`looked_back_to` is set where the walk paused before the page was full."""
+
+    items: list[HitView]
+    next: str | None
+    looked_back_to: datetime | None
+
+
+async def search(ask: Ask[SearchQuery, Nothing]) -> FoundView:
     wait = await ask.hub.bus.allow(f"search:{ask.who.id}", SEARCHES, SEARCHES_PERIOD)
     if wait is not None:
         raise LimitedError(wait)
@@ -34,9 +53,9 @@ async def search(ask: Ask[SearchQuery, Nothing]) -> views.FoundView:
         limit=ask.query.limit,
         channels=ask.who.channels(ask.project),
     )
-    return views.FoundView(
+    return FoundView(
         items=[
-            views.HitView(
+            HitView(
                 dialog=ask.state.views.dialog(hit.dialog),
                 entry=ask.state.views.entry(hit.entry) if hit.entry else None,
                 marks=[(mark.start, mark.end) for mark in hit.marks],
@@ -58,6 +77,6 @@ ROUTES: tuple[AnyRoute, ...] = (
         call=search,
         query=SearchQuery,
         body=Nothing,
-        answer=views.FoundView,
+        answer=FoundView,
     ),
 )

@@ -42,7 +42,22 @@ async def upload(ask: Ask[NameQuery, Nothing]) -> views.FileView:
     return ask.state.views.file(file)
 
 
+async def fetch(ask: Ask[Nothing, Nothing]) -> views.EntryView:
+    entry = await ask.hub.lists.entry(ask.dialog, ask.part("entry"))
+    return ask.state.views.entry(await ask.hub.fetching.again(entry, ask.part("file")))
+
+
 ROUTES: tuple[AnyRoute, ...] = (
+    Route(
+        method="POST",
+        path="/dialogs/{dialog}/entries/{entry}/files/{file}/fetch",
+        right=Right.WRITE,
+        summary="Try again to bring a file from its platform that was lost on the way",
+        call=fetch,
+        query=Nothing,
+        body=Nothing,
+        answer=views.EntryView,
+    ),
     Route(
         method="POST",
         path="/projects/{project}/files",

@@ -18,6 +18,7 @@ from hub.bus import GapError
 from hub.errors import HubError, UnavailableError
 from hub.events import (
     AccessChanged,
+    ChannelTold,
     DialogChanged,
     EntryChanged,
     HubEvent,
@@ -372,14 +373,17 @@ def _show(heard: Heard) -> Sequence[bytes]:
 
 def sees(who: Who, event: HubEvent) -> bool:
     """Whether the event is any of this operator's business."""
-    return may(who, Right.SEE, What(event.project, _channel(event)))
+    right = Right.ARRANGE if isinstance(event, ChannelTold) else Right.SEE
+    return may(who, right, What(event.project, _channel(event)))
 
 
 def _channel(event: HubEvent) -> ChannelId | None:
     match event:
         case DialogChanged():
             return event.dialog.channel
-        case EntryChanged() | OperatorTyping() | OperatorLooking() | VisitorTyping():
+        case (
+            EntryChanged() | OperatorTyping() | OperatorLooking() | VisitorTyping() | ChannelTold()
+        ):
             return event.channel
         case PresenceChanged() | AccessChanged():
             return None

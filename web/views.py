@@ -13,7 +13,10 @@ from typing import Literal
 import msgspec
 
 from hub.bookmarks import Begun
+from hub.content import Button, Card, Spot
 from hub.events import (
+    ChannelState,
+    ChannelTold,
     DialogChanged,
     EntryChanged,
     OperatorLooking,
@@ -35,6 +38,7 @@ from hub.model import (
     EntryPoint,
     File,
     FileId,
+    Identity,
     OutState,
     Preview,
     Reaction,
@@ -49,7 +53,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileView(View, frozen=True, kw_only=True):
-    """`thumb` opens the small copy of a large picture, empty if there is none."""
+    """`thumb` opens the small copy of a large picture, empty if there is none.
+
+    One that is `coming` is still at its platform, and `lost` is why it stays there: nothing is
+    at `url` then, and type and size are what the platform says.
+    """
 
     id: str
     name: str
@@ -60,6 +68,8 @@ class FileView(View, frozen=True, kw_only=True):
     height: int
     url: str
     thumb: str
+    coming: bool
+    lost: str
 
 
 class DialogView(View, frozen=True, kw_only=True):
@@ -98,6 +108,12 @@ class DialogView(View, frozen=True, kw_only=True):
     phone: str
     fields: dict[str, str]
     verified: bool
+    heard_at: datetime | None
+
+
+class ReactionView(View, frozen=True, kw_only=True):
+    by: str
+    emoji: str
 
 
 class EntryView(View, frozen=True, kw_only=True):
@@ -120,9 +136,12 @@ class EntryView(View, frozen=True, kw_only=True):
     failure: str
     edited_at: datetime | None
     deleted_at: datetime | None
-    reactions: tuple[Reaction, ...]
+    reactions: list[ReactionView]
     verb: Verb | None
     data: dict[str, str]
+    spot: Spot | None
+    card: Card | None
+    buttons: tuple[tuple[Button, ...], ...]
 
 
 class ContactView(View, frozen=True, kw_only=True):
@@ -130,6 +149,18 @@ class ContactView(View, frozen=True, kw_only=True):
     name: str
     phones: tuple[str, ...]
     emails: tuple[str, ...]
+
+
+class IdentityView(View, frozen=True, kw_only=True):
+    """The person on one channel; `picture` opens it, empty if there is none."""
+
+    channel: str
+    kind: str
+    name: str
+    username: str
+    phone: str
+    reachable: bool
+    picture: str
 
 
 class DraftView(View, frozen=True, kw_only=True):
@@ -148,10 +179,15 @@ class LookerView(View, frozen=True, kw_only=True):
 
 
 class DialogCard(View, frozen=True, kw_only=True):
-    """`seen_seq` and `draft` are the asker's own; `here` are the others who look at it now."""
+    """`seen_seq` and `draft` are the asker's own; `here` are the others who look at it now.
+
+    After `write_until` the platform lets nobody write freely; None is without end.
+    """
 
     dialog: DialogView
     contact: ContactView
+    identities: list[IdentityView]
+    write_until: datetime | None
     others: list[DialogView]
     seen_seq: int
     draft: DraftView | None
@@ -177,25 +213,6 @@ class TimelineView(View, frozen=True, kw_only=True):
 
     items: list[EntryView]
     more: bool
-
-
-class HitView(View, frozen=True, kw_only=True):
-    """Without an entry it is the dialog's name that was found.
-
-    `marks` are [start, end) in the entry's text, or in the name, counted in Unicode code points.
-    """
-
-    dialog: DialogView
-    entry: EntryView | None
-    marks: list[tuple[int, int]]
-
-
-class FoundView(View, frozen=True, kw_only=True):
-    """`looked_back_to` is set where the walk paused before the page was full."""
-
-    items: list[HitView]
-    next: str | None
-    looked_back_to: datetime | None
 
 
 class CountView(View, frozen=True, kw_only=True):
@@ -266,6 +283,13 @@ class ShownPresence(Shown, frozen=True, kw_only=True, tag="presence.changed"):
     presence: str
 
 
+class ShownChannel(Shown, frozen=True, kw_only=True, tag="channel.told"):
+    channel: str
+    state: ChannelState
+    reason: str
+    since: datetime | None
+
+
 AnyShown = (
     ShownDialog
     | ShownEntry
@@ -273,6 +297,7 @@ AnyShown = (
     | ShownOperatorLooking
     | ShownVisitorTyping
     | ShownPresence
+    | ShownChannel
 )
 
 
@@ -285,6 +310,9 @@ class Views:
 
     def file(self, file: Attachment | File) -> FileView:
         id, now = FileId(file.id), self._now()
+        coming = isinstance(file, Attachment) and file.coming
+        lost = file.lost if isinstance(file, Attachment) else ""
+        here = not coming and not lost
         return FileView(
             id=file.id,
             name=file.name,
@@ -293,8 +321,10 @@ class Views:
             kind=file.kind,
             width=file.width,
             height=file.height,
-            url=self._files.link(id, file.name, now),
-            thumb=self._files.link(id, file.name, now, small=True) if file.thumb else "",
+            url=self._files.link(id, file.name, now) if here else "",
+            thumb=self._files.link(id, file.name, now, small=True) if here and file.thumb else "",
+            coming=coming,
+            lost=lost,
         )
 
     def dialog(self, row: Dialog) -> DialogView:
@@ -334,6 +364,7 @@ class Views:
             phone=row.phone,
             fields=row.fields,
             verified=row.verified,
+            heard_at=row.heard_at,
         )
 
     def entry(self, entry: Entry) -> EntryView:
@@ -357,9 +388,12 @@ class Views:
             failure=entry.failure,
             edited_at=entry.edited_at,
             deleted_at=entry.deleted_at,
-            reactions=entry.reactions,
+            reactions=[ReactionView(by=each.by, emoji=each.emoji) for each in felt(entry)],
             verb=entry.verb,
             data=entry.data,
+            spot=entry.spot,
+            card=entry.card,
+            buttons=entry.buttons,
         )
 
     def event(self, event: ScreenEvent) -> AnyShown:
@@ -389,10 +423,30 @@ class Views:
                 )
             case VisitorTyping():
                 return ShownVisitorTyping(project=event.project, dialog=event.dialog)
+            case ChannelTold():
+                return ShownChannel(
+                    project=event.project,
+                    channel=event.channel,
+                    state=event.state,
+                    reason=event.reason,
+                    since=event.since,
+                )
             case PresenceChanged():
                 return ShownPresence(
                     project=event.project, operator=event.operator, presence=event.presence
                 )
+
+    def identity(self, identity: Identity, kind: str) -> IdentityView:
+        picture = FileId(identity.picture)
+        return IdentityView(
+            channel=identity.channel,
+            kind=kind,
+            name=identity.name,
+            username=identity.username,
+            phone=identity.phone,
+            reachable=identity.reachable,
+            picture=self._files.link(picture, "picture", self._now()) if picture else "",
+        )
 
     def draft(self, draft: Begun, files: Sequence[File]) -> DraftView:
         return DraftView(
@@ -421,9 +475,14 @@ class Views:
             deleted_at=entry.deleted_at,
             reply_to=entry.reply_to,
             edited_at=entry.edited_at,
-            reactions=[each.emoji for each in entry.reactions],
+            reactions=[each.emoji for each in felt(entry)],
             album=entry.album,
         )
+
+
+def felt(entry: Entry) -> list[Reaction]:
+    """The reactions that stand."""
+    return [each for each in entry.reactions if each.emoji]
 
 
 def for_visitor(entries: Sequence[Entry]) -> list[Entry]:

@@ -201,12 +201,12 @@ class _Guest:
                 await self._store(said)
                 said = []
                 try:
-                    if isinstance(frame, Agree | Call | Rate):
+                    if isinstance(frame, Asking):
                         await self._ask(frame)
                     else:
                         await self._note(frame)
                 except Exception as error:
-                    key = frame.key if isinstance(frame, Agree | Call | Rate) else ""
+                    key = frame.key if isinstance(frame, Asking) else ""
                     await self._answer(body, key, error)
             await self._store(said)
 

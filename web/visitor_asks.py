@@ -1,4 +1,4 @@
-"""What a visitor asks for beside the talk: to be called, to be believed, to be heard out.
+"""What a visitor asks for beside the talk: to be called, believed, heard out, known elsewhere.
 
 A question may be asked again by its key: what is done already is answered as it was.
 """
@@ -13,20 +13,22 @@ from msgspec.structs import replace
 from hub import consents, contacts, dialogs, slots
 from hub.consents import ConsentRequiredError
 from hub.contacts import NotAPhoneError
-from hub.errors import ForbiddenError
+from hub.errors import ForbiddenError, NotFoundError
 from hub.hub import Hub
 from hub.intake import Accepted
 from hub.model import Entry, EntryId, Project, Verb
 from hub.slots import NotASlotError
 from hub.visit import Visit
 from web.place import Place
-from web.visitor_frames import Agree, Asking, Call, Done, Passed, Rate, given
+from web.visitor_frames import Agree, Asking, Call, Done, Join, Passed, Rate, given
 
 ASKS = 20
 ASKS_BY_ADDRESS = 300
 CALLS = 6
 CALLS_BY_ADDRESS = 60
 CALLS_OF_PHONE = 6
+JOINS = 30
+JOINS_BY_ADDRESS = 300
 HOUR = timedelta(hours=1)
 
 Pass = Callable[[Sequence[Passed]], Awaitable[list[Accepted]]]
@@ -60,7 +62,20 @@ class Asks:
                 await self._say(
                     [Passed(t="rate", key=frame.key, score=frame.score, text=frame.text[:1_000])]
                 )
+            case Join():
+                return Done(key=frame.key, url=await self._link(frame, name, visit))
         return Done(key=frame.key)
+
+    async def _link(self, frame: Join, name: str, visit: Visit | None) -> str:
+        """Where the visitor goes on in that messenger; NotFoundError if it leads nowhere."""
+        place, joining = self._place, self._hub.joining
+        offered = {each.kind for each in place.site.settings.messengers}
+        doors = await joining.doors(place.channel.project) if frame.messenger in offered else {}
+        if (door := doors.get(frame.messenger)) is None:
+            raise NotFoundError(field="messenger")
+        await place.limit(f"joins:{self._identity}", JOINS, HOUR)
+        await place.limit(f"joins-from:{place.source}", JOINS_BY_ADDRESS, HOUR)
+        return await joining.link(door, place.channel, self._visitor, name, visit)
 
     async def _known(self, frame: Call) -> Done | None:
         """What was answered to the same wish before."""

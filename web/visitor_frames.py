@@ -89,6 +89,13 @@ class Rate(_From, frozen=True, kw_only=True, tag="rate"):
     text: Annotated[str, Meta(max_length=4_000)] = ""
 
 
+class Join(_From, frozen=True, kw_only=True, tag="join"):
+    """Goes on in that messenger as the same person; each answer has a link that works once."""
+
+    key: Key
+    messenger: Annotated[str, Meta(max_length=20)]
+
+
 class Page(_From, frozen=True, kw_only=True, tag="page"):
     """The page's address changed without a load."""
 
@@ -112,7 +119,7 @@ class Ping(_From, frozen=True, kw_only=True, tag="ping"):
     pass
 
 
-Asking = Agree | Call | Rate
+Asking = Agree | Call | Rate | Join
 Noted = Fields | Page | Delivered | Read | Typing | Ping
 Frame = Send | Asking | Noted
 
@@ -140,12 +147,13 @@ class Ok(_To, frozen=True, kw_only=True, tag="ok"):
 
 
 class Done(_To, frozen=True, kw_only=True, tag="ok", omit_defaults=True):
-    """What was asked is done; of a wish to be called also where and for when."""
+    """What was asked is done; of a wish to be called also where and for when, of a way its link."""
 
     key: str
     seq: int = 0
     dialog: str = ""
     at: datetime | None = None
+    url: str = ""
 
 
 class Refusal(_To, frozen=True, kw_only=True, tag="error", omit_defaults=True):

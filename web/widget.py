@@ -12,10 +12,11 @@ from aiohttp import web
 from hub import slots
 from hub.consents import Asked, asked
 from hub.errors import ForbiddenError, HubError, NotFoundError, UnavailableError
+from hub.joining import Door
 from hub.model import IdentityId, Membership, Operator
 from hub.observe import HOOKS_REFUSED, SOCKETS_OPEN
 from hub.schedule import is_open, next_opening
-from hub.sites import Callback, Goals, IdentityMode, Messenger, Offline, Prechat
+from hub.sites import Callback, Goals, IdentityMode, Offline, Prechat
 from hub.slots import Day
 from hub.statuses import Lang
 from web import visitor, wire
@@ -51,6 +52,14 @@ class PersonView(View, frozen=True, kw_only=True):
     name: str
 
 
+class MessengerView(View, frozen=True, kw_only=True):
+    """`joins` if a link that takes the person along is to be had for the asking."""
+
+    kind: str
+    url: str
+    joins: bool
+
+
 class Config(View, frozen=True, kw_only=True):
     """Everything a page needs to draw the chat, and nothing that is not for everybody."""
 
@@ -68,7 +77,7 @@ class Config(View, frozen=True, kw_only=True):
     text_max_chars: int
     attachments_max: int
     attachment_max_bytes: int
-    messengers: tuple[Messenger, ...]
+    messengers: list[MessengerView]
     phone: str
     callback: Callback
     prechat: Prechat
@@ -115,11 +124,13 @@ async def _config(request: web.Request) -> web.StreamResponse:
     lang = next((each for each in LANGS if each == request.query.get("lang")), project.lang)
     boxes = asked(settings, project, lang)
     people: list[PersonView] = []
+    doors: dict[str, Door] = {}
     # A page draws its chat also while the store is away. To words that were not kept nobody
     # can agree; the next page keeps them.
     with suppress(UnavailableError):
         await hub.consents.show(place.channel.project, boxes, now)
         people = await _people(place) if settings.operator_names else []
+        doors = await hub.joining.doors(place.channel.project) if settings.messengers else {}
     invite = settings.invite
     answer = wire.json(
         Config(
@@ -137,7 +148,10 @@ async def _config(request: web.Request) -> web.StreamResponse:
             text_max_chars=can.text_max_chars,
             attachments_max=can.attachments_max,
             attachment_max_bytes=min(can.attachment_max_bytes, hub.settings.limits.file_max_bytes),
-            messengers=settings.messengers,
+            messengers=[
+                MessengerView(kind=each.kind, url=each.url, joins=each.kind in doors)
+                for each in settings.messengers
+            ],
             phone=settings.phone,
             callback=settings.callback,
             prechat=settings.prechat,

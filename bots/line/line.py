@@ -152,7 +152,7 @@ class Line:
         RejectedError("foreign_host") for any other, ("gone") for what is not there any more.
         Its headers go to the first address alone.
         """
-        at = URL(url)
+        at = _url(url)
         told: Mapping[str, str] = dict(headers or {})
         for _ in range(REDIRECTS_MAX + 1):
             if not self.is_ours(at):
@@ -187,7 +187,7 @@ class Line:
 
     def _address(self, path: str, query: Mapping[str, str] | None) -> URL:
         if "://" in path:
-            url = URL(path)
+            url = _url(path)
             if not self.is_ours(url):
                 raise RejectedError("foreign_host", reason="bad_request")
         else:
@@ -209,6 +209,14 @@ class Line:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
+
+
+def _url(text: str) -> URL:
+    try:
+        return URL(text)
+    except ValueError:
+        # What yarl says of it holds it.
+        raise RejectedError("no_address", reason="bad_request") from None
 
 
 def refused(said: Said) -> None:

@@ -1,6 +1,6 @@
-"""A visitor's phone in the browser, with every played messenger on it: for `hub demo`.
+"""Phones in the browser, with every played messenger on them: for `hub demo`.
 
-The page shows the chats of one person and does what the person does; the hub is not asked for
+A page shows the chats of one person and does what the person does; the hub is not asked for
 anything, all of it goes by the platforms.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,13 +45,27 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Phone:
-    """One person with an account on each of these platforms."""
+    """The people, by whose phone it is, with an account on each of these platforms.
 
-    def __init__(self, platforms: Mapping[str, Platform], name: str, phone: str) -> None:
+    The first of them is shown to who asks for nobody. `begin` is called at every look; a
+    messenger can be used once `ready` says so, and until then the page says that it is starting.
+    """
+
+    def __init__(
+        self,
+        platforms: Mapping[str, Platform],
+        people: Mapping[str, tuple[str, str]],
+        *,
+        begin: Callable[[], None] = lambda: None,
+        ready: Callable[[str], bool] = lambda kind: True,
+    ) -> None:
         self._platforms = dict(platforms)
         self._people = {
-            kind: platform.person(name, phone) for kind, platform in self._platforms.items()
+            who: {kind: each.person(name, phone) for kind, each in self._platforms.items()}
+            for who, (name, phone) in people.items()
         }
+        self._begin = begin
+        self._ready = ready
         self._files: dict[str, Blob] = {}
         self._environment = Environment(
             loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined
@@ -68,6 +82,7 @@ class Phone:
         return app
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
+        self._begin()
         lang = _language(request)
         words = {
             key.removeprefix("phone."): sentence
@@ -76,7 +91,12 @@ class Phone:
         }
         shown = {kind: words.get(f"kind.{kind}", kind) for kind in self._platforms}
         html = self._environment.get_template("phone.html").render(
-            lang=lang, words=words, kinds=shown, json=_inside(words)
+            lang=lang,
+            words=words,
+            kinds=shown,
+            who=self._who(request),
+            people=list(self._people),
+            json=_inside(words),
         )
         csp = (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -88,6 +108,10 @@ class Phone:
             content_type="text/html",
             headers={"Content-Security-Policy": csp, "X-Content-Type-Options": "nosniff"},
         )
+
+    def _who(self, request: web.Request) -> str:
+        asked = request.query.get("who", "")
+        return asked if asked in self._people else next(iter(self._people))
 
     async def _part(self, request: web.Request) -> web.StreamResponse:
         name = request.path.removeprefix("/")
@@ -110,7 +134,7 @@ class Phone:
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         _check(request)
         kind = request.match_info["kind"]
-        if kind not in self._platforms:
+        if kind not in self._platforms or not self._ready(kind):
             raise web.HTTPNotFound
         form = await request.post()
         given = form.get("file")
@@ -127,39 +151,44 @@ class Phone:
             sort = "video"
         blob = Blob(given.filename, mime, given.file.read(), sort)
         await self._platforms[kind].send_file(
-            self._people[kind], blob, text=str(form.get("text", ""))[:TEXT_MAX_CHARS]
+            self._people[self._who(request)][kind],
+            blob,
+            text=str(form.get("text", ""))[:TEXT_MAX_CHARS],
         )
         return web.Response(status=204)
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         """Shows every chat whenever one changes, and hears what the person does."""
         _check(request)
+        self._begin()
+        people = self._people[self._who(request)]
         socket = web.WebSocketResponse(heartbeat=20, max_msg_size=100_000)
         await socket.prepare(request)
-        shower = asyncio.create_task(self._show(socket))
+        shower = asyncio.create_task(self._show(socket, people))
         try:
             async for frame in socket:
                 if frame.type is WSMsgType.TEXT:
-                    await self._hear(socket, frame.data)
+                    await self._hear(socket, people, frame.data)
         finally:
             shower.cancel()
             await asyncio.wait([shower])
         return socket
 
-    async def _show(self, socket: web.WebSocketResponse) -> None:
+    async def _show(self, socket: web.WebSocketResponse, people: dict[str, Person]) -> None:
         shown: dict[str, bytes] = {}
         with suppress(ConnectionError):
             while True:
                 for kind, platform in self._platforms.items():
-                    state = msgspec.json.encode(self._state(kind, platform))
+                    if not self._ready(kind):
+                        continue
+                    state = msgspec.json.encode(self._state(kind, platform, people[kind]))
                     if shown.get(kind) != state:
                         shown[kind] = state
                         await socket.send_str(state.decode())
                 # Platforms are few and chats short: looking again costs less than being told.
                 await asyncio.sleep(0.15)
 
-    def _state(self, kind: str, platform: Platform) -> dict[str, Any]:
-        person = self._people[kind]
+    def _state(self, kind: str, platform: Platform, person: Person) -> dict[str, Any]:
         chat = platform.chats[person.id]
         return {
             "kind": kind,
@@ -195,16 +224,18 @@ class Phone:
             "size": len(blob.data),
         }
 
-    async def _hear(self, socket: web.WebSocketResponse, data: str) -> None:
+    async def _hear(
+        self, socket: web.WebSocketResponse, people: dict[str, Person], data: str
+    ) -> None:
         try:
             deed = msgspec.json.decode(data, type=Deed)
         except msgspec.MsgspecError:
             return
         platform = self._platforms.get(deed.kind)
-        if platform is None:
+        if platform is None or not self._ready(deed.kind):
             return
         try:
-            await self._do(platform, self._people[deed.kind], deed)
+            await self._do(platform, people[deed.kind], deed)
         except NotImplementedError:
             await socket.send_json({"kind": deed.kind, "cannot": deed.do})
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from bots.platforms.platform import Blob, Bubble, Person
-from bots.platforms.vk_community import Community, Told
+from bots.platforms.vk_community import GROUPS_FROM, Community, Told
 from bots.platforms.vk_things import REACTIONS, Kept, dumped
 
 CLIENT = {
@@ -27,6 +27,11 @@ CLIENT = {
 
 class VKPlatform(Community):
     """A person allows to be answered with the first word; cards and taking back are not told."""
+
+    def newcomer(self, name: str, phone: str) -> Person:
+        # Whatever number it begins with: ids from GROUPS_FROM on are groups' and not people's.
+        id = 1 + (700_100_000 + self.number()) % (GROUPS_FROM - 1)
+        return Person(id=str(id), name=name, phone=phone)
 
     async def write(self, person: Person, text: str, *, quote: str = "") -> Bubble:
         return self._hear(person, text, quote=quote)

@@ -2,9 +2,11 @@
 
 The project is the first field of every index. Exceptions, each for a reason: `sessions`
 and `operators` belong to people who serve several projects; `lanes`, `rules_due`,
-`timers_due`, `early_old`, `files_unused`, `log_recent` and `log_reread` are the worker's
-to-do lists over all projects; `log`, `log_pending`, `timeline` and `of_dialog` start with the
-dialog, whose id belongs to one project; `locks` belong to processes.
+`timers_due`, `early_old`, `files_unused`, `fetches_due`, `notices_due`,
+`notices_old`, `join_keys_old`, the keys of `reaches`, `log_recent` and
+`log_reread` are the worker's to-do lists over all projects; `log`, `log_pending`, `timeline`
+and `of_dialog` start with the dialog, whose id belongs to one project; `locks` belong to
+processes.
 """
 
 from __future__ import annotations
@@ -31,7 +33,20 @@ from hub.model import (
     Session,
     Timer,
 )
-from hub.records import Audit, DeadLetter, Early, Fact, Words
+from hub.records import (
+    Audit,
+    DeadLetter,
+    Early,
+    Fact,
+    Fetch,
+    JoinKey,
+    Notice,
+    Pulse,
+    Reach,
+    ReachKey,
+    Trial,
+    Words,
+)
 from hub.sites import Sighting
 from hub.store.engine import Collection, Index
 
@@ -63,6 +78,7 @@ BY_AWAITS = Index(
 BY_CONTACT = Index("by_contact", Dialog, ("project", "contact", "created_at"))
 BY_CHANGE = Index("by_change", Dialog, ("project", "changed_at"))
 LANES = Index("lanes", Dialog, ("lane_at",), present="lane_at")
+LANES_OF = Index("lanes_of", Dialog, ("project", "channel", "lane_at"), present="lane_at")
 RULES_DUE = Index("rules_due", Dialog, ("rules_at",), present="rules_at")
 
 LOG = Index("log", Entry, ("dialog", "seq"), unique=True)
@@ -89,6 +105,16 @@ LETTERS_WAITING = Index("waiting", DeadLetter, ("project", "replayed_at", "creat
 EARLY_FOR = Index("early_for", Early, ("project", "about", "created_at"))
 EARLY_OLD = Index("early_old", Early, ("created_at",))
 
+FETCHES_DUE = Index("fetches_due", Fetch, ("channel", "due_at"), present="due_at")
+
+REACHES = Index("by_project", Reach, ("project", "created_at"))
+REACH_KEYS_OLD = Index("old", ReachKey, ("expires_at",))
+NOTICES_DUE = Index("notices_due", Notice, ("due_at",), present="due_at")
+NOTICES_SENT = Index("by_external", Notice, ("project", "external_id"), present="external_id")
+NOTICES_OLD = Index("notices_old", Notice, ("created_at",))
+
+JOIN_KEYS_OLD = Index("join_keys_old", JoinKey, ("expires_at",))
+
 AUDIT = Index("by_time", Audit, ("project", "created_at"))
 
 FILES = Index("by_time", File, ("project", "created_at"))
@@ -103,6 +129,7 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
     Collection("memberships", Membership, (MEMBERS, MEMBERSHIPS_OF)),
     Collection("channels", Channel, (CHANNELS, CHANNELS_ALL)),
     Collection("sightings", Sighting),
+    Collection("pulses", Pulse),
     Collection("groups", Group, (GROUPS,)),
     Collection("operators", Operator, (OPERATORS_BY_LOGIN,)),
     Collection("sessions", Session, (SESSIONS_OF, SESSIONS_OLD)),
@@ -111,7 +138,7 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
     Collection(
         "dialogs",
         Dialog,
-        (EPISODES, BY_LIFE, BY_OWNER, BY_AWAITS, BY_CONTACT, BY_CHANGE, LANES, RULES_DUE),
+        (EPISODES, BY_LIFE, BY_OWNER, BY_AWAITS, BY_CONTACT, BY_CHANGE, LANES, LANES_OF, RULES_DUE),
         personal=True,
     ),
     Collection(
@@ -127,6 +154,12 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
     Collection("timers", Timer, (TIMERS_DUE,)),
     Collection("dead_letters", DeadLetter, (DEAD_LETTERS, LETTERS_WAITING), personal=True),
     Collection("early", Early, (EARLY_FOR, EARLY_OLD), personal=True),
+    Collection("fetches", Fetch, (FETCHES_DUE,), personal=True),
+    Collection("join_keys", JoinKey, (JOIN_KEYS_OLD,), personal=True),
+    Collection("trials", Trial),
+    Collection("reaches", Reach, (REACHES,), personal=True),
+    Collection("reach_keys", ReachKey, (REACH_KEYS_OLD,)),
+    Collection("notices", Notice, (NOTICES_DUE, NOTICES_SENT, NOTICES_OLD)),
     Collection("audit", Audit, (AUDIT,), personal=True),
     Collection("files", File, (FILES, FILES_UNUSED), personal=True),
     Collection("facts", Fact, (FACTS,), personal=True),

@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import crowd, fan, idle, many, messages, mongo, screens, starting, writing
+from tests.bench import crowd, fan, hooks, idle, many, messages, mongo, screens, starting, writing
 from tests.bench.figure import Figure, machine, table
 
 MEASURES: dict[str, Callable[[Path], Awaitable[Sequence[Figure]]]] = {
     "messages": messages.measure,
+    "hooks": hooks.measure,
     "starting": starting.measure,
     "fan": fan.measure,
     "crowd": crowd.measure,

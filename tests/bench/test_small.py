@@ -19,7 +19,7 @@ from hub.hub import Hub, assemble, opened
 from hub.model import Dialog, DialogId, OperatorId, ProjectId, Role
 from hub.store.schema import LOG
 from hub.store.sqlite import SqliteEngine
-from tests.bench import crowd, fan, idle, messages, mongo, screens, starting, writing
+from tests.bench import crowd, fan, hooks, idle, messages, mongo, screens, starting, writing
 from tests.bench.bare_mongo import Round
 from tests.bench.ears import WIDGET, listening
 from tests.bench.figure import Figure, machine, table
@@ -57,6 +57,27 @@ async def test_the_messages_figures_come_with_their_floors(tmp_path: Path) -> No
     )
     assert all(figure.value >= 0 and figure.floor is not None for figure in figures)
     assert figures[0].ratio
+
+
+@pytest.mark.timeout(180)
+async def test_every_update_of_a_bot_is_acknowledged_and_shown_once_in_its_chats_order(
+    tmp_path: Path,
+) -> None:
+    async with hooks.room(tmp_path, chats=5) as room:
+        for way in (hooks.brought, hooks.said):
+            for _ in range(2):
+                await way(room, 5, 0)
+        assert sum(len(each.took) for each in room.connections) == 50
+        shown = by_visitor(room.operator.lines)
+        bot = {f"person{n:03d}": list(range(10)) for n in range(5)}
+        assert shown == bot | in_order(5, 10)
+
+
+@pytest.mark.timeout(180)
+async def test_the_figures_of_a_bot_stand_beside_the_sites(tmp_path: Path) -> None:
+    figures = await hooks.measure(tmp_path, rounds=1, chats=5, each=10, starts=1, settle=0, rest=0)
+    assert [len(each.rounds) for each in figures] == [1] * 5
+    assert [bool(each.floors) for each in figures] == [True, True, False, True, True]
 
 
 async def test_one_event_is_the_same_bytes_on_every_socket(tmp_path: Path) -> None:

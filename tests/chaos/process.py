@@ -17,7 +17,12 @@ from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30
-DEMO_LINES = {"Demo site": "site", "Visitor phone": "phone", "Inbox": "inbox", "one-time code": "code"}
+DEMO_LINES = {
+    "Demo site": "site",
+    "Visitor phone": "phone",
+    "Inbox": "inbox",
+    "one-time code": "code",
+}
 
 
 class Program:
@@ -25,6 +30,7 @@ class Program:
 
     With another `verb` it is one process of several that share database and Redis; `script`
     is what is started instead of `hub` itself. A worker that `tells` has a port for machines.
+    One that is `public` gives its own address to platforms, which then bring it what happens.
     """
 
     def __init__(
@@ -37,6 +43,7 @@ class Program:
         script: str = "",
         channels: str = "",
         tells: bool = False,
+        public: bool = False,
     ) -> None:
         self.port = free_port()
         folder.mkdir(exist_ok=True)
@@ -57,6 +64,7 @@ class Program:
             f"""
 [server]
 port = {self.port}
+{f'public_url = "{self.url}"' if public else ""}
 [database]
 url = "{database}"
 [redis]

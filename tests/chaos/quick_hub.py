@@ -7,12 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import bots
-from hub import delivery, housekeeping, worker
+from hub import attempts, housekeeping, lanes, notices, worker
 from hub.__main__ import main
 
 bots.__path__.append(str(Path(__file__).with_name("kinds")))
-delivery.LEASE = timedelta(seconds=3)
-delivery.SEND_TIMEOUT = timedelta(seconds=1.2)
+lanes.LEASE = timedelta(seconds=3)
+attempts.SEND_TIMEOUT = timedelta(seconds=1.2)
+notices.GRACE = timedelta(seconds=1)
 worker.SWEEP_EVERY = timedelta(seconds=2)
 worker.LEAD_LASTS = timedelta(seconds=4)
 housekeeping.EVERY = timedelta(seconds=2)

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from .process import Program
 from .visitor import Acknowledged, Copy, introduce, send_all
@@ -65,9 +67,8 @@ async def whole_log(session: aiohttp.ClientSession, dialog: str) -> Log:
     entries: Log = []
     while True:
         after = entries[-1]["seq"] if entries else 0
-        answer = await session.get(
-            f"/api/v1/dialogs/{dialog}/log", params={"after_seq": after, "limit": 200}
-        )
+        address = f"/api/v1/dialogs/{quote(dialog, safe='')}/log?after_seq={after}&limit=200"
+        answer = await session.get(URL(address, encoded=True))
         page = await answer.json()
         entries += page["items"]
         if not page["more"]:

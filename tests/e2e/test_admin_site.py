@@ -31,7 +31,8 @@ async def new_chat(operator: Operator) -> str:
     """A site's chat made on the screen, its settings open; its id."""
     page, say = operator.page, operator.say
     await page.get_by_role("button", name=say("inbox.admin")).click()
-    await page.get_by_role("button", name=say("admin.add_site")).click()
+    await page.get_by_role("link", name=say("admin.channels.add")).click()
+    await page.get_by_role("link", name=say("channel.site")).click()
     await page.get_by_label(say("admin.add_site.name")).fill("okna.example")
     await page.get_by_role("button", name=say("admin.add"), exact=True).click()
     await expect(page.get_by_label(say("admin.name"), exact=True)).to_have_value("okna.example")

@@ -12,9 +12,9 @@ from functools import partial
 import pytest
 
 from hub.accounts import Who
-from hub.delivery import LEASE
 from hub.errors import ConflictError, NotFoundError
 from hub.hub import Hub
+from hub.lanes import LEASE
 from hub.model import Dialog, Entry, EntryKind, OutState, Verb
 from hub.store.schema import FACTS, LANES, RULES_DUE
 from tests.spine import (

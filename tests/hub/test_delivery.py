@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from hub.accounts import Who
-from hub.delivery import LEASE, POLICIES, SEND_TIMEOUT, TRIES_MAX
+from hub.attempts import POLICIES, SEND_TIMEOUT, TRIES_MAX
 from hub.errors import (
     CredentialsError,
     DeliveryError,
@@ -21,7 +21,9 @@ from hub.errors import (
 )
 from hub.events import EntryChanged
 from hub.hub import Hub
+from hub.lanes import HELD, LEASE
 from hub.model import Channel, DialogId, Entry, Identity, OutState
+from hub.pulse import HOLD
 from tests.spine import (
     MS,
     Clock,
@@ -140,17 +142,22 @@ async def test_a_refused_key_holds_everything_and_counts_nothing(
     hub: Hub, site: Platform, clock: Clock
 ) -> None:
     row = await ask(hub)
-    await say(hub, row, "one")
+    await say(hub, row, "one", "two")
+    site.script.append(CredentialsError("401", reason="dead_key"))
     for _ in range(TRIES_MAX + 1):
-        site.script.append(CredentialsError())
         await deliver(hub)
-        assert await lane(hub, row) == (clock.at + MINUTE, "")
-        clock.forward(MINUTE)
-    assert [each.failure for each in await sent(hub, row)] == ["credentials"]
+        assert await lane(hub, row) == (clock.at + HOLD, HELD)
+        clock.forward(HOLD)
+    assert [(each.failure, each.tries) for each in await sent(hub, row)] == [
+        ("dead_key", 0),
+        ("", 0),
+    ]
+    assert site.attempts == ["one"]
 
+    await hub.pulses.revive(site.id)
     await deliver(hub)
 
-    assert (site.shown, await states(hub, row)) == (["one"], ["sent"])
+    assert (site.shown, await states(hub, row)) == (["one", "two"], ["sent", "sent"])
 
 
 @pytest.mark.parametrize("error", [TransientError(maybe_sent=True), OSError("boom")])
@@ -238,7 +245,7 @@ async def test_a_message_in_doubt_never_ends_as_failed(
 async def test_a_platform_that_does_not_answer_is_given_up_in_time(
     hub: Hub, site: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.delivery.SEND_TIMEOUT", timedelta(milliseconds=10))
+    monkeypatch.setattr("hub.attempts.SEND_TIMEOUT", timedelta(milliseconds=10))
     row = await ask(hub)
     await say(hub, row, "one")
 

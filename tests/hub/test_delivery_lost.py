@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from hub.accounts import Who
 from hub.channel import Draft
-from hub.delivery import LEASE
 from hub.errors import (
     DeliveryError,
     RejectedError,
@@ -18,6 +17,7 @@ from hub.errors import (
     TransientError,
 )
 from hub.hub import Hub
+from hub.lanes import LEASE
 from hub.model import Dialog, Entry, OutState
 from tests.spine import (
     MS,

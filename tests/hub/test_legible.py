@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hub import legible
-from hub.events import MessageEdited, MessageReceived, Sender, TypingNoticed
+from hub.content import Card, Spot
+from hub.events import (
+    FormFilled,
+    MessageEdited,
+    MessageReceived,
+    Sender,
+    StaffReplied,
+    TypingNoticed,
+)
 from hub.visit import Visit
 
 WILD = st.text(st.characters(codec=None, exclude_categories=()))
@@ -72,3 +82,35 @@ def test_a_report_is_cleaned_in_its_words_and_never_in_its_ids() -> None:
     assert edited.text == "x"
     typing = TypingNoticed(sender=SENDER, at=AT)
     assert legible.event(typing) is typing
+
+
+@given(WILD, WILD, st.floats())
+def test_what_stands_beside_the_words_is_legible_too(text: str, name: str, number: float) -> None:
+    spot = Spot(latitude=number, longitude=number, title=text, address=text)
+    for event in (
+        MessageReceived(
+            sender=SENDER,
+            at=AT,
+            external_id="1",
+            text=text,
+            spot=spot,
+            card=Card(name=name, phone=text),
+            pressed=text,
+        ),
+        StaffReplied(sender=SENDER, at=AT, external_id="1", text=text, name=name, spot=spot),
+        FormFilled(
+            sender=SENDER,
+            at=AT,
+            external_id="1",
+            form=name,
+            answers=((name, text),) * 200,
+            phone=text,
+        ),
+    ):
+        made = legible.event(event)
+        told = msgspec.json.encode(replace(made, sender=Sender(external_id="1")))
+        assert b"\\u0000" not in told
+        assert msgspec.json.decode(told, type=type(made)) == replace(
+            made, sender=Sender(external_id="1")
+        )
+        assert legible.event(made) == made

@@ -11,15 +11,17 @@ from functools import partial
 
 import pytest
 
-from hub import delivery, timers
+from hub import lanes, timers
 from hub.accounts import Who
 from hub.bus import Announcement, LocalBus, Subscription
-from hub.delivery import LEASE, WAIT_MAX, Delivery
+from hub.delivery import Delivery
 from hub.echo import echo
 from hub.errors import UnavailableError
 from hub.events import DialogChanged, EntryChanged, HubEvent
 from hub.hub import Hub
+from hub.lanes import LEASE, WAIT_MAX
 from hub.model import Dialog, Entry, OutState
+from hub.pulse import Pulses
 from hub.records import Audit
 from hub.redis_bus import RedisBus
 from hub.store.engine import Engine, Insert, TakenError
@@ -231,7 +233,8 @@ async def test_workers_that_die_with_sends_in_flight_leave_honest_states(
         nonlocal deaths
         mortal = Mortal(engine)
         mortal.dice = lambda: draw.random() < 0.08
-        mine = Delivery(mortal, LocalBus(), hub.channels, clock)
+        pulses = Pulses(mortal, LocalBus(), hub.channels, clock)
+        mine = Delivery(mortal, LocalBus(), hub.channels, pulses, clock)
         try:
             for id in draw.sample(due := await mine.due(20), len(due)):
                 await mine.deliver(id)
@@ -337,7 +340,7 @@ async def test_a_lane_that_waits_for_its_next_try_is_left_alone(hub: Hub, clock:
         return Dialog(**named | {"lane_at": later})
 
     await hub.engine.change(Dialog, row.id, held)
-    await delivery.straighten(hub.engine, clock.at)
+    await lanes.straighten(hub.engine, clock.at)
     assert await lane(hub, row) == (later, "")
 
 

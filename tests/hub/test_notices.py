@@ -27,6 +27,7 @@ from hub.store.schema import NOTICES_OLD
 from tests.spine import (
     SHOP,
     Clock,
+    Crash,
     Mortal,
     Platform,
     current,
@@ -385,3 +386,75 @@ async def test_notices_of_long_ago_are_cleared_away(desk: Desk) -> None:
     page = await desk.hub.engine.find(NOTICES_OLD)
     assert page.items == []
     assert await desk.hub.engine.get(Notice, "x") is None
+
+
+async def test_of_two_who_open_one_link_at_once_one_is_the_operator(desk: Desk) -> None:
+    anna = await desk.join("Anna")
+    link = await desk.hub.reaches.link(await desk.who(anna), SHOP, BOT)
+    key = link.partition("start=")[2]
+    store = desk.hub.engine
+    assert isinstance(store, Mortal)
+    store.meanwhile(lambda: desk.hears("p-eve", "1", start=key), before=0)
+    await desk.hears("p-anna", "1", start=key)
+
+    linked = [each.external_id for each in await desk.hub.reaches.of(SHOP)]
+    assert linked == ["p-eve"]
+
+
+async def test_a_link_that_a_crash_cut_short_is_whole_once_the_update_is_told_again(
+    desk: Desk,
+) -> None:
+    anna = await desk.join("Anna")
+    store = desk.hub.engine
+    assert isinstance(store, Mortal)
+    for steps in range(20):
+        person = f"p-{steps}"
+        await desk.hears(person, "0", "Здравствуйте")
+        link = await desk.hub.reaches.link(await desk.who(anna), SHOP, BOT)
+        key = link.partition("start=")[2]
+        store.dies_after(steps)
+        try:
+            await desk.hears(person, "1", start=key)
+        except Crash:
+            store.lives()
+            await desk.hears(person, "1", start=key)
+            await desk.hears(person, "2", "А это уже не вопрос")
+            assert (await current(desk.hub, person, BOT)).sealed
+            assert await store.get(Reach, f"{BOT}:{person}") is not None
+        else:
+            store.lives()
+            assert steps > 3
+            return
+    pytest.fail("it never came to an end")
+
+
+async def test_a_bot_whose_key_died_is_not_called_for_notices(desk: Desk) -> None:
+    await desk.link(await desk.join("Anna"), "p-anna")
+    await desk.settled()
+    await desk.asked()
+    pulses = desk.hub.pulses
+    await pulses.halt(BOT, "dead_key", pulses.mark(BOT))
+    calls = len(desk.bot().attempts)
+    await desk.passes(GRACE)
+    await desk.hears("p-anna", "9", "Что тут?")
+    await desk.settled()
+    assert len(desk.bot().attempts) == calls
+
+    await pulses.revive(BOT)
+    await desk.passes(timedelta(minutes=1))
+    assert [each for each in desk.told("p-anna") if each.buttons]
+
+
+async def test_a_bot_that_asks_to_be_left_alone_is_not_called_for_notices(desk: Desk) -> None:
+    await desk.link(await desk.join("Anna"), "p-anna")
+    await desk.settled()
+    await desk.asked()
+    desk.bot().script.append(
+        ThrottledError("429", retry_after=timedelta(minutes=2), everywhere=True)
+    )
+    await desk.passes(GRACE)
+    calls = len(desk.bot().attempts)
+    await desk.asked("Ещё вопрос", visitor="petr")
+    await desk.passes(GRACE)
+    await desk.passes(timedelta(minutes=1))
+    assert len(desk.bot().attempts) == calls

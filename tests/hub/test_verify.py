@@ -11,6 +11,7 @@ from hub.events import MessageEdited, Sender
 from hub.files import key
 from hub.hub import Hub
 from hub.model import Dialog, Entry, FileId
+from hub.records import Fetch
 from hub.statuses import Status
 from hub.store.engine import Insert
 from hub.verify import Found, verify
@@ -47,6 +48,24 @@ async def test_what_the_hub_wrote_is_whole(hub: Hub, anna: Who, clock: Clock) ->
     assert found.told == []
     assert (found.dialogs, found.files, found.behind) == (2, 1, 0)
     assert found.entries == row.seq + 1
+
+
+async def test_a_file_that_nobody_fetches_is_told(hub: Hub, anna: Who, clock: Clock) -> None:
+    row = await lived(hub, anna, clock)
+    entry = next(each for each in await log_of(hub.engine, row.id) if each.attachments)
+    [file] = entry.attachments
+    coming = (replace(file, coming=True),)
+    await hub.engine.change(Entry, entry.id, lambda had: replace(had, attachments=coming))
+    promise = Fetch(
+        id=file.id, project=SHOP, channel=row.channel, due_at=clock.at, created_at=clock.at
+    )
+    await hub.engine.write(Insert(promise))
+    assert (await walked(hub)).told == []
+    await hub.engine.change(Fetch, file.id, lambda had: replace(had, due_at=None))
+    wrong = [f"entry {entry.id}: file {file.id} comes and nobody fetches it"]
+    assert (await walked(hub)).told == wrong
+    await hub.engine.delete_if(Fetch, file.id, lambda _: True)
+    assert (await walked(hub)).told == wrong
 
 
 async def test_a_row_that_is_not_the_fold_of_its_log_is_told_by_its_fields(

@@ -403,7 +403,7 @@ class Faulty(Delivery):
 
 
 async def test_a_loop_that_falls_is_told_so_that_a_whole_process_takes_over(hub: Hub) -> None:
-    faulty = Faulty(hub.engine, hub.bus, hub.channels, hub.now)
+    faulty = Faulty(hub.engine, hub.bus, hub.channels, hub.pulses, hub.now)
     fell = asyncio.Event()
     async with dataclasses.replace(hub, delivery=faulty).working(fallen=fell.set):
         await asyncio.wait_for(fell.wait(), 10)

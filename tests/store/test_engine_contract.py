@@ -389,6 +389,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     simple: dict[Any, st.SearchStrategy[Any]] = {
         bool: st.booleans(),
         int: st.integers(-(2**63), 2**63 - 1),
+        float: st.floats(allow_nan=False, allow_infinity=False),
         str: st.text(max_size=20),
         bytes: st.binary(max_size=20),
         object: st.none()

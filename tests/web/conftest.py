@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from hub import channels, config, model
 from hub.hub import assemble
 from hub.store.engine import Engine
-from tests.web.house import SHOP, House, builder, kinds
+from tests.web.house import SHOP, House, builder, kinds, known_kinds
 from web.app import build
 from web.sockets import SocketLimits
 from web.statics import Statics
@@ -62,10 +62,14 @@ async def house(
         "redis": {"url": bus_url},
     }
     settings = config.settings(SETTINGS | here, tmp_path)
-    hub = assemble(settings, builder, kinds=kinds, now=model.now, engine=engine)
+    hub = assemble(
+        settings, builder, kinds=kinds, known_kinds=known_kinds, now=model.now, engine=engine
+    )
     await hub.bus.open()
     await channels.adopt(engine, hub.vault, settings, model.now())
     async with hub.working():
+        # What others make of channels comes up while the hub serves already.
+        await hub.channels.refresh()
         statics = tmp_path / "static"
         statics.mkdir()
         built = {name: name.replace(".", ".0123456789.") for name in ("inbox.js", "panel.js")}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -16,10 +17,12 @@ from aiohttp.test_utils import TestClient, TestServer
 from msgspec import Meta
 
 import bots
-from hub.abilities import Capabilities
-from hub.channel import ChannelKind, Draft, Hook, Receipt
-from hub.errors import PayloadError, SignatureError
-from hub.events import ChannelEvent, MessageReceived, Sender
+from hub.abilities import Ability, Capabilities
+from hub.channel import OK, Answer, ChannelKind, Draft, Hook, Receipt
+from hub.content import Remote
+from hub.errors import PayloadError, RejectedError, SignatureError
+from hub.events import ChannelEvent, Ignored, MessageReceived, Sender
+from hub.files import Files
 from hub.hub import Hub
 from hub.keys import Keys
 from hub.model import Channel, ChannelId, Identity, Operator, OperatorId, ProjectId, Role
@@ -37,8 +40,9 @@ class EchoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EchoBody(msgspec.Struct, frozen=True):
-    messages: list[dict[str, str]]
+    messages: list[dict[str, str]] = []
     explode: bool = False
+    news: list[str] = []
 
 
 class Echo(ChannelKind[EchoSettings]):
@@ -47,33 +51,69 @@ class Echo(ChannelKind[EchoSettings]):
     kind: ClassVar[str] = "echo"
     settings_type: ClassVar[type[msgspec.Struct]] = EchoSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
-        type=RequestType.TELEGRAM, text_max_chars=100, attachments_max=1, attachment_max_bytes=1
+        type=RequestType.TELEGRAM,
+        text_max_chars=100,
+        attachments_max=1,
+        attachment_max_bytes=1,
+        hears=frozenset({Ability.JOIN}),
     )
 
     def verify(self, hook: Hook) -> None:
+        if hook.method == "GET":
+            if not hmac.compare_digest(hook.query.get("token", ""), self.settings.secret):
+                raise SignatureError
+            return
         made = sign(hook.body, self.settings.secret)
         if not hmac.compare_digest(made, hook.headers.get("x-signature", "")):
             raise SignatureError
 
+    async def answer(self, hook: Hook) -> Answer:
+        if hook.method == "GET":
+            return Answer(text=hook.query["challenge"])
+        return OK
+
+    def join_link(self, username: str, key: str) -> str:
+        return f"https://echo.example/{username}?start={key}"
+
     def parse(self, hook: Hook) -> Sequence[ChannelEvent]:
+        if hook.method == "GET":
+            return []
         try:
             body = msgspec.json.decode(hook.body, type=EchoBody)
         except msgspec.MsgspecError:
             raise PayloadError from None
         if body.explode:
             raise ZeroDivisionError("ours")
-        return [
+        at = datetime.fromtimestamp(1_800_000_000, UTC)
+        said = [
             MessageReceived(
                 sender=Sender(external_id=each["from"], name=each["from"]),
-                at=datetime.fromtimestamp(1_800_000_000, UTC),
+                at=at,
                 external_id=each["id"],
                 text=each["text"],
+                start=each.get("start", ""),
+                question="start" not in each,
             )
             for each in body.messages
         ]
+        told = [
+            Ignored(sender=Sender(external_id="nobody"), at=at, name=f"unknown:{each}")
+            for each in body.news
+        ]
+        return [*said, *told]
 
     async def send(self, to: Identity, draft: Draft) -> Receipt:
         return Receipt(external_id=draft.key)
+
+    async def fetch(self, remote: Remote) -> AsyncIterator[bytes]:
+        """What a test has put in `stored`; it lives as long as the adapter."""
+        if remote.ref not in self.stored:
+            raise RejectedError("gone", reason="file_gone")
+        yield self.stored[remote.ref]
+
+    @cached_property
+    def stored(self) -> dict[str, bytes]:
+        return {}
 
 
 def sign(body: bytes, secret: str = ECHO_SECRET) -> str:
@@ -84,11 +124,16 @@ def kinds(kind: str) -> type[ChannelKind[Any]]:
     return Echo if kind == "echo" else bots.load(kind)
 
 
-def builder(keys: Keys) -> Callable[[Channel], ChannelKind[Any]]:
+def known_kinds() -> list[str]:
+    return sorted([*bots.kinds(), "echo"])
+
+
+def builder(keys: Keys, files: Files | None = None) -> Callable[[Channel], ChannelKind[Any]]:
     def build(document: Channel) -> ChannelKind[Any]:
         kind = kinds(document.kind)
         settings = msgspec.convert(document.settings, kind.settings_type)
-        channel: ChannelKind[Any] = kind(ChannelId(document.id), settings, keys)
+        given = files.given(document.project) if files else None
+        channel: ChannelKind[Any] = kind(ChannelId(document.id), settings, keys, given)
         return channel
 
     return build

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from hub.model import Membership, ProjectId, Role
+from hub.model import ChannelId, Membership, ProjectId, Role
+from hub.records import Reach
+from hub.store.engine import Insert
 from tests.web.house import PASSWORD, Browser, House
 from web.api import ROUTES
 from web.openapi import FILE, document
@@ -19,11 +21,14 @@ BODIES: dict[str, object] = {
     "post/dialogs/{dialog}/messages": {"key": "walk-0001", "text": "x"},
     "post/dialogs/{dialog}/notes": {"key": "walk-0002", "text": "x"},
     "post/dialogs/{dialog}/assign": {"operator": "somebody"},
+    "patch/dialogs/{dialog}/entries/{entry}": {"key": "walk-0003", "text": "x"},
+    "put/dialogs/{dialog}/entries/{entry}/reaction": {"key": "walk-0004", "emoji": ""},
     "put/dialogs/{dialog}/seen": {"seq": 1},
     "put/dialogs/{dialog}/draft": {"mode": "note", "text": "x"},
     "post/projects/{project}/channels": {"kind": "site", "name": "Ghost"},
     "post/projects/{project}/channels/{channel}/check": {"url": "https://shop.example"},
     "post/me/password": {"current": PASSWORD, "new": "another password"},
+    "post/me/reaches": {"project": "ghost", "channel": "ghost"},
     "put/me/presence": {"presence": "away"},
     "patch/me": {"name": "Ghost"},
 }
@@ -77,7 +82,19 @@ async def parts(house: House) -> dict[str, str]:
     await house.hub.intake.undigested(kept, b"x", "ours")
     [letter] = (await house.hub.letters.of(ProjectId("alpha"), None)).items
     parts = {"project": "alpha", "dialog": ok["dialog"], "entry": said["id"]}
-    return parts | {"letter": letter.id, "channel": "alpha-site"}
+    known = await house.hub.accounts.by_login("anna")
+    assert known is not None
+    told = Reach(
+        id="alpha-echo:anna",
+        project=ProjectId("alpha"),
+        operator=_id(known),
+        channel=ChannelId("alpha-echo"),
+        external_id="anna",
+        created_at=house.hub.now(),
+    )
+    await house.hub.engine.write(Insert(told))
+    parts |= {"letter": letter.id, "channel": "alpha-site", "reach": told.id}
+    return parts | {"file": "0" * 32, "kind": "site"}
 
 
 async def test_a_stranger_gets_nowhere(house: House, parts: dict[str, str]) -> None:

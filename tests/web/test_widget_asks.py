@@ -92,7 +92,8 @@ class TestConfig:
             invite={"enabled": True, "text": "Помочь?", "pages": ["/price*"]},
         )
         told = await config(house)
-        assert told["messengers"] == [{"kind": "telegram", "url": "https://t.me/shop"}]
+        [messenger] = told["messengers"]
+        assert messenger == {"kind": "telegram", "url": "https://t.me/shop", "joins": False}
         assert told["callback"]["enabled"] is True
         assert told["invite"]["pages"] == ["/price*"]
         assert (told["identity"], told["preview"]) == ("optional", False)

@@ -14,8 +14,8 @@ const first = path.join(src, "inbox/main.tsx");
 
 /** Which sentences the code of a folder carries with it. */
 const PREFIXES = {
-  inbox: ["inbox.", "status.", "kind.", "error."],
-  admin: ["admin."],
+  inbox: ["inbox.", "status.", "kind.", "error.", "failure."],
+  admin: ["admin.", "channel."],
   widget: ["widget."],
   "widget/loader.ts": ["widget.launcher."],
 };

@@ -1,11 +1,16 @@
 import { signal } from "@preact/signals";
 import type {
   Arranged,
-  Attachment,
-  Channel,
   ChannelChange,
+  ChannelForm,
   ChannelSettings,
   CheckStep,
+  SiteSettings,
+  Trial,
+} from "../admin/wire";
+import type {
+  Attachment,
+  Channel,
   Counts,
   Dialog,
   Entry,
@@ -19,10 +24,12 @@ import type {
   Page,
   Presence,
   Problem,
+  Reaches,
   Replayed,
   Start,
   View,
   Whole,
+  Trouble,
 } from "./wire";
 
 /** An answer that is not a success; status 0 means that no answer came. */
@@ -107,6 +114,10 @@ export const api = {
   change: (values: { name?: string; lang?: string }) => call<Me>("PATCH", "/me", values),
   setPassword: (fresh: string, current: string) =>
     post<void>("/me/password", current ? { current, new: fresh } : { new: fresh }),
+  reaches: () => get<Reaches>("/me/reaches"),
+  linkReach: (project: string, channel: string) =>
+    post<{ url: string; seconds: number }>("/me/reaches", { project, channel }),
+  dropReach: (id: string) => call<void>("DELETE", `/me/reaches/${of(id)}`),
   setPresence: (presence: Presence) => call<void>("PUT", "/me/presence", { presence }),
   channels: (project: string) =>
     get<{ items: Channel[] }>(`/projects/${of(project)}/channels`).then((answer) => answer.items),
@@ -148,16 +159,30 @@ export const api = {
     get<{ items: Arranged[] }>(`/projects/${of(project)}/channels/settings`).then(
       (answer) => answer.items,
     ),
-  channelSettings: (project: string, channel: string) =>
-    get<ChannelSettings>(`/projects/${of(project)}/channels/${of(channel)}/settings`),
-  changeChannel: (project: string, channel: string, change: ChannelChange) =>
-    call<ChannelSettings>(
+  channelSettings: <S = SiteSettings>(project: string, channel: string) =>
+    get<ChannelSettings<S>>(`/projects/${of(project)}/channels/${of(channel)}/settings`),
+  changeChannel: <S = SiteSettings>(project: string, channel: string, change: ChannelChange<S>) =>
+    call<ChannelSettings<S>>(
       "PATCH",
       `/projects/${of(project)}/channels/${of(channel)}/settings`,
       change,
     ),
-  addChannel: (project: string, kind: "site", name: string) =>
-    post<ChannelSettings>(`/projects/${of(project)}/channels`, { kind, name }),
+  addChannel: (project: string, kind: string, name: string, settings: object = {}) =>
+    post<ChannelSettings<unknown>>(`/projects/${of(project)}/channels`, { kind, name, settings }),
+  channelKinds: (project: string) =>
+    get<{ items: { kind: string }[] }>(`/projects/${of(project)}/channels/kinds`).then((answer) =>
+      answer.items.map(({ kind }) => kind),
+    ),
+  channelForm: (project: string, kind: string) =>
+    get<ChannelForm>(`/projects/${of(project)}/channels/kinds/${of(kind)}`),
+  beginTrial: (project: string, channel: string) =>
+    post<{ trial: Trial }>(`/projects/${of(project)}/channels/${of(channel)}/test`).then(
+      (answer) => answer.trial,
+    ),
+  trial: (project: string, channel: string) =>
+    get<{ trial: Trial | null }>(`/projects/${of(project)}/channels/${of(channel)}/test`).then(
+      (answer) => answer.trial,
+    ),
   checkPage: (project: string, channel: string, url: string) =>
     post<{ steps: CheckStep[] }>(`/projects/${of(project)}/channels/${of(channel)}/check`, {
       url,
@@ -184,8 +209,18 @@ export const api = {
     post<Entry>(`/dialogs/${of(id)}/messages`, { key, text, attachments, reply_to }),
   note: (id: string, key: string, text: string) =>
     post<Entry>(`/dialogs/${of(id)}/notes`, { key, text }),
+  rewrite: (id: string, entry: string, key: string, text: string) =>
+    call<Entry>("PATCH", `/dialogs/${of(id)}/entries/${of(entry)}`, { key, text }),
+  takeBack: (id: string, entry: string, key: string) =>
+    call<Entry>("DELETE", `/dialogs/${of(id)}/entries/${of(entry)}?key=${of(key)}`),
+  react: (id: string, entry: string, key: string, emoji: string) =>
+    call<Entry>("PUT", `/dialogs/${of(id)}/entries/${of(entry)}/reaction`, { key, emoji }),
+  fetchFile: (id: string, entry: string, file: string) =>
+    post<Entry>(`/dialogs/${of(id)}/entries/${of(entry)}/files/${of(file)}/fetch`),
   retry: (id: string, entry: string) =>
     post<Entry>(`/dialogs/${of(id)}/messages/${of(entry)}/retry`),
+  troubles: (project: string) =>
+    get<{ items: Trouble[] }>(`/projects/${of(project)}/troubles`).then((answer) => answer.items),
   health: () => get<Health>("/health"),
   letters: (project: string, after: string | null) => {
     const query = new URLSearchParams(after ? { after } : {});

@@ -1,14 +1,16 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { safe } from "../links";
+import { fileAddress, safe } from "../links";
+import { isHere } from "./awaited";
 import { FileCard } from "./files";
-import { Icon, IconButton } from "./parts";
+import { Avatar, Icon, IconButton } from "./parts";
 import { lines, opened, thread } from "./reading";
 import { open } from "./route";
 import { phone } from "./row";
+import { previewOf } from "./preview";
 import { first, t } from "./settings";
 import { ago, due, full } from "./times";
-import type { Attachment, Dialog, Visit } from "./wire";
+import type { Attachment, Dialog, Known, Visit } from "./wire";
 
 /** How many of the files are shown before they are asked for. */
 const FILES = 4;
@@ -40,6 +42,7 @@ export function Card({ onClose }: { onClose: () => void }): JSX.Element | null {
         <IconButton icon="close" label={t("inbox.card_close")} class="card-close" onClick={onClose} />
       </header>
       <Reach phones={contact?.phones ?? []} emails={contact?.emails ?? []} callAt={dialog.call_at} />
+      <Identities all={now.identities} />
       <Fields fields={dialog.fields ?? {}} />
       <Source dialog={dialog} />
       <Files />
@@ -53,9 +56,9 @@ export function Card({ onClose }: { onClose: () => void }): JSX.Element | null {
                   <time dateTime={other.last_at} title={full(other.last_at)}>
                     {ago(other.last_at)}
                   </time>
-                  {other.preview?.text ? (
+                  {previewOf(other) ? (
                     <span class="others-said" dir="auto">
-                      {other.preview.text}
+                      {previewOf(other)}
                     </span>
                   ) : null}
                 </button>
@@ -106,7 +109,37 @@ function Reach(props: { phones: string[]; emails: string[]; callAt: string | nul
   );
 }
 
-function Copy({ what, label }: { what: string; label: string }): JSX.Element {
+/** Where else the same person is known, each with what the messenger calls them. */
+function Identities({ all }: { all: Known[] }): JSX.Element | null {
+  const known = all.filter((one) => one.kind !== "site");
+  if (!known.length) return null;
+  return (
+    <Section name={t("inbox.card.messengers")}>
+      <ul class="identities">
+        {known.map((one) => (
+          <li key={one.channel}>
+            <Avatar
+              name={one.name}
+              kind={one.kind}
+              picture={one.picture ? fileAddress(one.picture) : ""}
+            />
+            <span>
+              <bdi>{one.name || t("inbox.guest")}</bdi>
+              <span class="quiet">
+                {[first(`kind.${one.kind}`, one.kind), one.username ? `@${one.username}` : ""]
+                  .filter(Boolean)
+                  .join(" · ")}
+                {one.reachable ? "" : ` · ${t("inbox.card.unreachable")}`}
+              </span>
+            </span>
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
+export function Copy({ what, label }: { what: string; label: string }): JSX.Element {
   const [done, setDone] = useState(false);
   useEffect(() => {
     if (!done) return;
@@ -238,6 +271,7 @@ function Files(): JSX.Element | null {
   const files = lines.value
     .filter((entry) => !entry.deleted_at)
     .flatMap((entry) => entry.attachments)
+    .filter(isHere)
     .reverse();
   if (!files.length) return null;
   const shown: Attachment[] = all ? files : files.slice(0, FILES);

@@ -9,10 +9,13 @@ import * as live from "./live";
 import { Menu } from "./menu";
 import * as outbox from "./outbox";
 import { Icon, IconButton } from "./parts";
+import { rewriting } from "./acts";
+import { can, cannot, kindName, limits as limitsOf, mayEdit, writeUntil } from "./may";
 import { entryOf, fetchQuoted, lines, thread } from "./reading";
-import { channels, me } from "./rows";
+import { clock, me } from "./rows";
 import { authorOf, gist } from "./said";
 import { t } from "./settings";
+import { full, hours } from "./times";
 import { Uploads } from "./uploads";
 import type { Dialog, Entry } from "./wire";
 
@@ -34,8 +37,11 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
   const typed = useRef(0);
   const { text, mode: wished, uploads, reply_to } = draft(dialog.id);
   const foreign = dialog.owner !== null && dialog.owner !== me.value?.operator.id;
-  const mode: Mode = foreign ? "note" : wished;
-  const limits = channels.value.find((channel) => channel.id === dialog.channel)?.capabilities;
+  const until = writeUntil(dialog);
+  const shut = until !== null && clock.value > until;
+  const barred = foreign || shut;
+  const mode: Mode = barred ? "note" : wished;
+  const limits = limitsOf(dialog);
   const most = mode === "note" ? NOTE_MAX : (limits?.text_max_chars ?? NOTE_MAX);
   const left = most - [...text].length;
   const files = mode === "note" ? [] : uploads;
@@ -98,6 +104,11 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
     } else if (held && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
       event.preventDefault();
       quoteNext(dialog, event.key === "ArrowUp" ? -1 : 1);
+    } else if (event.key === "ArrowUp" && !text && !held) {
+      const last = lines.value.filter((one) => mayEdit(dialog, one)).at(-1);
+      if (!last) return;
+      event.preventDefault();
+      rewriting.value = last.id;
     } else if (event.key === "Escape" && quoted) {
       event.stopPropagation();
       write(dialog.id, { reply_to: "" });
@@ -112,7 +123,8 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
       : dialog.owner === null
         ? t("inbox.takes")
         : "";
-  const takesFiles = mode === "reply" && (limits?.attachments_max ?? 1) > 0;
+  const filesToo = !limits || can(dialog, "files");
+  const takesFiles = mode === "reply" && filesToo;
   return (
     <form
       class={`composer ${mode}`}
@@ -128,7 +140,7 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
             key={one}
             type="button"
             aria-pressed={mode === one}
-            disabled={one === "reply" && foreign}
+            disabled={one === "reply" && barred}
             onClick={() => {
               write(dialog.id, { mode: one });
               field.current?.focus();
@@ -145,6 +157,7 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
           <span class="compose-hint">{hint}</span>
         )}
       </div>
+      <Window dialog={dialog} until={until} />
       {quoted ? <Quoted dialog={dialog} id={quoted} /> : null}
       <Uploads dialog={dialog} uploads={files} />
       <div class="composer-row">
@@ -164,6 +177,16 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
               }}
             />
           </>
+        ) : mode === "reply" ? (
+          <button
+            type="button"
+            class="icon-button off"
+            aria-disabled="true"
+            aria-label={cannot(dialog, "files")}
+            title={cannot(dialog, "files")}
+          >
+            <Icon name="clip" />
+          </button>
         ) : null}
         <textarea
           ref={field}
@@ -217,6 +240,30 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
         </div>
       </div>
     </form>
+  );
+}
+
+/** How near the end of the time to write freely is told beforehand. */
+const SOON = 6 * 3_600_000;
+
+/** What keeps a reply from arriving, or soon will, said before it is written. */
+function Window({ dialog, until }: { dialog: Dialog; until: number | null }): JSX.Element | null {
+  const away = thread.value?.id === dialog.id && !thread.value.reachable;
+  const channel = kindName(dialog);
+  const left = until === null ? null : until - clock.value;
+  const words = away
+    ? t("inbox.stopped", { channel })
+    : left === null || left > SOON
+      ? ""
+      : left <= 0
+        ? t("inbox.window.closed", { channel, at: full(new Date(until ?? 0).toISOString()) })
+        : t("inbox.window.until", { channel, at: hours(new Date(until ?? 0).toISOString()) });
+  if (!words) return null;
+  return (
+    <p class={away || (left ?? 1) <= 0 ? "window shut" : "window"} role="status">
+      <Icon name="clock" />
+      <span>{words}</span>
+    </p>
   );
 }
 
@@ -286,13 +333,14 @@ export function compose(dialog: Dialog, mode: Mode): void {
 
 /** Begins a reply to that line. */
 export function quote(dialog: Dialog, entry: Entry): void {
+  if (!can(dialog, "quotes")) return;
   write(dialog.id, { reply_to: entry.id, mode: "reply" });
   document.getElementById("composer")?.focus();
 }
 
 /** Turns to the line before the quoted one or after it; past the last there is no quote. */
 function quoteNext(dialog: Dialog, by: 1 | -1): void {
-  if (thread.value?.id !== dialog.id) return;
+  if (thread.value?.id !== dialog.id || !can(dialog, "quotes")) return;
   const all = lines.value.filter((one) => (one.kind === "in" || one.kind === "out") && !one.deleted_at);
   const at = all.findIndex((one) => one.id === draft(dialog.id).reply_to);
   const to = at < 0 ? (by < 0 ? all.length - 1 : all.length) : Math.max(0, at + by);

@@ -1,49 +1,58 @@
 import "./files.css";
 import type { JSX } from "preact";
 import { fileAddress } from "../links";
+import { Awaited, isHere, wasAwaited } from "./awaited";
 import { showPicture } from "./gallery";
 import { Icon } from "./parts";
 import { t } from "./settings";
 import { size } from "./times";
 import { Voice } from "./voice";
-import type { Attachment } from "./wire";
+import type { Attachment, Entry } from "./wire";
 
 /** A grid shows so many pictures; the rest is a number on the last. */
 const GRID = 4;
 const WIDE = 320;
 
 /** All that came with a message: pictures as one grid, the rest one below another. */
-export function Files({ files }: { files: Attachment[] }): JSX.Element | null {
+export function Files({ entries }: { entries: Entry[] }): JSX.Element | null {
+  const files = entries.flatMap((entry) => entry.attachments.map((file) => ({ entry, file })));
   if (!files.length) return null;
-  const pictures = files.filter((file) => file.kind === "image");
+  const pictures = files.filter(({ file }) => file.kind === "image");
   return (
     <>
       {pictures.length ? <Pictures pictures={pictures} /> : null}
-      {files.map((file) =>
-        file.kind === "audio" ? (
+      {files.map(({ entry, file }) =>
+        file.kind === "image" ? null : !isHere(file) ? (
+          <Awaited key={file.id} entry={entry} file={file} />
+        ) : file.kind === "audio" ? (
           <Voice key={file.id} file={file} />
         ) : file.kind === "video" ? (
           <Video key={file.id} file={file} />
-        ) : file.kind === "file" ? (
+        ) : (
           <FileCard key={file.id} file={file} />
-        ) : null,
+        ),
       )}
     </>
   );
 }
 
-function Pictures({ pictures }: { pictures: Attachment[] }): JSX.Element {
+function Pictures(props: { pictures: { entry: Entry; file: Attachment }[] }): JSX.Element {
+  const { pictures } = props;
   const rest = pictures.length - GRID;
   return (
     <div class={`pictures n${Math.min(GRID, pictures.length)}`}>
-      {pictures.slice(0, GRID).map((file, i) => (
-        <Picture
-          key={file.id}
-          file={file}
-          alone={pictures.length === 1}
-          rest={i === GRID - 1 && rest > 0 ? rest : 0}
-        />
-      ))}
+      {pictures.slice(0, GRID).map(({ entry, file }, i) =>
+        isHere(file) ? (
+          <Picture
+            key={file.id}
+            file={file}
+            alone={pictures.length === 1}
+            rest={i === GRID - 1 && rest > 0 ? rest : 0}
+          />
+        ) : (
+          <Awaited key={file.id} entry={entry} file={file} />
+        ),
+      )}
     </div>
   );
 }
@@ -52,12 +61,14 @@ function Picture(props: { file: Attachment; alone: boolean; rest: number }): JSX
   const { file, alone, rest } = props;
   const address = fileAddress(file.url);
   // The place is kept before the picture is there, so that the text does not jump.
+  const boxed = wasAwaited(file);
+  const own = alone && !boxed;
   const scale = Math.min(1, WIDE / (file.width || WIDE), WIDE / (file.height || WIDE));
-  const wide = alone && file.width ? Math.max(48, Math.round(file.width * scale)) : 240;
-  const high = alone && file.height ? Math.max(48, Math.round(file.height * scale)) : 180;
+  const wide = own && file.width ? Math.max(48, Math.round(file.width * scale)) : 240;
+  const high = own && file.height ? Math.max(48, Math.round(file.height * scale)) : 180;
   return (
     <a
-      class="picture"
+      class={boxed ? "picture boxed" : "picture"}
       href={address}
       target="_blank"
       rel="noopener noreferrer nofollow"
@@ -82,7 +93,7 @@ function Picture(props: { file: Attachment; alone: boolean; rest: number }): JSX
 
 function Video({ file }: { file: Attachment }): JSX.Element {
   return (
-    <figure class="video">
+    <figure class={wasAwaited(file) ? "video boxed" : "video"}>
       <video
         src={fileAddress(file.url)}
         width={file.width || undefined}

@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { type Mark, snippet } from "../snippet";
 import { Avatar, Empty, Icon, IconButton } from "./parts";
+import { previewOf } from "./preview";
 import { open, openAt } from "./route";
 import { ask, dialogOf, findings, leaveSearch, query, searching, type } from "./search";
 import { refusal, t } from "./settings";
@@ -135,7 +136,7 @@ function Row({ hit }: { hit: Hit }): JSX.Element {
                   : null}
               </>
             ) : (
-              dialog.preview?.text
+              previewOf(dialog)
             )}
           </span>
         </span>

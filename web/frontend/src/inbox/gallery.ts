@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import { isHere } from "./awaited";
 import { lines } from "./reading";
 import type { Attachment } from "./wire";
 
@@ -11,7 +12,7 @@ export function showPicture(file: Attachment): void {
     .peek()
     .filter((entry) => !entry.deleted_at)
     .flatMap((entry) => entry.attachments)
-    .filter((one) => one.kind === "image");
+    .filter((one) => one.kind === "image" && isHere(one));
   const at = all.findIndex((one) => one.id === file.id);
   gallery.value = at < 0 ? { pictures: [file], at: 0 } : { pictures: all, at };
 }

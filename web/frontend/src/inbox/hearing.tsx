@@ -2,6 +2,7 @@ import "./hearing.css";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { notify, permission } from "./ringing";
+import { Reaching } from "./reaching";
 import { back, page } from "./route";
 import { type Rings, ringing, t } from "./settings";
 import { audible, play, wake } from "./sounds";
@@ -23,6 +24,7 @@ export function Hearing(): JSX.Element {
         <p class="quiet">{t(first ? "inbox.sounds.first" : "inbox.sounds.here")}</p>
         <Sounds Title={Part} />
         <Notices Title={Part} />
+        <Reaching Title={Part} />
         <div class="hearing-steps">
           <button type="button" class="button strong" onClick={done}>
             {t("inbox.sounds.done")}

@@ -2,15 +2,19 @@ import "./line.css";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { pieces } from "../links";
+import { type Style, marked } from "../marks";
+import { Acts, Rewriting, rewriting } from "./acts";
 import { api } from "./api";
 import { quote } from "./composer";
 import { Files } from "./files";
 import { type Unsent, drop, retry } from "./outbox";
+import { can, kindName } from "./may";
 import { Icon, IconButton } from "./parts";
+import { Buttons, Place, Shared } from "./places";
 import { entryOf, fetchQuoted, jumpTo, learnEntries } from "./reading";
 import { dialogs, me, tell } from "./rows";
-import { authorOf, gist, said } from "./said";
-import { first as firstOf, t } from "./settings";
+import { authorOf, failureOf, gist, said } from "./said";
+import { t } from "./settings";
 import { full, hours } from "./times";
 import type { Entry, OutState } from "./wire";
 
@@ -67,10 +71,13 @@ function Bubble({ entry, rest = [], first, unsent }: LineProps): JSX.Element {
   const worst = [entry, ...rest].find((one) => one.state === "failed" || one.state === "unknown");
   const text = entry.text || (rest.find((one) => one.text)?.text ?? "");
   const name = entry.author.name || (entry.kind === "in" ? t("inbox.guest") : t("inbox.system.hub"));
-  const answerable = entry.kind !== "note" && !unsent && !entry.deleted_at;
   const dialog = dialogs.value.get(entry.dialog);
+  const settled = entry.kind !== "note" && !unsent && !entry.deleted_at && dialog?.open;
+  const answerable = settled && can(dialog, "quotes");
+  // Written by somebody of ours in the messenger itself: there is no operator to name.
+  const elsewhere = entry.kind === "out" && entry.author.kind === "operator" && !entry.author.id && !unsent;
   const answer = (): void => {
-    if (answerable && dialog?.open) quote(dialog, entry);
+    if (answerable) quote(dialog, entry);
   };
   useSwipe(box, answer);
   return (
@@ -94,15 +101,32 @@ function Bubble({ entry, rest = [], first, unsent }: LineProps): JSX.Element {
         >
           {entry.kind === "note" ? (
             <span class="author">{t("inbox.note_by", { name: entry.author.name })}</span>
+          ) : elsewhere && dialog ? (
+            <bdi class="author">
+              {[entry.author.name, t("inbox.from_messenger", { channel: kindName(dialog) })]
+                .filter(Boolean)
+                .join(" · ")}
+            </bdi>
           ) : first && entry.kind === "out" && !mine && entry.author.name ? (
             <bdi class="author">{entry.author.name}</bdi>
           ) : null}
           {entry.deleted_at ? <p class="gone">{t("inbox.deleted")}</p> : null}
           {entry.reply_to ? <Quote dialog={entry.dialog} id={entry.reply_to} /> : null}
-          <Files files={[entry, ...rest].flatMap((one) => one.attachments)} />
-          {text ? <Words text={text} struck={entry.deleted_at !== null} /> : null}
+          <Files entries={[entry, ...rest]} />
+          {entry.spot ? <Place spot={entry.spot} /> : null}
+          {entry.card ? <Shared card={entry.card} /> : null}
+          {rewriting.value === entry.id ? (
+            <Rewriting entry={entry} />
+          ) : text ? (
+            <Words text={text} struck={entry.deleted_at !== null} plain={dialog?.kind === "site"} />
+          ) : null}
+          {entry.data.opened && !text ? <p class="gone">{t("inbox.opened")}</p> : null}
+          {entry.data.unsupported && dialog ? (
+            <p class="gone">{t("inbox.unsupported", { channel: kindName(dialog) })}</p>
+          ) : null}
+          {entry.buttons?.length ? <Buttons rows={entry.buttons} /> : null}
           <span class="meta">
-            {entry.edited_at ? <Edited entry={entry} /> : null}
+            {entry.edited_at && entry.data.before !== entry.text ? <Edited entry={entry} /> : null}
             {entry.late ? <span title={t("inbox.late_why")}>{t("inbox.late")}</span> : null}
             <time dateTime={last.at} title={full(last.at)}>
               {hours(last.at)}
@@ -110,9 +134,10 @@ function Bubble({ entry, rest = [], first, unsent }: LineProps): JSX.Element {
             {last.state ? <Tick state={worst?.state ?? last.state} /> : null}
           </span>
         </div>
-        {answerable && dialog?.open ? (
+        {answerable ? (
           <IconButton icon="reply" class="answer" label={t("inbox.answer")} onClick={answer} />
         ) : null}
+        {settled ? <Acts dialog={dialog} entry={entry} /> : null}
       </div>
       <Reactions all={[entry, ...rest].flatMap((one) => one.reactions)} />
       {worst ? <Trouble entry={worst} unsent={unsent} /> : null}
@@ -244,9 +269,7 @@ function Tick({ state }: { state: OutState }): JSX.Element {
 
 function Trouble({ entry, unsent }: { entry: Entry; unsent: Unsent | undefined }): JSX.Element {
   const [busy, setBusy] = useState(false);
-  const reason = entry.failure
-    ? firstOf(`error.${entry.failure}`, "error.delivery")
-    : t("error.delivery");
+  const reason = failureOf(entry.failure);
   const repeat = async (): Promise<void> => {
     if (unsent) {
       retry(unsent.key);
@@ -280,14 +303,15 @@ function Trouble({ entry, unsent }: { entry: Entry; unsent: Unsent | undefined }
 /** Longer texts are folded, so that one letter does not push a dialog off the screen. */
 const LONG = 1_600;
 
-function Words({ text, struck }: { text: string; struck: boolean }): JSX.Element {
+function Words(props: { text: string; struck: boolean; plain: boolean }): JSX.Element {
+  const { text, struck, plain } = props;
   const [whole, setWhole] = useState(false);
   const lines = text.length > LONG || text.split("\n", 40).length > 30;
   const shown = lines && !whole ? fold(text) : text;
   return (
     <>
       <p class={struck ? "text struck" : "text"} dir="auto">
-        <Text text={shown} />
+        {plain ? <Text text={shown} /> : <Styled text={shown} />}
       </p>
       {lines ? (
         <button type="button" class="link unfold" onClick={() => setWhole(!whole)}>
@@ -319,6 +343,35 @@ export function Text({ text }: { text: string }): JSX.Element {
           piece.text
         ),
       )}
+    </>
+  );
+}
+
+const TAGS: Record<Style, "strong" | "em" | "s" | "code" | "span"> = {
+  bold: "strong",
+  italic: "em",
+  strike: "s",
+  code: "code",
+  link: "span",
+};
+
+/** The text as messengers draw it; the sites' chat knows no markup. */
+function Styled({ text }: { text: string }): JSX.Element {
+  return (
+    <>
+      {marked(text).map((piece, i) => {
+        const words = piece.styles.reduce<JSX.Element | string>((inner, style) => {
+          const Tag = TAGS[style];
+          return <Tag>{inner}</Tag>;
+        }, piece.text);
+        return piece.href ? (
+          <a key={i} href={piece.href} target="_blank" rel="noopener noreferrer nofollow">
+            {words}
+          </a>
+        ) : (
+          <span key={i}>{words}</span>
+        );
+      })}
     </>
   );
 }

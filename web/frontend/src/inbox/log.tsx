@@ -148,7 +148,7 @@ export function Log({ id }: { id: string }): JSX.Element {
             </button>
           ) : null}
           {now?.state === "loading" && entries.length === 0 ? <Skeleton /> : null}
-          {albums(entries).map(([entry, ...rest], i, all) => {
+          {albums(entries.filter(isShown)).map(([entry, ...rest], i, all) => {
             if (!entry) return null;
             const before = all[i - 1]?.at(-1);
             return (
@@ -215,6 +215,11 @@ function show(area: HTMLElement, line: HTMLElement): void {
   line.classList.add("flash");
 }
 
+/** An order to change a line shows in that line; only one that came to nothing stands by itself. */
+function isShown(entry: Entry): boolean {
+  return !["edited", "deleted", "reacted"].includes(entry.verb ?? "") || entry.state === "failed";
+}
+
 /** Neighbours that were sent in one go stand as one. */
 function albums(entries: Entry[]): Entry[][] {
   const all: Entry[][] = [];
@@ -269,6 +274,9 @@ function drawn(item: Unsent): Entry {
     reactions: [],
     verb: null,
     data: {},
+    spot: null,
+    card: null,
+    buttons: [],
   };
 }
 

@@ -27,6 +27,7 @@ import { press } from "./shortcuts";
 import { shown } from "./shown";
 import { FirstPassword, SignIn, Unreachable } from "./signin";
 import { Thread } from "./thread";
+import { Troubles } from "./troubles";
 import { compact } from "./window";
 
 const Admin = lazy(() => import("../admin/admin"), "Admin");
@@ -60,11 +61,14 @@ function Inside(): JSX.Element {
   useEffect(() => (opened.value ? undefined : setCard(false)), [opened.value]);
   return (
     <div class={`app ${thread.value ? "reading" : ""} ${card ? "with-card" : ""}`}>
-      {light.value === "off" ? (
-        <p class="offline" role="status">
-          {t("inbox.offline")}
-        </p>
-      ) : null}
+      <div class="banners">
+        {light.value === "off" ? (
+          <p class="offline" role="status">
+            {t("inbox.offline")}
+          </p>
+        ) : null}
+        <Troubles />
+      </div>
       <Rail />
       <main class="panes" {...swipe}>
         {page.value === "health" ? (

@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Refused, api } from "./api";
 import { Avatar, Keys } from "./parts";
+import { previewOf } from "./preview";
 import { open } from "./route";
 import { dialogs, learn, project } from "./rows";
 import { first, t } from "./settings";
@@ -56,7 +57,7 @@ function asItem(row: Dialog): Item {
   return {
     key: row.id,
     name: row.name || t("inbox.guest"),
-    aside: row.preview?.text || first(`status.${row.status}`),
+    aside: previewOf(row) || first(`status.${row.status}`),
     row,
     run: () => open(row.id),
   };

@@ -42,6 +42,9 @@ const PATHS = {
   mail: "M4 6h16v12H4zM4 7l8 6 8-6",
   clock: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7v5l3.5 2",
   copy: "M9 9h10v11H9zM15 9V4H5v11h4",
+  pin: "M12 21s7-6.2 7-11a7 7 0 0 0-14 0c0 4.800 7 11 7 11zM12 7.500a2.500 2.500 0 1 0 0 5 2.500 2.500 0 0 0 0-5z",
+  pen: "M4 20h4L19 9l-4-4L4 16zM13 7l4 4",
+  alert: "M12 4l9 16H3zM12 10v5M12 17.500v.1",
   site: "M3 5h18v14H3zM3 9h18M6 7h.01M9 7h.01",
 } as const;
 
@@ -89,7 +92,8 @@ const LETTERS: Record<string, string> = {
 };
 
 /** Initials with the channel's badge; the letter says the platform, the colour only repeats it. */
-export function Avatar({ name, kind }: { name: string; kind: string }): JSX.Element {
+export function Avatar(props: { name: string; kind: string; picture?: string }): JSX.Element {
+  const { name, kind, picture } = props;
   const initials = name
     .split(/\s+/)
     .map((word) => [...word][0] ?? "")
@@ -99,7 +103,7 @@ export function Avatar({ name, kind }: { name: string; kind: string }): JSX.Elem
   const channel = first(`kind.${kind}`, kind);
   return (
     <span class="avatar" aria-hidden="true">
-      {initials.toUpperCase() || "?"}
+      {picture ? <img src={picture} alt="" loading="lazy" /> : initials.toUpperCase() || "?"}
       <span class={`badge kind-${kind}`} title={channel}>
         {LETTERS[kind] ?? kind.slice(0, 1).toUpperCase()}
       </span>

@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Qr } from "../admin/qr";
 import { api } from "./api";
+import { Copy } from "./card";
 import { Icon } from "./parts";
 import { tell } from "./rows";
 import { first, t } from "./settings";
@@ -91,13 +92,16 @@ export function Reaching({ Title }: { Title: "h2" | "h3" }): JSX.Element | null 
       {link ? (
         <div class="reaching-link" role="status">
           <Qr address={link.url} label={t("inbox.reaching.qr")} />
-          <p>
-            {t("inbox.reaching.how")}{" "}
-            <a href={link.url} target="_blank" rel="noopener noreferrer">
-              {t("inbox.reaching.open")}
-              <Icon name="on" />
-            </a>
-          </p>
+          <div>
+            <p>{t("inbox.reaching.how")}</p>
+            <span class="reaching-steps">
+              <a href={link.url} target="_blank" rel="noopener noreferrer">
+                {t("inbox.reaching.open")}
+                <Icon name="on" />
+              </a>
+              <Copy what={link.url} label={t("inbox.copy_link")} />
+            </span>
+          </div>
         </div>
       ) : null}
     </div>

@@ -3,7 +3,7 @@ import { Refused, api } from "./api";
 import { before, setHere } from "./company";
 import { receive } from "./drafts";
 import { choose, dialogs, learn, me, project, tell } from "./rows";
-import type { Contact, Dialog, Entry, Whole } from "./wire";
+import type { Contact, Dialog, Entry, Known, Whole } from "./wire";
 
 export interface Thread {
   id: string;
@@ -15,6 +15,9 @@ export interface Thread {
   newer: boolean;
   /** The line to be looked at; `n` tells one jump from the next. */
   target: { seq: number; n: number } | null;
+  /** Whether the channel still brings the person anything. */
+  reachable: boolean;
+  identities: Known[];
   /** Up to which line this operator has read it, on any screen. */
   seen: number;
   /** What others said after this line is under the unread divider; 0: there is none. */
@@ -81,6 +84,8 @@ function blank(id: string): Thread {
     more: false,
     newer: false,
     target: null,
+    reachable: true,
+    identities: [],
     seen: 0,
     divider: 0,
     state: "loading",
@@ -95,8 +100,9 @@ function about(open: Thread, whole: Whole): Thread {
   receive(open.id, whole.draft ?? null);
   const seen = Math.max(open.seen, whole.seen_seq ?? 0);
   const first = open.entries.size === 0 && open.seen === 0;
-  const { contact, others } = whole;
-  return { ...open, contact, others, seen, divider: first ? seen : open.divider };
+  const { contact, others, identities = [] } = whole;
+  const reachable = identities.find((one) => one.channel === whole.dialog.channel)?.reachable ?? true;
+  return { ...open, contact, others, identities, reachable, seen, divider: first ? seen : open.divider };
 }
 
 /** Opens the dialog at its newest lines. */

@@ -1,5 +1,6 @@
 // Which of what comes in is told by a sound and a notification, and by which tab.
 import { effect } from "@preact/signals";
+import { previewOf } from "./preview";
 import { thread } from "./reading";
 import { open } from "./route";
 import { dialogs, me } from "./rows";
@@ -69,7 +70,7 @@ function show(dialog: Dialog, reason: Rings): void {
   if (ringing.notices.value === "off" || permission() !== "granted") return;
   const { preview } = dialog;
   const said =
-    preview?.text || (preview?.attachment ? first(`inbox.preview.${preview.attachment}`) : "");
+    previewOf(dialog) || (preview?.attachment ? first(`inbox.preview.${preview.attachment}`) : "");
   const title = dialog.name || t("inbox.guest");
   notify(
     reason === "transfer" ? t("inbox.notice.transfer", { name: title }) : title,

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { begun } from "./drafts";
+import { previewOf } from "./preview";
 import { Avatar, Icon, IconButton } from "./parts";
 import { thread, typing } from "./reading";
 import { open } from "./route";
@@ -102,7 +103,8 @@ function Second({ row }: { row: Dialog }): JSX.Element {
 
 function Preview({ row }: { row: Dialog }): JSX.Element {
   if (!row.preview) return <>{t("inbox.preview.empty")}</>;
-  const { author, text, attachment } = row.preview;
+  const { author, attachment } = row.preview;
+  const text = previewOf(row);
   const who =
     author === "operator"
       ? row.owner === me.value?.operator.id || !row.owner_name

@@ -1,3 +1,4 @@
+import { spans } from "../marks";
 import { phone } from "./row";
 import { dialogs, me } from "./rows";
 import { first, t } from "./settings";
@@ -37,9 +38,21 @@ export function said(entry: Entry): string {
         score: first(`inbox.score.${data.score ?? ""}`, "inbox.score.none"),
       });
     case "fields":
+      // What the platform told of the person, who has said nothing.
+      if (entry.author.kind === "hub") return t("inbox.system.profile", { name: data.name ?? "" });
       return t("inbox.system.fields", { values: listed(data) });
     case "identified":
       return t("inbox.verified");
+    case "joined":
+      if (data.to)
+        return t("inbox.system.joined_to", { channel: first(`kind.${data.kind ?? ""}`, data.kind ?? "") });
+      return data.page
+        ? t("inbox.system.joined_from", { page: data.title || data.page })
+        : t("inbox.system.joined");
+    case "edited":
+    case "deleted":
+    case "reacted":
+      return t(`inbox.system.${entry.verb}_failed`, { reason: failureOf(entry.failure) });
     default:
       return entry.text || t("inbox.system.other");
   }
@@ -85,9 +98,17 @@ export function why(entry: Entry): string {
 /** What a quoted line says in one line. */
 export function gist(entry: Entry): string {
   if (entry.deleted_at) return t("inbox.deleted");
-  if (entry.text) return entry.text.slice(0, 300);
+  if (entry.text) return spans(entry.text.slice(0, 300)).plain;
+  if (entry.spot) return t("inbox.place");
+  if (entry.card) return entry.card.name || entry.card.phone;
   const file = entry.attachments[0];
   return file ? first(`inbox.preview.${file.kind}`, "inbox.preview.file") : said(entry);
+}
+
+/** Why a message did not arrive, in words. */
+export function failureOf(code: string): string {
+  if (!code) return t("error.delivery");
+  return first(`failure.${code}`, first(`error.${code}`, "error.delivery"));
 }
 
 export function authorOf(entry: Entry): string {

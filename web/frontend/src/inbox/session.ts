@@ -9,6 +9,7 @@ import * as rows from "./rows";
 import { me, project } from "./rows";
 import { lang, presence } from "./settings";
 import { onTabs, tellTabs } from "./tabs";
+import * as troubles from "./trouble";
 import type { Dialog, Entry, Event, Me } from "./wire";
 
 export type Phase = "starting" | "sign-in" | "password" | "inside" | "unreachable";
@@ -70,6 +71,9 @@ function mark(event: Event): void {
     case "presence.changed":
       rows.appear(event.operator, event.presence);
       break;
+    case "channel.told":
+      troubles.learn(event);
+      break;
     case "entry.changed":
       break;
   }
@@ -78,6 +82,7 @@ function mark(event: Event): void {
 /** Reads again everything that is on the screen. */
 function reload(): void {
   rows.reload();
+  troubles.reload();
   reading.reread();
   outbox.flush();
 }

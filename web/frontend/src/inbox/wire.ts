@@ -29,6 +29,30 @@ export interface Attachment {
   url: string;
   /** A small copy of a large picture, empty if there is none. */
   thumb: string;
+  /** It is still at the platform; or why it stays there, empty if it does not. */
+  coming: boolean;
+  lost: string;
+}
+
+export interface Spot {
+  latitude: number;
+  longitude: number;
+  title: string;
+  address: string;
+}
+
+/** Somebody's name and number as it was shared; `own` is the sender's, as the platform proves. */
+export interface Card {
+  name: string;
+  phone: string;
+  own: boolean;
+}
+
+export interface Button {
+  label: string;
+  data: string;
+  url: string;
+  asks: "" | "phone";
 }
 
 export interface Visit {
@@ -89,6 +113,8 @@ export interface Dialog {
   fields: Record<string, string>;
   /** The site vouched for who this is. */
   verified: boolean;
+  /** The platform's time of the person's last word. */
+  heard_at: string | null;
 }
 
 export type OutState =
@@ -124,6 +150,9 @@ export interface Entry {
   reactions: { by: string; emoji: string }[];
   verb: string | null;
   data: Record<string, string>;
+  spot: Spot | null;
+  card: Card | null;
+  buttons: Button[][];
 }
 
 export interface Contact {
@@ -157,6 +186,34 @@ export interface Whole {
   seen_seq: number;
   draft: Draft | null;
   here: Looker[];
+  /** Everywhere the person is known by; absent until the hub tells. */
+  identities?: Known[];
+}
+
+/** The person on one channel. */
+export interface Known {
+  channel: string;
+  kind: string;
+  name: string;
+  username: string;
+  phone: string;
+  reachable: boolean;
+  picture: string;
+}
+
+/** The operator's own messengers, in the order in which they are tried, and those to be linked. */
+export interface Reaches {
+  items: {
+    id: string;
+    project: string;
+    channel: string;
+    channel_name: string;
+    kind: string;
+    name: string;
+    reachable: boolean;
+    created_at: string;
+  }[];
+  able: { project: string; channel: string; channel_name: string; kind: string }[];
 }
 
 export interface Operator {
@@ -265,102 +322,6 @@ export interface Start {
   messengers: boolean;
 }
 
-/** A secret setting never comes back, only whether there is one. */
-export interface Secret {
-  secret: true;
-  set: boolean;
-}
-
-export interface Messenger {
-  kind: "telegram" | "vk" | "whatsapp" | "viber" | "max";
-  url: string;
-}
-
-export interface PrechatField {
-  name: string;
-  label: string;
-  required: boolean;
-  kind: "text" | "phone" | "email" | "select";
-  options: string[];
-}
-
-export interface ConsentText {
-  purpose: "processing" | "advertising" | "transfer";
-  text: string;
-  url: string;
-  required: boolean;
-}
-
-/** The settings of a channel of kind `site`. */
-export interface SiteSettings {
-  origins: string[];
-  color: string;
-  theme: "auto" | "light" | "dark";
-  side: "right" | "left";
-  title: string;
-  greeting: string;
-  answer_time: number;
-  operator_names: boolean;
-  messengers: Messenger[];
-  phone: string;
-  callback: { enabled: boolean; text: string };
-  prechat: { enabled: boolean; fields: PrechatField[] };
-  consents: ConsentText[];
-  offline: { mode: "message" | "callback" | "hide"; text: string };
-  invite: {
-    enabled: boolean;
-    text: string;
-    after_seconds: number;
-    pages: string[];
-    once_hours: number;
-  };
-  rating: boolean;
-  goals: { metrica: string; ga: boolean; data_layer: boolean };
-  identity: "off" | "optional" | "required";
-  /** Read as a Secret, written as the new secret itself. */
-  identity_secret: Secret | string;
-  launcher_text: string;
-  hide_on: string[];
-  visitor_per_minute: number;
-  address_per_minute: number;
-}
-
-export interface ChannelSettings {
-  id: string;
-  kind: string;
-  name: string;
-  enabled: boolean;
-  as_code: boolean;
-  settings: SiteSettings;
-  seen: { origin: string; page: string; at: string; script: boolean }[];
-  refused: { origin: string; at: string }[];
-  public_url: string;
-}
-
-/** A channel as its administrator sees it: switched off ones too. */
-export interface Arranged {
-  id: string;
-  kind: string;
-  name: string;
-  enabled: boolean;
-  as_code: boolean;
-  /** It is in use and its settings are whole. */
-  works: boolean;
-}
-
-export interface ChannelChange {
-  name?: string;
-  enabled?: boolean;
-  settings?: Partial<SiteSettings>;
-}
-
-export interface CheckStep {
-  step: "address" | "https" | "page" | "script" | "csp" | "origin" | "visible";
-  ok: boolean | null;
-  code: string;
-  detail: string;
-}
-
 export interface Hit {
   dialog: Dialog;
   /** Null where the dialog's name is what was found. */
@@ -389,7 +350,25 @@ export type Event =
       here: boolean;
     }
   | { event: "visitor.typing"; project: string; dialog: string }
-  | { event: "presence.changed"; project: string; operator: string; presence: Presence };
+  | { event: "presence.changed"; project: string; operator: string; presence: Presence }
+  | {
+      event: "channel.told";
+      project: string;
+      channel: string;
+      state: Trouble["state"] | "ok";
+      reason: string;
+      since: string | null;
+    };
+
+/** A channel that something is wrong with; `failure.<reason>` says what. */
+export interface Trouble {
+  channel: string;
+  kind: string;
+  name: string;
+  state: "halted" | "away" | "deaf";
+  reason: string;
+  since: string | null;
+}
 
 export type Frame =
   | { t: "hello"; cursor: string; gap: boolean }

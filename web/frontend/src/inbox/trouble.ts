@@ -1,0 +1,46 @@
+import { computed, effect, signal } from "@preact/signals";
+import { api } from "./api";
+import { clock, project, role } from "./rows";
+import type { Event, Trouble } from "./wire";
+
+const all = signal<Trouble[]>([]);
+
+/** A platform that does not answer for less than this is nothing to call anybody for. */
+const SHORT = 60_000;
+
+/** The channels of the project that somebody has to look after, for those who may. */
+export const troubles = computed(() =>
+  all.value.filter(
+    ({ state, since }) =>
+      state !== "away" || since === null || clock.value - Date.parse(since) >= SHORT,
+  ),
+);
+
+/** Takes what the hub says of a channel, again and again; one that is not known yet is read. */
+export function learn(event: Event & { event: "channel.told" }): void {
+  if (event.project !== project.value) return;
+  const known = all.value.find(({ channel }) => channel === event.channel);
+  if (event.state === "ok") {
+    if (known) all.value = all.value.filter((one) => one !== known);
+  } else if (known?.state !== event.state || known.reason !== event.reason) reload();
+}
+
+export function reload(): void {
+  const where = project.value;
+  if (role.value !== "admin") {
+    all.value = [];
+    return;
+  }
+  void api.troubles(where).then(
+    (found) => {
+      if (project.value === where) all.value = found;
+    },
+    // What is unknown is said again within the minute.
+    () => {},
+  );
+}
+
+effect(() => {
+  void project.value;
+  all.value = [];
+});

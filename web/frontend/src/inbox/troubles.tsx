@@ -1,0 +1,66 @@
+import "./troubles.css";
+import type { JSX } from "preact";
+import { ADMIN } from "./address";
+import { Icon } from "./parts";
+import { goTo } from "./route";
+import { clock } from "./rows";
+import { first, t } from "./settings";
+import { full, hours, sameDay } from "./times";
+import { troubles } from "./trouble";
+import type { Trouble } from "./wire";
+
+const SHOWN = 3;
+const KEY = new Set(["dead_key", "credentials"]);
+
+/** What keeps channels from working, above everything, for whoever can mend it. */
+export function Troubles(): JSX.Element | null {
+  const all = troubles.value;
+  if (!all.length) return null;
+  return (
+    <div class="troubles" role="status" aria-label={t("inbox.trouble.list")}>
+      <ul>
+        {all.slice(0, SHOWN).map((trouble) => (
+          <li key={trouble.channel}>
+            <Icon name="alert" />
+            <span>{words(trouble)}</span>
+            <a href={`${ADMIN}/${encodeURIComponent(trouble.channel)}`} onClick={go}>
+              {t("inbox.trouble.settings")}
+            </a>
+          </li>
+        ))}
+        {all.length > SHOWN ? (
+          <li>
+            <a href={ADMIN} onClick={go}>
+              {t("inbox.trouble.more", { n: all.length - SHOWN })}
+            </a>
+          </li>
+        ) : null}
+      </ul>
+    </div>
+  );
+}
+
+function go(event: MouseEvent & { currentTarget: HTMLAnchorElement }): void {
+  if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  goTo(event.currentTarget.hash);
+}
+
+const moment = (at: string): string =>
+  sameDay(at, new Date(clock.value).toISOString()) ? hours(at) : full(at);
+
+function words({ kind, name, state, reason, since }: Trouble): string {
+  const platform = first(`kind.${kind}`, kind);
+  const channel = platform === name ? name : t("inbox.trouble.channel", { kind: platform, name });
+  const why = first(`failure.${reason}`, "failure.delivery");
+  switch (state) {
+    case "away":
+      return t("inbox.trouble.away", { channel, time: moment(since ?? "") });
+    case "deaf":
+      return t("inbox.trouble.deaf", { channel, reason: why });
+    case "halted":
+      return KEY.has(reason)
+        ? t("inbox.trouble.key", { channel })
+        : t("inbox.trouble.halted", { channel, reason: why });
+  }
+}
