@@ -105,7 +105,7 @@ def _shown(row: Dialog, entry: Entry) -> Dialog:
         row,
         last_at=max(row.last_at, entry.stored_at),
         last_place=entry.place if newest else row.last_place,
-        preview=_preview(entry) if newest else row.preview,
+        preview=preview(entry) if newest else row.preview,
     )
 
 
@@ -283,7 +283,14 @@ def _closer(author: Author) -> Closer:
     return "bot" if author.kind == "bot" else "auto"
 
 
-def _preview(entry: Entry) -> Preview:
-    attachment = entry.attachments[0].kind if entry.attachments else ""
+def preview(entry: Entry) -> Preview:
+    """The one line of a list for the message as it now stands."""
+    if entry.deleted_at is not None:
+        return Preview(entry.author.kind, "", "deleted")
+    attachment: str = entry.attachments[0].kind if entry.attachments else ""
+    if not attachment and entry.spot is not None:
+        attachment = "place"
+    elif not attachment and entry.card is not None:
+        attachment = "contact"
     text = " ".join(entry.text[: PREVIEW_CHARS * 4].split())[:PREVIEW_CHARS]
     return Preview(entry.author.kind, text, attachment)

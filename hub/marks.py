@@ -20,11 +20,13 @@ from hub.contacts import identity_id
 from hub.dialogs import entry_id, external_ids, latest
 from hub.events import (
     DeliveryReported,
+    DialogChanged,
     EntryChanged,
     MessageDeleted,
     MessageEdited,
     MessageReacted,
 )
+from hub.fold import preview
 from hub.model import (
     Channel,
     ChannelId,
@@ -36,7 +38,7 @@ from hub.model import (
     Reaction,
 )
 from hub.records import Early
-from hub.store.engine import Engine, Insert, Range, TakenError
+from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
 from hub.store.schema import BY_EXTERNAL, EARLY_FOR, EARLY_OLD, LOG
 
 Mark = MessageEdited | MessageDeleted | MessageReacted | DeliveryReported
@@ -252,4 +254,21 @@ async def change(
                     project=row.project, channel=row.channel, identity=row.identity, entry=after
                 )
             )
+            await _show_last(engine, bus, row, after)
     return after
+
+
+async def _show_last(engine: Engine, bus: Bus, row: Dialog, entry: Entry) -> None:
+    """Has lists show the last message as it now is: rewritten, or not at all."""
+    fresh = preview(entry)
+    if row.preview == fresh or row.last_place != entry.place:
+        return
+
+    def shown(had: Dialog) -> Dialog | None:
+        if had.last_place != entry.place or had.preview == fresh:
+            return None
+        return replace(had, preview=fresh)
+
+    with suppress(AbsentError):
+        row = await engine.change(Dialog, row.id, shown)
+        await bus.announce(DialogChanged(project=row.project, dialog=row))

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hub import marks
-from hub.events import EntryChanged, MessageDeleted, MessageEdited, MessageReacted, Sender
+from hub.events import (
+    DialogChanged,
+    EntryChanged,
+    MessageDeleted,
+    MessageEdited,
+    MessageReacted,
+    Sender,
+)
 from hub.hub import Hub
 from hub.model import Author, DialogId, Entry, EntryKind, OutState, ProjectId
 from hub.store.schema import EARLY_OLD
@@ -27,6 +34,7 @@ from tests.spine import (
     message,
     operator,
     receive,
+    sound,
     tick,
 )
 
@@ -273,6 +281,25 @@ async def test_a_mark_on_a_known_message_is_put_on_it_and_announced(hub: Hub) ->
 
     (entry,) = await log_of(hub.engine, (await current(hub)).id)
     assert entry.deleted_at == hub.now()
-    (event,) = await hub.bus.since(cursor)
+    event, listed = await hub.bus.since(cursor)
     assert isinstance(event.event, EntryChanged)
     assert event.event.entry == entry
+    assert isinstance(listed.event, DialogChanged)
+
+
+async def test_a_list_shows_the_last_message_as_it_now_is(hub: Hub, clock: Clock) -> None:
+    row = await ask(hub, 1)
+    await receive(hub, message(2, clock.at, text="Лишнее"))
+    sender = Sender(external_id="ivan")
+    later = clock.forward(timedelta(seconds=5))
+    await receive(
+        hub, MessageEdited(sender=sender, at=later, external_id="ivan.1", text="не последнее")
+    )
+    await receive(hub, MessageEdited(sender=sender, at=later, external_id="ivan.2", text="Нужное"))
+    row = await current(hub)
+    assert row.preview is not None
+    assert row.preview.text == "Нужное"
+    await receive(hub, MessageDeleted(sender=sender, at=later, external_id="ivan.2"))
+    row = await sound(hub.engine, row.id)
+    assert row.preview is not None
+    assert (row.preview.text, row.preview.attachment) == ("", "deleted")
