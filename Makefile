@@ -17,7 +17,7 @@ ON_MONGO := $(wildcard tests/store tests/hub/test_intake*.py tests/hub/test_deli
 	tests/hub/test_search*.py tests/hub/test_leases*.py tests/hub/test_many_workers*.py \
 	tests/hub/test_pulse*.py tests/hub/test_polling*.py tests/hub/test_secrets*.py tests/hub/test_verify*.py tests/hub/test_housekeeping*.py)
 
-.PHONY: run install test check lint types pytest mongo redis bench screens format lock browser clean
+.PHONY: run install test check lint types pytest mongo redis conformance bench screens format lock browser clean
 
 run: install
 	$(BIN)/hub demo
@@ -63,6 +63,11 @@ mongo: install
 
 redis: install
 	$(BIN)/pytest --bus=redis tests/web/test_live.py tests/web/test_widget.py tests/web/test_journey.py
+
+# Other people's clients for Node against the played messengers; those for Python are among the tests.
+conformance: install
+	cd tests/conformance/npm && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent
+	$(BIN)/pytest tests/conformance/npm/clients.py
 
 # The browser of the end-to-end tests; only they need it.
 browser:

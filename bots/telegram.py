@@ -245,6 +245,11 @@ class Telegram(ChannelKind[TelegramSettings]):
         self._session = _Session(self._line)
         self._bot = Bot(settings.token, session=self._session)
 
+    @classmethod
+    def numbered_by(cls, settings: TelegramSettings) -> str:
+        # A key is the bot's number and a secret.
+        return settings.token.partition(":")[0]
+
     async def close(self) -> None:
         await self._line.close()
 

@@ -118,6 +118,10 @@ class VK(ChannelKind[VKSettings]):
         if line is not None:
             await line.close()
 
+    @classmethod
+    def numbered_by(cls, settings: VKSettings) -> str:
+        return str(settings.group_id)
+
     def verify(self, hook: Hook) -> None:
         try:
             told = envelope(hook.body)

@@ -149,7 +149,7 @@ class WhatsApp(ChannelKind[WhatsAppSettings]):
             return
         right = hmac.new(self.settings.app_secret.encode(), hook.body, hashlib.sha256).hexdigest()
         told = hook.headers.get("x-hub-signature-256", "")
-        if not hmac.compare_digest(f"sha256={right}".encode(), told.encode()):
+        if not hmac.compare_digest(f"sha256={right}".encode(), told.encode(errors="surrogatepass")):
             raise SignatureError("the signature is not the app's")
 
     def parse(self, hook: Hook) -> Sequence[ChannelEvent]:

@@ -143,6 +143,14 @@ class ChannelKind(ABC, Generic[Settings]):
         self.keys = keys
         self.files = files or _NoBytes()
 
+    @classmethod
+    def numbered_by(cls, settings: Settings) -> str:
+        """Whose numbers its messages have, where two accounts may give the same ones.
+
+        Such a channel keeps its account: another's messages would be taken for repeats.
+        """
+        return ""
+
     async def open(self) -> None:
         """Makes ready; calls nobody."""
 

@@ -18,6 +18,7 @@ import msgspec
 from hub import channels, config
 from hub.errors import ConfigError
 from hub.model import Channel, ChannelId, OperatorId, ProjectId, Role, now
+from hub.records import Pulse
 from hub.store.engine import AbsentError
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ PEOPLE = {
 """Whose phones there are: the operator's own is where notices come."""
 
 log = logging.getLogger(__name__)
+
+HOOK_SECONDS = 30
 
 Listen = Callable[[Any, str, int], Awaitable[str]]
 """Begins to serve there; ConfigError if it cannot. Port 0 is any."""
@@ -153,23 +156,39 @@ class Messengers:
                     log.exception("demo.failed", extra={"kind": kind})
 
     async def _started(self, kind: str) -> None:
+        from bots import load
+
         platform = self._platforms[kind]
         if not platform.url:
             await platform.start()
+        can = (await asyncio.to_thread(load, kind)).capabilities.receives
+        public = self._hub.settings.server.public_url
+        # Told by its platform, a channel misses nothing that was said before its first question.
+        told = {"receive": "hook"} if public and "poll" in can else {}
         document = Channel(
             id=_id(kind),
             project=PROJECT,
             kind=kind,
             name="Тёплый дом",
-            settings=platform.settings(),
+            settings=platform.settings() | told,
             created_at=now(),
         )
         await channels.put(self._hub.engine, self._hub.vault, document)
         await self._hub.channels.refresh()
-        live = self._hub.channels.get(_id(kind))
-        if "poll" not in live.capabilities.receives:
+        if public:
+            await asyncio.wait_for(self._hooked(kind), HOOK_SECONDS)
+        elif "poll" not in can:
+            live = self._hub.channels.get(_id(kind))
             await live.set_hook(f"{self._url}/hooks/{live.id}")
         self._ready.add(kind)
+
+    async def _hooked(self, kind: str) -> None:
+        """Returns once the platform knows where to bring what is said."""
+        while True:
+            pulse = await self._hub.engine.get(Pulse, _id(kind))
+            if pulse is not None and pulse.hook is not None and pulse.hook.url:
+                return
+            await asyncio.sleep(0.1)
 
 
 def _id(kind: str) -> ChannelId:

@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from hub import legible
 from hub.bus import Bus
 from hub.channel import ChannelKind, HookState
 from hub.channels import Channels
@@ -48,6 +49,7 @@ ACCOUNT_EVERY = timedelta(hours=1)
 CALL_TIMEOUT = timedelta(seconds=20)
 AT_ONCE = 10
 ELSEWHERE = "hook_elsewhere"
+ERROR_MAX = 300
 
 
 class Hooking:
@@ -162,7 +164,10 @@ class Hooking:
             return
         had = pulse.account
         picture = had.picture if had is not None and had.username == told.username else ""
-        whose = Whose(name=told.name, username=told.username, picture=picture)
+        name, username = (
+            legible.line(each, legible.NAME_MAX) for each in (told.name, told.username)
+        )
+        whose = Whose(name=name, username=username, picture=picture)
         await self._pulses.reached(kind.id)
         await self._pulses.note(
             kind.id, lambda had: replace(had, account=whose) if had.account != whose else None
@@ -224,7 +229,12 @@ class Hooking:
     async def _seen(self, id: ChannelId, told: HookState | None, hook_mark: str) -> None:
         now = self._now()
         seen = (
-            HookSeen(url=told.url, waiting=told.waiting, error=told.error, error_at=told.error_at)
+            HookSeen(
+                url=legible.line(told.url, legible.URL_MAX),
+                waiting=told.waiting,
+                error=legible.line(told.error, ERROR_MAX),
+                error_at=told.error_at,
+            )
             if told is not None
             else None
         )

@@ -177,7 +177,7 @@ def assemble(
     channels.swapped = partial(_swapped, pulses, bus)
     consents = Consents(engine)
     joining = Joining(engine, bus, channels, now)
-    signals = Signals(engine, channels, now)
+    signals = Signals(engine, channels, pulses, now)
     intake = Intake(
         engine,
         bus,

@@ -435,6 +435,9 @@ class Intake:
             await self._engine.change(Identity, who, reached)
         except AbsentError:
             return
+        if row is not None:
+            # The row itself is as it was; who has it open looks at the person again.
+            await self._bus.announce(DialogChanged(project=row.project, dialog=row))
 
     async def visitor_tail(
         self, channel: Channel, identity: IdentityId, dialog: str | None, after_seq: int, limit: int

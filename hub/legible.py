@@ -15,6 +15,7 @@ from hub.events import (
     FieldsTold,
     FormFilled,
     MessageEdited,
+    MessageReacted,
     MessageReceived,
     Rated,
     Sender,
@@ -33,6 +34,7 @@ PAGES_MAX = 100_000
 PRESSED_MAX = 200
 ANSWERS_MAX = 100
 ANSWER_MAX = 4_000
+EMOJI_MAX = 32
 DEVICES = ("phone", "tablet", "pc")
 
 # NUL, other control characters than tab and line break, and halves of characters. Nobody
@@ -144,6 +146,8 @@ def event(reported: ChannelEvent) -> ChannelEvent:
             return replace(reported, text=legible(reported.text))
         case MessageEdited():
             return replace(reported, text=legible(reported.text))
+        case MessageReacted():
+            return replace(reported, emoji=line(reported.emoji, EMOJI_MAX))
         case _:
             return reported
 

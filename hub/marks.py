@@ -34,6 +34,8 @@ from hub.model import (
     Entry,
     EntryKind,
     OutState,
+    Place,
+    Preview,
     ProjectId,
     Reaction,
 )
@@ -246,29 +248,33 @@ async def change(
 ) -> Entry:
     """Changes an entry after the fact and announces it if that changed anything."""
     after = await engine.change(Entry, entry.id, how)
+    row = await engine.get(Dialog, entry.dialog)
+    if row is None:
+        return after
     if after.rev != entry.rev:
-        row = await engine.get(Dialog, entry.dialog)
-        if row is not None:
-            await bus.announce(
-                EntryChanged(
-                    project=row.project, channel=row.channel, identity=row.identity, entry=after
-                )
+        await bus.announce(
+            EntryChanged(
+                project=row.project, channel=row.channel, identity=row.identity, entry=after
             )
-            await _show_last(engine, bus, row, after)
+        )
+    # Also where nothing changed: whoever changed it before may have died right after.
+    await _show_last(engine, bus, row, after)
     return after
 
 
 async def _show_last(engine: Engine, bus: Bus, row: Dialog, entry: Entry) -> None:
     """Has lists show the last message as it now is: rewritten, or not at all."""
-    fresh = preview(entry)
-    if row.preview == fresh or row.last_place != entry.place:
-        return
+    while row.last_place == entry.place and row.preview != (fresh := preview(entry)):
 
-    def shown(had: Dialog) -> Dialog | None:
-        if had.last_place != entry.place or had.preview == fresh:
-            return None
-        return replace(had, preview=fresh)
+        def shown(had: Dialog, place: Place = entry.place, fresh: Preview = fresh) -> Dialog | None:
+            if had.last_place != place or had.preview == fresh:
+                return None
+            return replace(had, preview=fresh)
 
-    with suppress(AbsentError):
-        row = await engine.change(Dialog, row.id, shown)
+        try:
+            row = await engine.change(Dialog, row.id, shown)
+        except AbsentError:
+            return
         await bus.announce(DialogChanged(project=row.project, dialog=row))
+        # Who changed it once more meanwhile may have been here first.
+        entry = await engine.get(Entry, entry.id) or entry

@@ -80,8 +80,11 @@ class Orders:
         elif target.external_id is None and target.kind is EntryKind.OUT:
             await self.end(order, OutState.FAILED, "in_doubt")
         elif target.deleted_at is not None:
-            done = order.verb is Verb.DELETED
-            await self.end(order, *((OutState.SENT,) if done else (OutState.FAILED, "not_found")))
+            if order.verb is Verb.DELETED:
+                await self.put(order, target)
+                await self.end(order, OutState.SENT)
+            else:
+                await self.end(order, OutState.FAILED, "not_found")
         else:
             return False
         return True

@@ -293,7 +293,7 @@ class Reaches:
             await self._desk.take(who, row.id)
             return "notice.taken", {}
         words = event.text.strip()
-        if not words:
+        if not words or event.media or event.attachments or event.spot or event.card:
             return "notice.text_only", {}
         key = hashlib.sha256(f"{reach.id}:{event.external_id}".encode()).hexdigest()[:32]
         await self._desk.reply(who, row.id, key, words)

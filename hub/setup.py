@@ -23,7 +23,7 @@ from hub.channels import WAKE, Channels
 from hub.errors import BadValueError, ConfigError, ConflictError, NotFoundError, UnavailableError
 from hub.forms import Field, form
 from hub.model import Channel, ChannelId, ProjectId
-from hub.records import Audit
+from hub.records import Audit, Pulse
 from hub.secrets import SealError, Vault, is_sealed, secret_fields
 from hub.store.engine import Engine, Insert, MovedError, Replace, TakenError
 from hub.store.schema import CHANNELS
@@ -165,15 +165,19 @@ class Setup:
     ) -> Channel:
         """The channel as it is after the change, which every process acts by at once.
 
-        ConflictError("as_code") when it is kept in the settings file.
+        ConflictError("as_code") when it is kept in the settings file, ("other_account") for
+        the key of an account whose messages would be taken for those of the one before.
         """
         for _ in range(TRIES):
             had = await self.get(project, id)
             if had.as_code:
                 raise ConflictError("as_code")
-            after, changed = self._changed(had, change, (await self._kind(had.kind)).settings_type)
+            kind = await self._kind(had.kind)
+            after, changed = self._changed(had, change, kind.settings_type)
             if not changed:
                 return had
+            if self._numbered_by(kind, had) not in ("", self._numbered_by(kind, after)):
+                await self._check_silent(had)
             note = self._audit(had, "channel_changed", who, address, ", ".join(changed))
             try:
                 # First the note: on some stores a crash parts the two, and a change without a
@@ -214,6 +218,19 @@ class Setup:
         names = sorted(settings.keys() | before.keys())
         changed += [f"settings.{name}" for name in names if settings.get(name) != before.get(name)]
         return self._vault.sealed(replace(after, settings=settings)), changed
+
+    def _numbered_by(self, kind: type[ChannelKind[Any]], document: Channel) -> str:
+        try:
+            settings = self._vault.opened(document).settings
+            return kind.numbered_by(msgspec.convert(settings, kind.settings_type))
+        except (SealError, msgspec.ValidationError):
+            return ""
+
+    async def _check_silent(self, document: Channel) -> None:
+        """ConflictError if anything was ever said on the channel, either way."""
+        pulse = await self._engine.get(Pulse, document.id)
+        if pulse is not None and (pulse.last_in_at or pulse.last_out_at):
+            raise ConflictError("other_account")
 
     async def _kind(self, kind: str) -> type[ChannelKind[Any]]:
         try:

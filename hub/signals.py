@@ -29,6 +29,7 @@ from hub.errors import (
     UnavailableError,
 )
 from hub.model import Dialog, Entry, EntryKind, Identity
+from hub.pulse import Pulses
 from hub.store.engine import Engine, Range
 from hub.store.schema import LOG
 
@@ -61,9 +62,12 @@ class _Sign:
 
 
 class Signals:
-    def __init__(self, engine: Engine, channels: Channels, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, engine: Engine, channels: Channels, pulses: Pulses, now: Callable[[], datetime]
+    ) -> None:
         self._engine = engine
         self._channels = channels
+        self._pulses = pulses
         self._now = now
         self._waiting: deque[_Sign] = deque()
         self._ready = asyncio.Event()
@@ -165,6 +169,9 @@ class Signals:
 
     async def _say(self, sign: _Sign) -> None:
         channel = self._channels.get(sign.channel)
+        if not self._pulses.is_well(await self._pulses.of(sign.channel), sign.channel):
+            observe.SIGNALS_DROPPED.labels(why="resting").inc()
+            return
         if sign.row is None:
             await channel.acknowledge(sign.ref, sign.text)
             return

@@ -19,6 +19,7 @@ import msgspec
 from msgspec.structs import replace
 from yarl import URL
 
+from hub import legible
 from hub.accounts import Who
 from hub.channel import Account, ChannelKind, HookState
 from hub.channels import Channels
@@ -102,8 +103,8 @@ class Trials:
             id=document.id,
             project=document.project,
             began_at=began,
-            name=account.name if account else "",
-            username=account.username if account else "",
+            name=legible.line(account.name, legible.NAME_MAX) if account else "",
+            username=legible.line(account.username, legible.NAME_MAX) if account else "",
             picture=picture,
             link=_link(kind, account) if account else "",
             steps=(key, hook),
@@ -192,7 +193,7 @@ class Trials:
             return step
         wanted = f"{self._public_url}/hooks/{kind.id}" if way == "hook" else ""
         if told.url and told.url != wanted:
-            return replace(step, code="hook_elsewhere", detail=URL(told.url).host or "")
+            return replace(step, code="hook_elsewhere", detail=_host(told.url))
         if way == "poll":
             return replace(step, state="ok", code="poll")
         if not told.url:
@@ -266,6 +267,13 @@ async def _few(kind: ChannelKind[Any], remote: Remote) -> AsyncGenerator[bytes]:
         if came > PICTURE_MAX_BYTES:
             raise TooLargeError("no picture of an account is that large")
         yield chunk
+
+
+def _host(url: str) -> str:
+    try:
+        return URL(url).host or ""
+    except ValueError:
+        return ""
 
 
 def _link(kind: ChannelKind[Any], account: Account) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from hub.errors import NotFoundError
+from hub.errors import NotFoundError, UnavailableError
 from hub.rights import Right
 from web import project_views
 from web.routes import AnyRoute, Ask, Nothing, Route
@@ -29,8 +29,8 @@ async def channels(ask: Ask[Nothing, Nothing]) -> project_views.ChannelList:
     allowed = ask.who.channels(ask.project)
     for document in ask.hub.channels.of(ask.project):
         if document.enabled and (allowed is None or document.id in allowed):
-            # One that could not be opened is not in use; the others are.
-            with suppress(NotFoundError):
+            # One that could not be opened, or not yet, is not in use; the others are.
+            with suppress(NotFoundError, UnavailableError):
                 can = ask.hub.channels.get(document.id).capabilities
                 shown.append(project_views.channel(document, can))
     return project_views.ChannelList(items=shown)

@@ -87,6 +87,8 @@ def marked(plain: str, styled: Iterable[Span]) -> str:
     What only looks like markup is escaped: `spans` gives back exactly that plain text.
     """
     wanted = _sayable(plain, styled)
+    if not wanted and SPECIAL.isdisjoint(plain):
+        return plain
     escaped: set[int] = set()
     for _ in range(TRIES):
         raw, origin = _written(plain, wanted, escaped)

@@ -67,6 +67,7 @@ class Phone:
         self._begin = begin
         self._ready = ready
         self._files: dict[str, Blob] = {}
+        self._sockets: set[web.WebSocketResponse] = set()
         self._environment = Environment(
             loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined
         )
@@ -79,7 +80,12 @@ class Phone:
         app.router.add_get("/files/{id}", self._file)
         for name in PARTS:
             app.router.add_get(f"/{name}", self._part)
+        app.on_shutdown.append(self._leave)
         return app
+
+    async def _leave(self, _: web.Application) -> None:
+        """Lets go of the pages that are open, which would hold the server up."""
+        await asyncio.gather(*(each.close() for each in list(self._sockets)))
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
         self._begin()
@@ -164,12 +170,14 @@ class Phone:
         people = self._people[self._who(request)]
         socket = web.WebSocketResponse(heartbeat=20, max_msg_size=100_000)
         await socket.prepare(request)
+        self._sockets.add(socket)
         shower = asyncio.create_task(self._show(socket, people))
         try:
             async for frame in socket:
                 if frame.type is WSMsgType.TEXT:
                     await self._hear(socket, people, frame.data)
         finally:
+            self._sockets.discard(socket)
             shower.cancel()
             await asyncio.wait([shower])
         return socket

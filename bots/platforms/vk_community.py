@@ -240,7 +240,8 @@ class Community(Platform):
                 raise RefusedCallError(3)
 
     def _send(self, told: Told) -> Any:
-        if not -INT32 <= told["random_id"] < INT32:
+        # Its documents say 32 bits; clients that many use send longer ones, and VK takes them.
+        if not -(2**63) <= told["random_id"] < 2**63:
             raise missing("random_id")
         if "peer_ids" not in told:
             peer = told.get("peer_id", told.get("user_id"))

@@ -11,7 +11,7 @@ from hub.content import Card
 GREETING = "Здравствуйте!"
 """What a link writes for the person; it may be changed before it is sent."""
 
-_START = re.compile(r"\s*\((?:код|code)\s+([A-Za-z0-9_-]{16,40})\)\s*", re.IGNORECASE)
+_START = re.compile(r"\((?:код|code)\s{1,3}([A-Za-z0-9_-]{16,40})\)", re.IGNORECASE)
 _SIGNS: dict[str, Style] = {
     "```": "code",
     "`": "code",

@@ -1,4 +1,4 @@
-"""A messenger's updates through the hub's door, beside what the site's visitors cost the same hub."""
+"""A messenger's updates at the hub's door, beside what a site's visitors cost the same hub."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from tests.e2e.test_messengers import toml
 
 CONNECTIONS = 40
 """As many as Telegram opens by default: https://core.telegram.org/bots/api#setwebhook"""
+
+PER_ADDRESS = 50
 
 Who = TypeVar("Who")
 
@@ -108,17 +110,19 @@ async def room(folder: Path, chats: int) -> AsyncIterator[Room]:
                 f"{SECRET}: {platform.webhook['secret']}\r\nContent-Length: "
             )
             connections.append(Connection(head.encode(), reader, writer))
+        visitors = []
+        for first in range(0, chats, PER_ADDRESS):
+            # The hub lets one address greet it only so often.
+            theirs = await stack.enter_async_context(browser(f"127.0.1.{first // PER_ADDRESS + 1}"))
+            for n in range(first, min(first + PER_ADDRESS, chats)):
+                sitting = site_visitor(theirs, server.url, f"visitor{n:03d}")
+                visitors.append(await stack.enter_async_context(sitting))
         yield Room(
             server,
             platform,
             [Chat(platform.person(f"person{n:03d}")) for n in range(chats)],
             connections,
-            [
-                await stack.enter_async_context(
-                    site_visitor(session, server.url, f"visitor{n:03d}")
-                )
-                for n in range(chats)
-            ],
+            visitors,
             await stack.enter_async_context(operator(session, server.url)),
         )
 

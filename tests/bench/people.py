@@ -43,11 +43,11 @@ _told = msgspec.json.Decoder(_Told).decode
 
 
 @asynccontextmanager
-async def browser() -> AsyncIterator[aiohttp.ClientSession]:
+async def browser(address: str = "127.0.0.1") -> AsyncIterator[aiohttp.ClientSession]:
     # The cookie of an address that is a bare number is kept only by an unsafe jar.
     async with aiohttp.ClientSession(
         cookie_jar=aiohttp.CookieJar(unsafe=True),
-        connector=aiohttp.TCPConnector(limit=0),
+        connector=aiohttp.TCPConnector(limit=0, local_addr=(address, 0)),
         timeout=aiohttp.ClientTimeout(total=None),
     ) as session:
         yield session

@@ -93,6 +93,21 @@ class ChannelContract(ABC):
             with pytest.raises(SignatureError):
                 channel.verify(hook)
 
+    @pytest.mark.parametrize("strange", ["", "\0", "ключ", "\udcff", "x" * 100_000], ids=ascii)
+    def test_a_strange_header_is_refused_and_stumbled_over_by_nobody(
+        self, channel: ChannelKind[Any], strange: str
+    ) -> None:
+        for hook in self.hooks(channel):
+            told = msgspec.structs.replace(
+                hook,
+                headers=dict.fromkeys(hook.headers, strange),
+                query=dict.fromkeys(hook.query, strange),
+            )
+            # Some sign in the body alone, and are not to be mistaken for it.
+            if told != hook:
+                with pytest.raises(SignatureError):
+                    channel.verify(told)
+
     def test_the_same_request_gives_equal_events_with_aware_times(
         self, channel: ChannelKind[Any]
     ) -> None:

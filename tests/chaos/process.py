@@ -22,6 +22,7 @@ DEMO_LINES = {
     "Visitor phone": "phone",
     "Inbox": "inbox",
     "one-time code": "code",
+    "password": "password",
 }
 
 
@@ -106,7 +107,10 @@ settings = {{ origins = ["*"], visitor_per_minute = 100000, address_per_minute =
         return any('"serving"' in line or '"working"' in line for line in self.said)
 
     async def demo(self) -> dict[str, str]:
-        """`hub demo`: the addresses and the code that it prints for a newcomer."""
+        """`hub demo`: the addresses and the code that it prints for a newcomer.
+
+        Without the code once its operator has chosen a password.
+        """
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -122,7 +126,7 @@ settings = {{ origins = ["*"], visitor_per_minute = 100000, address_per_minute =
         assert self._process.stdout is not None
         printed = {}
         async with asyncio.timeout(START_SECONDS):
-            while "code" not in printed:
+            while not printed.keys() & {"code", "password"}:
                 line = (await self._process.stdout.readline()).decode()
                 if not line:
                     await self._errors

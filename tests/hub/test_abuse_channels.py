@@ -11,11 +11,13 @@ from msgspec import Meta
 from bots.line.line import Line
 from bots.line.settings import LineSettings, Secret
 from hub.accounts import Who
-from hub.errors import BadValueError, RejectedError
+from hub.errors import BadValueError, ConflictError, RejectedError
 from hub.hub import Hub
 from hub.model import Channel
+from hub.records import Pulse
 from hub.secrets import Vault, secret_fields
 from hub.setup import Change, Setup
+from hub.store.engine import Insert
 from tests.spine import SHOP, Platform, operator
 
 TOKEN, OTHER = "1234:the-old-key", "1234:the-new-key"
@@ -31,6 +33,10 @@ class Keyed(Platform):
     kind: ClassVar[str] = "keyed"
     settings_type: ClassVar[type[msgspec.Struct]] = KeyedSettings
 
+    @classmethod
+    def numbered_by(cls, settings: Any) -> str:
+        return str(settings.token).partition(":")[0]
+
 
 class Room:
     def __init__(self, hub: Hub, who: Who) -> None:
@@ -39,9 +45,8 @@ class Room:
         self.setup = Setup(hub.engine, hub.bus, hub.channels, self.vault, lambda _: Keyed, hub.now)
 
     async def made(self, **settings: Any) -> Channel:
-        return await self.setup.add(
-            SHOP, "keyed", "Bot", self.who, settings={"token": TOKEN, **settings}
-        )
+        given = {"token": TOKEN} | settings
+        return await self.setup.add(SHOP, "keyed", "Bot", self.who, settings=given)
 
     async def changed(self, made: Channel, **settings: Any) -> Any:
         change = Change(settings=settings)
@@ -93,6 +98,19 @@ async def test_the_way_to_the_platform_itself_asks_for_no_key_again(
     made = await room.made(**before)
     wanted = {k: v for k, v in ({"token": TOKEN} | before | change).items() if v is not None}
     assert await room.changed(made, **change) == wanted
+
+
+async def test_another_bot_is_another_channel_for_its_messages_have_the_same_numbers(
+    room: Room,
+) -> None:
+    made = await room.made(token="9:mistaken")
+    assert await room.changed(made, token=TOKEN) == {"token": TOKEN}
+    said = Pulse(id=made.id, project=SHOP, last_in_at=room.hub.now())
+    await room.hub.engine.write(Insert(said))
+    with pytest.raises(ConflictError) as refused:
+        await room.changed(made, token="5678:of-another-bot")
+    assert refused.value.code == "other_account"
+    assert await room.changed(made, token=OTHER) == {"token": OTHER}
 
 
 @pytest.mark.parametrize("address", ["http://[half", "http://evil.example:port/1234:the-old-key"])

@@ -340,6 +340,17 @@ async def test_who_blocks_us_is_known_as_unreachable_until_he_is_back(hub: Hub) 
         assert identity.reachable is reachable
 
 
+async def test_who_has_the_dialog_open_hears_that_its_person_blocked_us(hub: Hub) -> None:
+    row = await ask(hub)
+    cursor = await hub.bus.cursor()
+
+    await receive(hub, ReachabilityChanged(sender=IVAN, at=hub.now(), reachable=False))
+
+    (event,) = await heard(hub, cursor)
+    assert isinstance(event, DialogChanged)
+    assert (event.dialog, event.entries) == (row, ())
+
+
 async def test_what_we_have_no_use_for_is_passed_over(hub: Hub) -> None:
     accepted = await receive(
         hub, Ignored(sender=IVAN, at=hub.now(), name="poll"), message(1, hub.now())

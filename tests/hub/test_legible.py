@@ -15,6 +15,7 @@ from hub.content import Card, Spot
 from hub.events import (
     FormFilled,
     MessageEdited,
+    MessageReacted,
     MessageReceived,
     Sender,
     StaffReplied,
@@ -106,6 +107,7 @@ def test_what_stands_beside_the_words_is_legible_too(text: str, name: str, numbe
             answers=((name, text),) * 200,
             phone=text,
         ),
+        MessageReacted(sender=SENDER, at=AT, external_id="1", emoji=text),
     ):
         made = legible.event(event)
         told = msgspec.json.encode(replace(made, sender=Sender(external_id="1")))
@@ -114,3 +116,10 @@ def test_what_stands_beside_the_words_is_legible_too(text: str, name: str, numbe
             made, sender=Sender(external_id="1")
         )
         assert legible.event(made) == made
+
+
+def test_a_reaction_is_no_place_for_a_letter() -> None:
+    family = "👨‍👩‍👧‍👦"
+    for emoji, kept in ((family, family), ("❤️", "❤️"), ("x" * 100_000, "x" * legible.EMOJI_MAX)):
+        made = MessageReacted(sender=SENDER, at=AT, external_id="1", emoji=emoji)
+        assert legible.event(made) == replace(made, emoji=kept)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from hub import config
 from hub.abilities import Ability, Capabilities
 from hub.channel import ChannelKind, Draft
+from hub.content import Remote
 from hub.errors import NotFoundError, ThrottledError, UnreachableError
 from hub.events import MessageReceived, ReachabilityChanged, Sender
 from hub.hub import Hub, assemble
@@ -24,6 +25,7 @@ from hub.records import Notice, Pulse, Reach, Whose
 from hub.schedule import always, daily
 from hub.store.engine import Engine, Insert
 from hub.store.schema import NOTICES_OLD
+from hub.texts import text
 from tests.spine import (
     SHOP,
     Clock,
@@ -259,6 +261,18 @@ async def test_a_reply_to_a_notice_goes_to_the_visitor_once(desk: Desk) -> None:
     assert said[0].author.id == anna
     assert (await current(desk.hub)).owner == anna
     assert await desk.hub.engine.get(Dialog, f"{BOT}:p-anna:1") is None
+
+
+async def test_a_reply_with_a_file_goes_nowhere_by_half(desk: Desk) -> None:
+    await desk.link(await desk.join("Anna"), "p-anna")
+    row = await desk.asked()
+    await desk.passes(GRACE)
+    number = f"out-{desk.bot().shown.index(desk.told('p-anna')[-1].text) + 1}"
+    photo = (Remote(ref="a", kind="image"),)
+    await desk.hears("p-anna", "r1", "Вот такой диван", reply_to=number, media=photo)
+    await desk.settled()
+    assert desk.told("p-anna")[-1].text == text("ru", "notice.text_only")
+    assert [each.text for each in await log_of(desk.hub.engine, row.id)] == ["Сколько стоит?"]
 
 
 async def test_a_press_takes_the_dialog_and_the_second_is_told_who_was_first(desk: Desk) -> None:

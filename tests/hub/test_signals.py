@@ -195,6 +195,22 @@ async def test_a_platform_that_wants_quiet_is_told_nothing_for_a_while(
     assert await tg.told.get() == ("press", "three", "")
 
 
+async def test_a_channel_that_asked_for_quiet_or_lost_its_key_is_shown_nothing(
+    hub: Hub, tg: Polite, clock: Clock
+) -> None:
+    pulses, id = hub.pulses, ChannelId("tg")
+    await pulses.pause(id, "rate", clock.at + timedelta(minutes=2))
+    await hub.signals.acknowledge("tg", "one")
+    await nothing_more(hub, tg)
+    clock.forward(timedelta(minutes=2))
+    await pulses.halt(id, "dead_key", pulses.mark(id))
+    await hub.signals.acknowledge("tg", "two")
+    await nothing_more(hub, tg)
+    await pulses.revive(id)
+    await hub.signals.acknowledge("tg", "three")
+    assert await tg.told.get() == ("press", "three", "")
+
+
 async def test_a_platform_that_hangs_holds_nobody_up(hub: Hub, tg: Polite) -> None:
     tg.answers.clear()
     for n in range(signals.WAITING_MAX * 2):

@@ -175,6 +175,7 @@ async def test_a_kind_that_has_no_account_needs_no_key(world: World) -> None:
     [
         (HookState(url=OURS), ("ok", "hook")),
         (HookState(url="https://other.example/x"), ("failed", "hook_elsewhere")),
+        (HookState(url="http://[half"), ("failed", "hook_elsewhere")),
         (
             HookState(url=OURS, error="502", error_at=START - timedelta(minutes=1)),
             ("failed", "hook_error"),

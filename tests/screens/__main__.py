@@ -13,12 +13,15 @@ from aiohttp import web
 from PIL import Image
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from hub.demo import PEOPLE
+from hub.texts import text
 from tests.chaos.process import ROOT, Program
 from tests.e2e.conftest import QUIET, chromium
-from tests.e2e.people import Lang, Operator, Visitor
+from tests.e2e.people import Lang, Operator, Visitor, open_page
 from web import demo
 
 FOLDER = ROOT / "docs" / "screens"
+VISITOR = PEOPLE["visitor"]
 DESKTOP, PHONE = (1440, 900), (390, 844)
 MOST = 150_000
 DRAWN = "Promise.all([document.fonts.ready, ...[...document.images].map((one) => one.decode())])"
@@ -82,8 +85,30 @@ async def russian(browser: Browser, program: Program) -> None:
         await take(page, f"{section}.ru.{'dark' if dark else 'light'}", dark=dark)
     await page.goto(f"{inbox}#/sounds")
     await take(page, "sounds.ru.phone.light", size=PHONE)
+    await messengers(browser, operator, printed)
     await page.goto(f"{inbox}#")
     await take(page, "list.ru.phone.dark", size=PHONE, dark=True)
+
+
+async def messengers(browser: Browser, operator: Operator, printed: dict[str, str]) -> None:
+    """The visitor's phone with an answer on it, and the list of what is connected."""
+    _, phone = await open_page(browser, "ru", width=560, height=860)
+    await phone.goto(f"{printed['phone']}/?lang=ru")
+    await expect(phone.locator(".starting")).to_have_count(0, timeout=60_000)
+    page, log = operator.page, phone.get_by_role("log")
+    await page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
+    await page.goto(f"{printed['inbox']}#")
+    field = phone.get_by_role("textbox", name=text("ru", "phone.message"), exact=True)
+    await field.fill(ASKED["ru"])
+    await field.press("Enter")
+    await page.get_by_role("tab", name=operator.say("inbox.view.all")).click()
+    await operator.row(VISITOR[0]).filter(has_text=ASKED["ru"]).first.click()
+    await operator.reply(ANSWERED["ru"])
+    await expect(log).to_contain_text(ANSWERED["ru"])
+    await take(phone, "phone.ru.light", size=(560, 860))
+    await page.goto(f"{printed['inbox']}#/admin")
+    await expect(page.get_by_text("Telegram").first).to_be_visible()
+    await take(page, "channels.ru.light")
 
 
 async def english(browser: Browser, program: Program) -> None:

@@ -304,3 +304,10 @@ def test_a_card_of_an_old_kind_is_read() -> None:
     assert card_of(vcard, "", f"{IVAN}@c.us") == Card(name="Иван", phone=f"+{IVAN}", own=True)
     assert card_of(vcard, "Ваня", "79990000000@c.us") == Card(name="Ваня", phone="+7 903 123-45-67")
     assert card_of("", "", "") == Card()
+
+
+@pytest.mark.parametrize("filler", [" ", "\n", "(код ", "(code\t"])
+def test_a_long_message_of_nothing_is_looked_through_once(filler: str) -> None:
+    """What looks at each place anew would be at it for hours."""
+    text = filler * 500_000
+    assert started(text) == (text, "")

@@ -70,7 +70,10 @@ async def running(name: str, way: str, platform: Platform, *more: str) -> AsyncI
 
 def theirs(platform: Platform, person: Person, words: str) -> Bubble:
     """What the person sees of the bot's with these words."""
-    return next(each for each in platform.shown(person) if not each.mine and words in each.text)
+    said = [each for each in platform.shown(person) if not each.mine]
+    found = [each for each in said if words in each.text]
+    assert found, [each.text for each in said]
+    return found[0]
 
 
 @pytest.mark.parametrize("way", ["poll", "hook"])

@@ -16,8 +16,8 @@ const WANTED = [
 bot.on("bot_started", async (asked) => {
   await asked.sendAction("typing_on");
   const keys = [[button.callback("Да", "yes"), button.link("Сайт", "https://shop.example/")]];
-  const sent = await asked.reply("**Добрый** день", {
-    format: "markdown",
+  const sent = await asked.reply("<b>Добрый</b> день", {
+    format: "html",
     attachments: [inlineKeyboard(keys)],
   });
   say({ start: asked.startPayload, from: asked.user.name, sent: sent.body.mid });

@@ -38,7 +38,7 @@ bot.on("message:photo", async (heard) => {
   const got = await fetch(`${url}/file/bot${key}/${file.file_path}`);
   const bytes = Buffer.from(await got.arrayBuffer());
   await heard.replyWithPhoto(new InputFile(PICTURE, "a.png"), { caption: "вот" });
-  await heard.replyWithDocument(new InputFile(Buffer.from("%PDF-1.7"), "смета.pdf"));
+  await heard.replyWithDocument(new InputFile(Buffer.from("%PDF-1.7"), "a.pdf"));
   const two = [0, 1].map(() => InputMediaBuilder.photo(new InputFile(PICTURE, "a.png")));
   const album = await heard.replyWithMediaGroup(two);
   say({ photo: digest(bytes), caption: heard.message.caption, album: album.length });

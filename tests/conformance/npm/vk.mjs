@@ -50,9 +50,9 @@ function listen(vk) {
     await api.messages.edit({ peer_id: pressed.peerId, cmid, message: "Записали" });
     say({ pressed: pressed.eventPayload });
   });
-  updates.on("message_edit", (heard) => say({ edited: heard.text }));
+  updates.on("message_edit", (heard) => heard.isOutbox || say({ edited: heard.text }));
   updates.on("message_reply", (heard) => heard.isOutbox || say({ unexpected: heard.text }));
-  updates.on("message_subscribers", (heard) => say({ subscribed: heard.isSubscribed }));
+  updates.on("message_subscription", (heard) => say({ subscribed: heard.isSubscribed }));
   updates.on("message_typing_state", (heard) => say({ typing: heard.isUser }));
 }
 
@@ -64,11 +64,11 @@ if (way === "hook") {
   const root = await serve(vk.updates.getWebhookCallback("/door"));
   const door = { group_id, url: `${root}/door`, title: "theirs", secret_key: secret };
   const { server_id } = await asking.api.groups.addCallbackServer(door);
-  const events = Object.fromEntries(WANTED.map((each) => [each, true]));
+  const events = Object.fromEntries(WANTED.map((each) => [each, 1]));
   await asking.api.groups.setCallbackSettings({ group_id, server_id, api_version: "5.199", ...events });
 } else {
-  const events = Object.fromEntries(WANTED.map((each) => [each, true]));
-  const settings = { group_id: Number(group), enabled: true, api_version: "5.199", ...events };
+  const events = Object.fromEntries(WANTED.map((each) => [each, 1]));
+  const settings = { group_id: Number(group), enabled: 1, api_version: "5.199", ...events };
   await asking.api.groups.setLongPollSettings(settings);
   listen(asking);
   await asking.updates.startPolling();

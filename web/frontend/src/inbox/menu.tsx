@@ -23,13 +23,15 @@ interface MenuProps {
 /** A button that unfolds a list of steps; arrows move in it, Escape folds it. */
 export function Menu(props: MenuProps): JSX.Element {
   const [open, setOpen] = useState(false);
+  const [up, setUp] = useState(false);
   const frame = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
 
   // Before the next key: whoever presses Enter at once means the first step, not the button.
   useLayoutEffect(() => {
     if (!open) return;
-    shownSteps(frame.current)[0]?.focus();
+    setUp(hasNoRoom(frame.current));
+    shownSteps(frame.current)[0]?.focus({ preventScroll: true });
     const away = (event: Event): void => {
       if (!frame.current?.contains(event.target as Node)) setOpen(false);
     };
@@ -78,7 +80,7 @@ export function Menu(props: MenuProps): JSX.Element {
         {props.children}
       </button>
       {open ? (
-        <div class={props.up ? "steps-menu up" : "steps-menu"} role="menu" aria-label={props.label}>
+        <div class={props.up || up ? "steps-menu up" : "steps-menu"} role="menu" aria-label={props.label}>
           {props.items.map((item) => (
             <button
               key={item.label}
@@ -101,6 +103,17 @@ export function Menu(props: MenuProps): JSX.Element {
       ) : null}
     </div>
   );
+}
+
+/** Whether the list would be cut off by the end of what scrolls, or of the window. */
+function hasNoRoom(frame: HTMLElement | null): boolean {
+  const list = frame?.querySelector("[role=menu]");
+  if (!frame || !list) return false;
+  const scrolled = frame.closest("[role=log]")?.getBoundingClientRect();
+  const end = Math.min(scrolled?.bottom ?? Infinity, window.innerHeight);
+  const { bottom } = frame.getBoundingClientRect();
+  const needed = list.clientHeight + 8;
+  return bottom + needed > end && frame.getBoundingClientRect().top - needed > (scrolled?.top ?? 0);
 }
 
 function shownSteps(frame: HTMLElement | null): HTMLElement[] {

@@ -1,6 +1,6 @@
 import "./reaching.css";
-import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { Fragment, type JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Qr } from "../admin/qr";
 import { api } from "./api";
 import { Copy } from "./card";
@@ -74,36 +74,45 @@ export function Reaching({ Title }: { Title: "h2" | "h3" }): JSX.Element | null 
         </div>
       ))}
       {free.map((one) => (
-        <div key={one.channel} class="hearing-row">
-          <span class="reaching-who">
-            <b>{kind(one.kind)}</b>
-            <span class="quiet">{one.channel_name}</span>
-          </span>
-          <button
-            type="button"
-            class="button"
-            aria-expanded={link?.channel === one.channel}
-            onClick={() => void begin(one.project, one.channel)}
-          >
-            {t("inbox.reaching.link")}
-          </button>
-        </div>
-      ))}
-      {link ? (
-        <div class="reaching-link" role="status">
-          <Qr address={link.url} label={t("inbox.reaching.qr")} />
-          <div>
-            <p>{t("inbox.reaching.how")}</p>
-            <span class="reaching-steps">
-              <a href={link.url} target="_blank" rel="noopener noreferrer">
-                {t("inbox.reaching.open")}
-                <Icon name="on" />
-              </a>
-              <Copy what={link.url} label={t("inbox.copy_link")} />
+        <Fragment key={one.channel}>
+          <div class="hearing-row">
+            <span class="reaching-who">
+              <b>{kind(one.kind)}</b>
+              <span class="quiet">{one.channel_name}</span>
             </span>
+            <button
+              type="button"
+              class="button"
+              aria-expanded={link?.channel === one.channel}
+              onClick={() => void begin(one.project, one.channel)}
+            >
+              {t("inbox.reaching.link")}
+            </button>
           </div>
-        </div>
-      ) : null}
+          {link?.channel === one.channel ? <Way url={link.url} /> : null}
+        </Fragment>
+      ))}
+    </div>
+  );
+}
+
+/** How the operator gets to the bot from here, or from the phone in the hand. */
+function Way({ url }: { url: string }): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => box.current?.scrollIntoView({ block: "nearest" }), [url]);
+  return (
+    <div ref={box} class="reaching-link" role="status">
+      <Qr address={url} label={t("inbox.reaching.qr")} />
+      <div>
+        <p>{t("inbox.reaching.how")}</p>
+        <span class="reaching-steps">
+          <a href={url} target="_blank" rel="noopener noreferrer">
+            {t("inbox.reaching.open")}
+            <Icon name="on" />
+          </a>
+          <Copy what={url} label={t("inbox.copy_link")} />
+        </span>
+      </div>
     </div>
   );
 }

@@ -239,6 +239,14 @@ export async function heal(id: string): Promise<void> {
   if (page) learnEntries(page.items);
 }
 
+/** Reads again who the person of the open thread is and whether a reply would arrive. */
+export async function meet(id: string): Promise<void> {
+  if (thread.value?.id !== id) return;
+  const whole = await api.dialog(id).catch(() => null);
+  const open = thread.value;
+  if (whole && open?.id === id && open.state === "ready") thread.value = about(open, whole);
+}
+
 let telling = 0;
 let untold: { dialog: string; seq: number } | null = null;
 

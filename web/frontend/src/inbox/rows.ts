@@ -19,6 +19,7 @@ const ALL: Filter = { owner: "", status: "", channel: "", awaits: "", sort: "las
 const PAGE = 50;
 /** How many rows at most are read again after a gap; the rest comes by scrolling. */
 const REREAD = 1_000;
+const SEEK_EVERY = 3_000;
 
 export const me = signal<Me | null>(null);
 export const project = signal("");
@@ -106,6 +107,36 @@ export function learn(rows: readonly Dialog[]): void {
     changes.value += 1;
     listings.value = next;
   });
+  seek([...fresh.values()]);
+}
+
+let channelsAsked = 0;
+let seeking = 0;
+
+function readChannels(): void {
+  const where = project.value;
+  channelsAsked = Date.now();
+  void api.channels(where).then(
+    (all) => {
+      if (project.value === where) channels.value = all;
+    },
+    () => {},
+  );
+}
+
+/** A channel may be younger than what is known of the project; its first dialog tells of it. */
+function seek(rows: readonly Dialog[]): void {
+  const strange = (): boolean =>
+    rows.some(
+      (row) =>
+        row.project === project.value && !channels.value.some((one) => one.id === row.channel),
+    );
+  if (seeking || !strange()) return;
+  const wait = Math.max(0, channelsAsked + SEEK_EVERY - Date.now());
+  seeking = window.setTimeout(() => {
+    seeking = 0;
+    if (strange()) readChannels();
+  }, wait);
 }
 
 function placed(name: View, listing: Listing, rows: readonly Dialog[]): Listing {
@@ -242,7 +273,7 @@ export function reload(): void {
     if (project.value === where) put(all);
   };
   const nothing = (): void => {};
-  void api.channels(where).then(keep((all) => (channels.value = all)), nothing);
+  readChannels();
   void api.operators(where).then(keep((all) => (operators.value = all)), nothing);
 }
 

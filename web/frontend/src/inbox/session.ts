@@ -57,6 +57,7 @@ function mark(event: Event): void {
       if (event.entries.some((entry) => entry.kind === "in")) reading.stopTyping(event.dialog.id);
       if (event.entries.some((entry) => entry.author.kind === "operator"))
         company.stopWriting(event.dialog.id);
+      if (!event.entries.length) void reading.meet(event.dialog.id);
       break;
     case "visitor.typing":
       reading.showTyping(event.dialog, "");
