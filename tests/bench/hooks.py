@@ -220,7 +220,7 @@ async def measure(
             rates[0],
             rates[1],
         ),
-        Figure("the server's processor time of one", "ms", costs[0], costs[1]),
+        Figure("the server's processor time of an update", "ms", costs[0], costs[1]),
         Figure(f"the wait of one among {CONNECTIONS}, p99", "ms", waits),
         *await _at_rest(folder, starts, settle),
     ]

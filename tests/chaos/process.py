@@ -124,7 +124,7 @@ settings = {{ origins = ["*"], visitor_per_minute = 100000, address_per_minute =
         )
         self._errors = asyncio.create_task(self._listen(self._process, asyncio.Event()))
         assert self._process.stdout is not None
-        printed = {}
+        printed: dict[str, str] = {}
         async with asyncio.timeout(START_SECONDS):
             while not printed.keys() & {"code", "password"}:
                 line = (await self._process.stdout.readline()).decode()

@@ -267,6 +267,9 @@ function connect() {
   socket.addEventListener("open", () => note(""));
   socket.addEventListener("message", (event) => heard(JSON.parse(event.data)));
   socket.addEventListener("close", () => {
+    // The messengers may be new ones when the demo is back, and have to say that they are there.
+    states.clear();
+    show();
     note(words.offline);
     setTimeout(connect, 1_000);
   });
