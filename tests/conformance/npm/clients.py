@@ -202,3 +202,71 @@ async def test_maxs_own_client_talks_to_the_played_max(way: str) -> None:
             assert (await client.said("stopped"))["stopped"]
     finally:
         await platform.stop()
+
+
+def written(update: Any) -> str:
+    """As TypeScript: the types want it said that a quoted message quotes none."""
+
+    def told(value: Any, *, quoted: bool = False) -> Any:
+        if isinstance(value, list):
+            return [told(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        more = {"reply_to_message": "undefined"} if quoted else {}
+        inside = {
+            name: told(each, quoted=name == "reply_to_message") for name, each in value.items()
+        }
+        return inside | more
+
+    return json.dumps(told(update)).replace('"undefined"', "undefined")
+
+
+async def test_everything_the_played_telegram_brings_is_of_the_published_types() -> None:
+    """`@grammyjs/types`, written by hand from Telegram's documents; tsc says whether they hold."""
+    platform = TelegramPlatform()
+    await platform.start()
+    try:
+        person = platform.person("Анна")
+        await platform.begin(person, "a-key")
+        told = await platform.write(person, "Здравствуйте")
+        await platform.write(person, "Ещё", quote=told.id)
+        await platform.send_file(person, PHOTO)
+        await platform.send_file(person, Blob("a.ogg", "audio/ogg", b"OggS", "audio"))
+        await platform.send_file(person, Blob("a.mp4", "video/mp4", b"film", "video"))
+        await platform.send_file(person, Blob("a.pdf", "application/pdf", b"%PDF", "file"))
+        await platform.send_place(person, 59.9, 30.3)
+        await platform.send_card(person, "Пётр", "+79037654321", own=False)
+        await platform.rewrite(person, told.id, "Добрый день")
+        await platform.block(person)
+        brought = list(platform.pending)
+    finally:
+        await platform.stop()
+    fixtures = HERE.parents[1] / "fixtures" / "telegram"
+    kept = [
+        json.loads(each.read_bytes())
+        for each in sorted(fixtures.glob("*.json"))
+        # What does not exist yet is of no type.
+        if each.stem != "future"
+    ]
+    assert len(brought) > 9
+    page = HERE / "brought.ts"
+    lines = ['import type { Update } from "@grammyjs/types";']
+    lines += [f"export const u{n}: Update = {written(u)};" for n, u in enumerate(brought + kept)]
+    try:
+        page.write_text("\n".join(lines))
+        tsc = HERE / "node_modules" / "typescript" / "bin" / "tsc"
+        words = ("--noEmit", "--strict", "--skipLibCheck", "--module", "esnext")
+        process = await asyncio.create_subprocess_exec(
+            str(NODE),
+            str(tsc),
+            *words,
+            "--moduleResolution",
+            "bundler",
+            str(page),
+            cwd=HERE,
+            stdout=PIPE,
+        )
+        said, _ = await process.communicate()
+        assert process.returncode == 0, said.decode()[:3_000]
+    finally:
+        page.unlink(missing_ok=True)
