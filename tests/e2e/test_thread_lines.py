@@ -207,7 +207,7 @@ async def test_a_refused_message_says_why_and_goes_at_the_second_try(
 
     await operator.page.route("**/messages", refuse)
     await operator.reply("Мы здесь")
-    reason = operator.say("inbox.not_sent", reason=operator.say("error.rejected"))
+    reason = operator.say("inbox.not_sent", reason=operator.say("failure.rejected"))
     await expect(operator.log.get_by_text(reason)).to_be_visible()
     await expect(operator.tick("failed")).to_have_count(1)
 

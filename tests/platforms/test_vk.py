@@ -161,7 +161,7 @@ async def test_a_server_that_does_not_know_the_word_is_not_believed(vk: VKPlatfo
         ("messages.send", {"peer_id": "5", "message": "x", "random_id": "1"}, 901),
         ("messages.send", {"peer_id": "2000000001", "message": "x", "random_id": "1"}, 917),
         ("messages.send", {"peer_id": "5", "mesage": "x", "random_id": "1"}, 100),
-        ("messages.send", {"peer_id": "5", "message": "x", "random_id": str(2**31)}, 100),
+        ("messages.send", {"peer_id": "5", "message": "x", "random_id": str(2**63)}, 100),
         ("messages.edit", {"peer_id": "5", "cmid": "1", "message": "x"}, 100),
         ("messages.sendMessageEventAnswer", {"user_id": 1, "peer_id": 1, "event_id": "e"}, 100),
         ("docs.save", {"file": "unknown"}, 100),
