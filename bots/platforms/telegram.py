@@ -13,6 +13,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from typing import Any, ClassVar
 
 import aiohttp
@@ -24,7 +25,8 @@ from bots.platforms.telegram_chats import BOT, TelegramChats, chat_of, picture
 from bots.platforms.telegram_rules import RefusedError, bad
 
 NOT_UNASKED = frozenset({"message_reaction", "message_reaction_count", "chat_member"})
-TRIES = 30
+KEPT_SECONDS = 24 * 3_600
+"""How long an update is tried to be brought: a day, by this platform's clock."""
 SECRET = "X-Telegram-Bot-Api-Secret-Token"
 ACTIVE = (
     "Conflict: can't use getUpdates method while webhook is active; "
@@ -301,7 +303,8 @@ class TelegramPlatform(TelegramChats):
             queue = secrets.token_hex(8)
             await asyncio.sleep(self._random.random() * 0.05)
         async with self._queues[queue]:
-            for number in range(TRIES):
+            waited = 0.0
+            for number in count():
                 if not self.webhook:
                     self.pending.append(update)
                     self._more.set()
@@ -309,7 +312,11 @@ class TelegramPlatform(TelegramChats):
                 wait = await self._posted(update)
                 if wait is None:
                     return
-                await asyncio.sleep(self.second * (wait or (min(2**number, 90) if number else 0)))
+                pause = wait or (min(2 ** min(number, 7), 90) if number else 0)
+                waited += pause
+                if waited > KEPT_SECONDS:
+                    return
+                await asyncio.sleep(self.second * pause)
 
     async def _posted(self, update: dict[str, Any]) -> float | None:
         """How many seconds the hook asks to wait, 0 if it does not say; None once it has it."""

@@ -41,7 +41,7 @@ async def test_each_message_is_there_once_in_the_platforms_order(kind: str, tmp_
         slow.setdefault(kind, {})["now"] = lambda: began + timedelta(seconds=next(ticks))
     platform = platforms.load(kind)(**slow.get(kind, {}))
     if isinstance(platform, TelegramPlatform):
-        platform.second = 0.2
+        platform.second = 0.02
     if isinstance(platform, WhatsAppPlatform):
         platform.hooks.retries = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 6.4, 6.4)
     await platform.start()
