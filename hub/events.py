@@ -29,6 +29,8 @@ from hub.visit import Visit
 
 VERSION = 1
 
+Side = Literal["", "person", "staff"]
+
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
     """Who wrote, as the platform tells it; `external_id` is opaque outside the adapter.
@@ -137,15 +139,22 @@ class Rated(Reported, frozen=True, kw_only=True, tag="rated"):
 
 
 class MessageEdited(Reported, frozen=True, kw_only=True, tag="message.edited"):
-    """`order` breaks ties of `at`."""
+    """`order` breaks ties of `at`.
+
+    `by` is whose message it may be, where the platform itself does not see to that.
+    """
 
     external_id: str
     text: str
     order: int = 0
+    by: Side = ""
 
 
 class MessageDeleted(Reported, frozen=True, kw_only=True, tag="message.deleted"):
+    """`by` as in `MessageEdited`."""
+
     external_id: str
+    by: Side = ""
 
 
 class MessageReacted(Reported, frozen=True, kw_only=True, tag="message.reacted"):

@@ -78,6 +78,8 @@ def advanced(entry: Entry, state: OutState, failure: str, at: datetime) -> Entry
 
 def marked(entry: Entry, mark: Mark, at: datetime) -> Entry | None:
     """The entry with the mark on it, None if that changes nothing."""
+    if isinstance(mark, MessageEdited | MessageDeleted) and not _is_theirs(entry, mark):
+        return None
     match mark:
         case DeliveryReported():
             if mark.state is OutState.SENT and entry.state is OutState.FAILED:
@@ -92,6 +94,11 @@ def marked(entry: Entry, mark: Mark, at: datetime) -> Entry | None:
             return replace(entry, deleted_at=mark.at, changed_at=at, reread_at=at)
         case MessageReacted():
             return _reacted(entry, mark, at)
+
+
+def _is_theirs(entry: Entry, mark: MessageEdited | MessageDeleted) -> bool:
+    """Whether who changed it is of the side that said it; nobody rewrites the other's words."""
+    return not mark.by or (mark.by == "person") == (entry.kind is EntryKind.IN)
 
 
 def _edited(entry: Entry, mark: MessageEdited, at: datetime) -> Entry | None:

@@ -211,10 +211,15 @@ def _message(note: _Note, data: _Data, sender: Sender, at: datetime) -> ChannelE
                 at=at,
                 external_id=data.edited_message_data.stanza_id,
                 text=heard(data.edited_message_data.text_message),
+                # Whoever speaks WhatsApp's protocol may name any message.
+                by="person" if theirs else "staff",
             )
         case "deletedMessage" if data.deleted_message_data.stanza_id:
             return MessageDeleted(
-                sender=sender, at=at, external_id=data.deleted_message_data.stanza_id
+                sender=sender,
+                at=at,
+                external_id=data.deleted_message_data.stanza_id,
+                by="person" if theirs else "staff",
             )
         case "reactionMessage" if data.quoted_message.stanza_id and theirs:
             return MessageReacted(

@@ -28,14 +28,14 @@ MESSAGES = 10
 DEATHS = 2
 
 
-@pytest.mark.parametrize("kind", ["telegram", "vk", "max", "whatsapp", "viber"])
+@pytest.mark.parametrize("kind", ["telegram", "vk", "max", "whatsapp", "greenapi", "viber"])
 async def test_each_message_is_there_once_in_the_platforms_order(kind: str, tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")  # noqa: T201 - shown with a failure, to draw the same again
     draw = random.Random(seed)
     # The platforms' hours and days of repeats have to last for a start of the hub.
     slow: dict[str, Any] = {"max": {"hour": 30}, "viber": {"hour": 40}, "vk": {"hurry": 100}}
-    if kind in ("whatsapp", "viber"):
+    if kind in ("whatsapp", "greenapi", "viber"):
         # They tell a time and no order within it, so here no two messages are of one.
         began, ticks = datetime.now(UTC) - timedelta(hours=1), count()
         slow.setdefault(kind, {})["now"] = lambda: began + timedelta(seconds=next(ticks))

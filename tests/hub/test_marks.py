@@ -30,10 +30,13 @@ from tests.spine import (
     all_of,
     ask,
     current,
+    deliver,
     log_of,
     message,
     operator,
     receive,
+    say,
+    sent,
     sound,
     tick,
 )
@@ -303,3 +306,24 @@ async def test_a_list_shows_the_last_message_as_it_now_is(hub: Hub, clock: Clock
     row = await sound(hub.engine, row.id)
     assert row.preview is not None
     assert (row.preview.text, row.preview.attachment) == ("", "deleted")
+
+
+async def test_nobody_rewrites_or_takes_back_the_other_sides_words(hub: Hub, clock: Clock) -> None:
+    row = await ask(hub, 1)
+    await say(hub, row, "our reply")
+    await deliver(hub)
+    [ours] = await sent(hub, row)
+    assert ours.external_id is not None
+    named = ours.external_id.removeprefix("site:")
+    sender, at = Sender(external_id="ivan"), clock.forward(timedelta(seconds=5))
+    await receive(
+        hub,
+        MessageEdited(sender=sender, at=at, external_id=named, text="чужое", by="person"),
+        MessageDeleted(sender=sender, at=at, external_id=named, by="person"),
+        MessageDeleted(sender=sender, at=at, external_id="ivan.1", by="staff"),
+    )
+    entries = await log_of(hub.engine, row.id)
+    assert [each.text for each in entries if each.text] == ["message 1", "our reply"]
+    assert not any(each.deleted_at for each in entries)
+    await receive(hub, MessageDeleted(sender=sender, at=at, external_id=named, by="staff"))
+    assert (await sent(hub, row))[0].deleted_at is not None
