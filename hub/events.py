@@ -91,7 +91,12 @@ class StaffReplied(Reported, frozen=True, kw_only=True, tag="staff.replied"):
 
 
 class FormFilled(Reported, frozen=True, kw_only=True, tag="form.filled"):
-    """A form on the platform with its answers by question, in order; `phone` as it was written."""
+    """A form on the platform with its answers by question, in order; `phone` as it was written.
+
+    `source` is the code of where the form is, `fields` has every answer by the name that the form
+    gives it, and `hidden` names the fields that the source does not let us see. `handling` is what
+    the door that it came by asks for; empty leaves it to the connections.
+    """
 
     external_id: str
     form: str
@@ -99,6 +104,15 @@ class FormFilled(Reported, frozen=True, kw_only=True, tag="form.filled"):
     name: str = ""
     phone: str = ""
     email: str = ""
+    comment: str = ""
+    source: str = ""
+    form_id: str = ""
+    group_id: str = ""
+    ad_id: str = ""
+    fields: dict[str, str] = {}
+    hidden: tuple[str, ...] = ()
+    visit: Visit | None = None
+    handling: Literal["", "callback", "register"] = ""
 
 
 class CallAsked(Reported, frozen=True, kw_only=True, tag="call.asked"):
