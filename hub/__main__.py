@@ -132,7 +132,7 @@ async def work(
     )
     async with opened(hub), contextlib.AsyncExitStack() as stack:
         await channels.adopt(hub.engine, hub.vault, settings, now())
-        await stack.enter_async_context(hub.working(fallen=stop.fall))
+        await stack.enter_async_context(hub.working(door=False, fallen=stop.fall))
         url = ""
         if port is not None:
             from aiohttp import web

@@ -65,3 +65,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     reactions: tuple[str, ...] = ()
     pace: Pace = Pace()
     receives: frozenset[Literal["hook", "poll"]] = frozenset()
+
+    @property
+    def mute(self) -> bool:
+        """Whether the channel only hears: there is nobody there to whom a word could be said."""
+        return self.text_max_chars == 0

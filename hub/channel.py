@@ -29,6 +29,9 @@ from hub.model import Attachment, ChannelId, Identity
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 
+BODY_MAX_BYTES = 3_000_000
+"""What a hook may bring at once, unless its kind wants less."""
+
 
 class Hook(msgspec.Struct, frozen=True, kw_only=True):
     """One request to a channel's door; header names are lower case."""
@@ -45,6 +48,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str = "ok"
     content_type: str = "text/plain"
+    status: int = 200
 
 
 OK = Answer()
@@ -105,6 +109,13 @@ class Polled(msgspec.Struct, frozen=True, kw_only=True):
     marker: str
 
 
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What a source makes of a body: its events, and what it passed over with a code of why."""
+
+    events: tuple[ChannelEvent, ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
+
+
 class Bytes(Protocol):
     """The hub's files as a channel may have them."""
 
@@ -134,6 +145,7 @@ class ChannelKind(ABC, Generic[Settings]):
     kind: ClassVar[str]
     settings_type: ClassVar[type[msgspec.Struct]]
     capabilities: ClassVar[Capabilities]
+    body_max_bytes: ClassVar[int] = BODY_MAX_BYTES
 
     def __init__(
         self, id: ChannelId, settings: Settings, keys: Keys, files: Bytes | None = None
@@ -164,6 +176,13 @@ class ChannelKind(ABC, Generic[Settings]):
     @abstractmethod
     def parse(self, hook: Hook) -> Sequence[ChannelEvent]:
         """The events of a verified request; PayloadError if it is not this platform's."""
+
+    def reading(self, hook: Hook) -> Reading | None:
+        """How a source would read that request, whoever made it; None for any other kind.
+
+        Raises PayloadError, whose text is a code, for what it could make nothing of.
+        """
+        return None
 
     async def answer(self, hook: Hook) -> Answer:
         """What the platform wants to hear to a verified request.
@@ -213,6 +232,10 @@ class ChannelKind(ABC, Generic[Settings]):
     def handed(self) -> dict[str, str]:
         """What an admin copies from here into the platform's own settings, by name."""
         return {}
+
+    def address(self, hook: str) -> str:
+        """The hook's address as the platform is to be given it."""
+        return hook
 
     def join_link(self, username: str, key: str) -> str:
         """Where a person goes on with us there; `key` comes back as `start` with the first word."""

@@ -18,10 +18,10 @@ from msgspec.structs import replace
 
 from hub.bus import Bus
 from hub.channel import ChannelKind
-from hub.config import Settings
+from hub.config import ProjectCode, Settings
 from hub.errors import HubError, NotFoundError, UnavailableError
 from hub.model import Channel, Project, ProjectId
-from hub.schedule import always, daily
+from hub.schedule import Schedule, always, daily
 from hub.secrets import SealError, Vault
 from hub.store.engine import Engine, Insert, TakenError
 from hub.store.schema import CHANNELS_ALL, PROJECTS_BY_NAME
@@ -30,6 +30,8 @@ FRESH = timedelta(seconds=5)
 WAKE = "channels"
 OWN = "site"
 """The hub's own kind, which is there before anything of others is imported."""
+NAME, ZONE = "Моя компания", "Europe/Moscow"
+"""Of a project that nobody has set up yet."""
 LEAVES_AFTER = timedelta(seconds=30)
 """How long an adapter that was replaced goes on, for what it is just carrying."""
 
@@ -281,16 +283,12 @@ async def adopt(engine: Engine, vault: Vault, settings: Settings, now: datetime)
 
     A channel that was there as code and is no more is switched off, its dialogs stay.
     """
-    for id, project in settings.projects.items():
-        hours = project.hours
-        schedule = daily(project.zone, *hours) if hours else always(project.zone)
-        wanted = Project(
-            id=id, name=project.name, lang=project.lang, schedule=schedule, created_at=now
-        )
+    for id, code in settings.projects.items():
+        new = Project(id=id, name=NAME, schedule=always(ZONE), created_at=now)
         try:
-            await engine.write(Insert(wanted))
+            await engine.write(Insert(_as_code(code, new) or new))
         except TakenError:
-            await engine.change(Project, id, partial(_as_code, wanted))
+            await engine.change(Project, id, partial(_as_code, code))
     for id, channel in settings.channels.items():
         await put(
             engine,
@@ -317,6 +315,15 @@ async def adopt(engine: Engine, vault: Vault, settings: Settings, now: datetime)
             return
 
 
-def _as_code(wanted: Project, had: Project) -> Project | None:
-    after = replace(had, name=wanted.name, lang=wanted.lang, schedule=wanted.schedule)
+def _as_code(code: ProjectCode, had: Project) -> Project | None:
+    """The project with what is kept as code as it is there, and all else as it was."""
+    zone = code.zone or had.schedule.zone
+    week = daily(zone, *code.hours).week if code.hours else had.schedule.week
+    after = replace(
+        had,
+        name=code.name or had.name,
+        lang=code.lang or had.lang,
+        schedule=Schedule(zone, week, had.schedule.dates),
+        as_code=tuple(each for each in ("name", "lang", "zone", "hours") if getattr(code, each)),
+    )
     return after if after != had else None

@@ -117,11 +117,14 @@ class Log(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ProjectCode(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A project kept as code; `hours` are of every day, none means always open."""
+    """What of a project is kept as code; the rest is empty here and people set it on a screen.
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] = "Моя компания"
-    lang: Literal["ru", "en"] = "ru"
-    zone: str = "Europe/Moscow"
+    `hours` are of every day.
+    """
+
+    name: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    lang: Literal["", "ru", "en"] = ""
+    zone: str = ""
     hours: tuple[str, ...] = ()
 
 
@@ -252,7 +255,7 @@ def _check_code(read: Settings) -> None:
     for id, project in read.projects.items():
         _check_id(f"projects.{id}", id)
         try:
-            daily(project.zone, *project.hours)
+            daily(project.zone or "UTC", *project.hours)
         except ScheduleError as error:
             at = "zone" if error.field == "zone" else "hours"
             raise _bad(f"projects.{id}.{at}", str(error)) from None
@@ -306,7 +309,7 @@ def _named(raw: dict[str, Any], text: str) -> ConfigError:
     if reason.startswith("Invalid enum value"):
         section, _, name = path.rpartition(".")
         kind = TABLES.get(section.partition(".")[0]) or get_type_hints(Settings)[section]
-        allowed = get_args(get_type_hints(kind)[name])
+        allowed = filter(None, get_args(get_type_hints(kind)[name]))
         return _bad(path, f"must be one of {', '.join(allowed)}")
     return _bad(path, reason[:1].lower() + reason[1:])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -121,6 +122,38 @@ async def reach(engine: Engine, identity: IdentityId, at: datetime, *, phone: st
         return
     with suppress(AbsentError):
         await engine.change(Identity, identity, reached)
+
+
+async def refuse(
+    engine: Engine, contact: ContactId, what: Sequence[str], at: datetime | None
+) -> None:
+    """Since `at` nothing of the hub's own accord calls or writes there; None allows it again."""
+
+    def refused(had: Contact) -> Contact | None:
+        after = replace(
+            had,
+            no_calls_at=(had.no_calls_at or at if at else None)
+            if "calls" in what
+            else had.no_calls_at,
+            no_writes_at=(had.no_writes_at or at if at else None)
+            if "messages" in what
+            else had.no_writes_at,
+        )
+        return after if after != had else None
+
+    with suppress(AbsentError):
+        await engine.change(Contact, contact, refused)
+
+
+async def list_spam(engine: Engine, identity: IdentityId, at: datetime | None) -> None:
+    """Puts somebody on the list of those who are not listened to; None takes it off."""
+
+    def listed(had: Identity) -> Identity | None:
+        after = replace(had, spam_at=had.spam_at or at if at else None)
+        return after if after != had else None
+
+    with suppress(AbsentError):
+        await engine.change(Identity, identity, listed)
 
 
 async def merge(engine: Engine, into: ContactId, other: ContactId) -> ContactId:

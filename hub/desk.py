@@ -106,7 +106,8 @@ class Desk:
     ) -> tuple[Entry, bool]:
         """Says it to the visitor, taking the dialog if nobody owns it; once for each `key`.
 
-        Raises ConflictError("taken"), ("closed"), ("sealed") or ("window") with how things stand.
+        Raises ConflictError("taken"), ("closed"), ("sealed") or ("window") with how things stand,
+        and ("mute") where nothing can be said.
         """
         row = await self.dialog(id)
         own = key_of(row, who, key)
@@ -119,6 +120,8 @@ class Desk:
             return known, False
         text = legible(text)
         limits = self._channels.get(row.channel).capabilities
+        if limits.mute:
+            raise ConflictError("mute")
         if len(text) > limits.text_max_chars:
             raise TooLargeError(f"at most {limits.text_max_chars} characters", field="text")
         if len(attachments) > limits.attachments_max:

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from hub.content import Card, Remote, Spot
+from hub.lead import Lead
 from hub.model import (
     Attachment,
     CallTime,
@@ -283,6 +284,13 @@ class ChannelTold(Said, frozen=True, kw_only=True, tag="channel.told"):
     since: datetime | None = None
 
 
+class LeadChanged(Said, frozen=True, kw_only=True, tag="lead.changed"):
+    """A callback order as it now stands; its `channel` is that of the dialog it is of."""
+
+    channel: ChannelId | None
+    lead: Lead
+
+
 class AccessChanged(Said, frozen=True, kw_only=True, tag="access.changed"):
     """What the operator may do was changed, or a session of his ended; told to doors alone.
 
@@ -300,5 +308,6 @@ ScreenEvent = (
     | VisitorTyping
     | PresenceChanged
     | ChannelTold
+    | LeadChanged
 )
 HubEvent = ScreenEvent | AccessChanged

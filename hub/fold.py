@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
+from hub import legible
 from hub.model import (
     Author,
     Awaits,
@@ -26,7 +27,7 @@ from hub.model import (
     Verb,
     cut,
 )
-from hub.statuses import Side, Status, has_chat, moves
+from hub.statuses import PLANNED, RequestType, Side, Status, has_calls, has_chat, moves
 from hub.visit import Visit
 
 PREVIEW_CHARS = 140
@@ -65,6 +66,7 @@ def _opened(row: Dialog, entry: Entry) -> Dialog:
         cycle=Cycle(n=n, queued_at=entry.stored_at, group=row.group),
         closed_at=None,
         closed_by="",
+        asked_at=None,
         # What is open again is no closed chat, though only a question begins a chat.
         chat_status=(Status.CHATTING if row.chat_status is Status.CHAT_CLOSED else row.chat_status),
     )
@@ -98,6 +100,56 @@ def _asked_for_a_call(row: Dialog, entry: Entry) -> Dialog:
     )
 
 
+def _planned(row: Dialog, entry: Entry) -> Dialog:
+    """Somebody of ours, or a rule, has the person called; whose own wish it is not."""
+    if not row.open:
+        row = _opened(row, entry)
+    told = entry.data
+    row = replace(
+        row,
+        type=_type(told.get("type", "")) or row.type if row.asked_at is None else row.type,
+        phone=told.get("phone", "") or row.phone,
+        connection=told.get("connection", "") or row.connection,
+        automation=told.get("automation", "") or row.automation,
+        planned_until=_moment(told.get("deadline", "")),
+        planned_rule=told.get("rule", ""),
+    )
+    if Status.NEW in moves(row.call_status, row.type, Side.CALL):
+        row = replace(row, call_status=Status.NEW)
+    if row.call_status is Status.NEW:
+        row = replace(row, call_at=_moment(told.get("at", "")))
+    if entry.author.kind == "operator":
+        return row
+    return replace(
+        row,
+        awaits=Awaits.OPERATOR,
+        waiting_since=row.waiting_since or entry.stored_at,
+        unanswered=max(row.unanswered, 1),
+    )
+
+
+def _called(row: Dialog, entry: Entry) -> Dialog:
+    """How the call is coming on; a status that the table does not lead to is only told."""
+    told = entry.data
+    before = row.call_status
+    known = {each.value: each for each in moves(before, row.type, Side.CALL)}
+    row = replace(
+        row,
+        call_status=known.get(told.get("status", ""), before),
+        phone=told.get("phone", "") or row.phone,
+    )
+    if "at" in told:
+        row = replace(row, call_at=_moment(told["at"]))
+    if row.call_status in PLANNED:
+        return row
+    row = replace(row, call_at=None, planned_until=None, planned_rule="")
+    is_over = row.call_status is Status.PROCESSED and before is not Status.PROCESSED
+    if is_over and row.chat_status is None and row.asked_at is None:
+        # Nobody waits for anything but the call.
+        row = replace(row, awaits=Awaits.NOBODY, waiting_since=None, unanswered=0)
+    return row
+
+
 def _shown(row: Dialog, entry: Entry) -> Dialog:
     """What every message does to the row: the place reached, the preview, the last action."""
     newest = row.last_place is None or entry.place >= row.last_place
@@ -123,10 +175,15 @@ def _received(row: Dialog, entry: Entry) -> Dialog:
     if page := entry.data.get("page"):
         title = entry.data.get("title", "")
         row = replace(row, visit=replace(row.visit, page=page, title=title))
+    if "form" in entry.data:
+        row = _filled(row, entry)
     if not entry.question:
         return row
-    if has_chat(row.type):
-        row = replace(row, chat_status=Status.CHATTING)
+    if not entry.data.get("only"):
+        row = replace(row, asked_at=row.asked_at or entry.at)
+        # Whoever is on the list of spam stays there until somebody of ours takes it off.
+        if has_chat(row.type) and row.chat_status is not Status.SPAM:
+            row = replace(row, chat_status=Status.CHATTING)
     if was_open and row.staff_place is not None and _before(entry, row.staff_place):
         # Whoever answered in the messenger had it before the eyes already.
         return row
@@ -137,6 +194,32 @@ def _received(row: Dialog, entry: Entry) -> Dialog:
         unanswered=row.unanswered + 1,
         snoozed_until=None,
     )
+
+
+def _filled(row: Dialog, entry: Entry) -> Dialog:
+    """What a form tells of its person; where nobody can be written to, it is a call to make."""
+    told = entry.data
+    shown = {told.get(name) for name in ("raw_phone", "name", "email", "comment")}
+    new = {name: value for name, value in _answers(told).items() if value not in shown}
+    if comment := told.get("comment"):
+        new["comment"] = comment[: legible.FIELD_MAX]
+    row = replace(
+        row,
+        name=row.name or told.get("name", ""),
+        fields=dict([*(row.fields | new).items()][-FIELDS_MAX:]),
+        visit=_visit(told.get("visit", "")) or row.visit,
+    )
+    if not has_chat(row.type) and Status.NEW in moves(row.call_status, row.type, Side.CALL):
+        row = replace(row, call_status=Status.NEW)
+    return row
+
+
+def _answers(told: dict[str, str]) -> dict[str, str]:
+    try:
+        all = msgspec.json.decode(told.get("fields", "") or "{}", type=dict[str, str])
+    except (msgspec.MsgspecError, UnicodeError):
+        return {}
+    return legible.fields(all)
 
 
 def _before(entry: Entry, place: Place) -> bool:
@@ -191,18 +274,9 @@ def _happened(row: Dialog, entry: Entry) -> Dialog:
         case Verb.RETURNED:
             row = replace(row, owner=None, owner_name="")
         case Verb.CLOSED:
-            row = replace(
-                row,
-                open=False,
-                awaits=Awaits.NOBODY,
-                waiting_since=None,
-                unanswered=0,
-                snoozed_until=None,
-                closed_at=at,
-                closed_by=_closer(entry.author),
-                chat_status=Status.CHAT_CLOSED if row.chat_status is not None else None,
-                cycle=entry.cycle or row.cycle,
-            )
+            row = _closed(row, entry)
+            chat = Status.CHAT_CLOSED if row.chat_status is not None else None
+            row = replace(row, chat_status=chat)
         case Verb.REOPENED:
             row = _owned(_opened(row, entry), entry)
             if row.chat_status is not None:
@@ -216,6 +290,10 @@ def _happened(row: Dialog, entry: Entry) -> Dialog:
             row = replace(row, awaits=Awaits.NOBODY, waiting_since=None, unanswered=0)
         case Verb.CALL_ASKED:
             row = _asked_for_a_call(row, entry)
+        case Verb.PLANNED:
+            row = _planned(row, entry)
+        case Verb.CALL:
+            row = _called(row, entry)
         case Verb.RATED:
             row = replace(row, cycle=replace(row.cycle, score=entry.data.get("score", "")))
         case Verb.FIELDS:
@@ -233,9 +311,105 @@ def _happened(row: Dialog, entry: Entry) -> Dialog:
             return replace(row, out_seq=entry.seq, lane_at=row.lane_at or at)
         case Verb.JOINED:
             return _joined(row, entry)
-        case Verb.CONSENT | None:
+        case Verb.ROUTED:
+            return _routed(row, entry)
+        case Verb.LEFT:
+            return _left_phone(row, entry)
+        case Verb.POTENTIAL:
+            return _potential(row, entry)
+        case Verb.SPAM:
+            row = _closed(_marked_spam(row), entry)
+        case Verb.UNSPAM:
+            row = _unmarked(row, entry)
+        case Verb.CONSENT | Verb.REFUSED | None:
             return row
     return replace(row, last_at=max(row.last_at, at))
+
+
+def _closed(row: Dialog, entry: Entry) -> Dialog:
+    return replace(
+        row,
+        open=False,
+        awaits=Awaits.NOBODY,
+        waiting_since=None,
+        unanswered=0,
+        snoozed_until=None,
+        closed_at=entry.stored_at,
+        closed_by=_closer(entry.author),
+        cycle=entry.cycle or row.cycle,
+    )
+
+
+def _routed(row: Dialog, entry: Entry) -> Dialog:
+    """By which connection a form is handled, or that its phone could not be read."""
+    told = entry.data
+    return replace(
+        row,
+        connection=told.get("connection", "") or row.connection,
+        phone=told.get("phone", "") or row.phone,
+        visit=_visit(told.get("visit", "")) or row.visit,
+    )
+
+
+def _left_phone(row: Dialog, entry: Entry) -> Dialog:
+    """A phone with a messenger chosen: nobody has to act until the person was silent."""
+    if not row.open:
+        row = _opened(row, entry)
+    at = entry.stored_at
+    return replace(row, phone=entry.data.get("phone", "") or row.phone, last_at=max(row.last_at, at))
+
+
+def _potential(row: Dialog, entry: Entry) -> Dialog:
+    if not row.open and row.closed_at is None:
+        row = _opened(row, entry)
+    if row.chat_status is None and Status.POTENTIAL in moves(row.call_status, row.type, Side.CALL):
+        row = replace(row, call_status=Status.POTENTIAL)
+    at = entry.stored_at
+    return replace(row, phone=row.phone or entry.data.get("phone", ""), last_at=max(row.last_at, at))
+
+
+def _marked_spam(row: Dialog) -> Dialog:
+    """Every side that has begun, and if none has, the first that the type knows."""
+    chat, call = row.chat_status, row.call_status
+    if chat is not None or (call is None and has_chat(row.type)):
+        chat = Status.SPAM if Status.SPAM in moves(chat, row.type, Side.CHAT) else chat
+    if call is not None or chat is None:
+        call = Status.SPAM if Status.SPAM in moves(call, row.type, Side.CALL) else call
+    return replace(row, chat_status=chat, call_status=call)
+
+
+def _unmarked(row: Dialog, entry: Entry) -> Dialog:
+    """As it was; a call that was hung up stays hung up."""
+    if Status.SPAM not in (row.chat_status, row.call_status):
+        return row
+    row = replace(
+        row,
+        chat_status=_back(row, Side.CHAT, entry.data.get("chat", "")),
+        call_status=_back(row, Side.CALL, entry.data.get("call", "")),
+    )
+    if row.open or not entry.data.get("open"):
+        return row
+    return replace(
+        row,
+        open=True,
+        closed_at=None,
+        closed_by="",
+        cycle=replace(row.cycle, closed_at=None, closed_by="", result=""),
+        chat_status=Status.CHATTING if row.chat_status is Status.CHAT_CLOSED else row.chat_status,
+        awaits=Awaits.OPERATOR,
+        waiting_since=row.waiting_since or entry.stored_at,
+        unanswered=max(row.unanswered, 1),
+    )
+
+
+def _back(row: Dialog, side: Side, code: str) -> Status | None:
+    now = row.chat_status if side is Side.CHAT else row.call_status
+    if now is not Status.SPAM:
+        return now
+    known = {each.value: each for each in moves(Status.SPAM, row.type, side)}
+    if not code:
+        return None
+    return known.get(code, Status.ACCEPTED if Status.ACCEPTED in known.values() else now)
 
 
 def _joined(row: Dialog, entry: Entry) -> Dialog:
@@ -268,6 +442,12 @@ def _moment(text: str) -> datetime | None:
         return cut(at) if at.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None
+
+
+def _type(code: str) -> RequestType | None:
+    """The type that has calls; a log is read whatever it holds."""
+    known = {each.value: each for each in RequestType if has_calls(each)}
+    return known.get(code)
 
 
 def _visit(text: str) -> Visit | None:

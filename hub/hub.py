@@ -20,9 +20,11 @@ from hub.arrivals import Arrivals
 from hub.bus import Bus, LocalBus
 from hub.channels import Build, Channels
 from hub.config import Settings
+from hub.connecting import Connecting
 from hub.consents import Consents
 from hub.delivery import Delivery
 from hub.desk import Desk
+from hub.dryrun import DryRuns
 from hub.examples import Examples
 from hub.fetching import Fetching
 from hub.files import Files
@@ -36,9 +38,13 @@ from hub.letters import Letters
 from hub.lists import Lists
 from hub.model import Channel
 from hub.notices import Notices
+from hub.outages import Ear, Outages
+from hub.peace import Peace
 from hub.polling import Polling
+from hub.projects import Projects
 from hub.pulse import Pulses
 from hub.reaches import Reaches
+from hub.ruling import Ruling
 from hub.search import Search
 from hub.secrets import SecretFields, Vault
 from hub.setup import Kinds, Setup, no_kind
@@ -66,6 +72,7 @@ class Hub:
     channels: Channels
     pulses: Pulses
     setup: Setup
+    projects: Projects
     trials: Trials
     sightings: Sightings
     files: Files
@@ -83,6 +90,10 @@ class Hub:
     signals: Signals
     search: Search
     worker: Worker
+    ruling: Ruling
+    outages: Outages
+    peace: Peace
+    dry_runs: DryRuns
     reaches: Reaches
     notices: Notices
     letters: Letters
@@ -93,16 +104,21 @@ class Hub:
 
     @asynccontextmanager
     async def working(
-        self, *, loops: bool = True, fallen: Callable[[], None] = lambda: None
+        self, *, loops: bool = True, door: bool = True, fallen: Callable[[], None] = lambda: None
     ) -> AsyncIterator[None]:
         """Repairs what a dead process left, then delivers and rules until the block ends.
 
         Leaving the block drains: what is on its way is finished, nothing new is begun.
-        Without `loops` it leaves all that to other processes and only keeps itself fresh.
+        Without `loops` it leaves all that to other processes and only keeps itself fresh. A
+        process with a `door` hears people itself.
         `fallen` is told when a fault of ours ended one of the loops: half a hub would go on
         taking messages that nobody delivers.
         """
         await self.channels.begin()
+        ears: list[Ear] = ["doors"] if door else []
+        if loops:
+            ears.append("polls")
+        await self.outages.mark(*ears)
         if self.embedded:
             await self.delivery.recover()
             await self.fetching.recover()
@@ -124,6 +140,7 @@ class Hub:
             for name, each in (
                 ("channels", self.channels.run),
                 ("signals", self.signals.run),
+                ("outages", partial(self.outages.run, ears)),
                 *(work if loops else ()),
                 ("health", self.health.run),
                 ("lag", observe.watch_loop),
@@ -207,6 +224,8 @@ def assemble(
         engine, bus, channels, accounts, desk, pulses, now, acknowledge=signals.acknowledge
     )
     intake.aside = reaches.aside
+    outages = Outages(engine, now)
+    ruling = Ruling(engine, bus, channels, outages, now)
     notices = Notices(engine, bus, channels, reaches, settings.server.public_url, now)
     return Hub(
         settings=settings,
@@ -218,6 +237,8 @@ def assemble(
         channels=channels,
         pulses=pulses,
         setup=Setup(engine, bus, channels, vault, kinds, now, known_kinds),
+        projects=Projects(engine, bus, channels, now),
+        connecting=Connecting(engine, now),
         trials=Trials(engine, channels, files, pulses, settings.server.public_url, now),
         sightings=sightings,
         files=files,
@@ -236,7 +257,11 @@ def assemble(
             engine, bus, channels, intake, pulses, keys, settings.server.public_url, now, name
         ),
         search=search,
-        worker=Worker(engine, bus, files, search, now, name, notices.consider),
+        worker=Worker(engine, bus, files, search, now, name, notices.consider, ruling),
+        ruling=ruling,
+        outages=outages,
+        peace=Peace(engine, bus, desk, now),
+        dry_runs=DryRuns(engine, channels),
         reaches=reaches,
         notices=notices,
         letters=Letters(engine, channels, intake, now),

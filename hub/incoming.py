@@ -7,12 +7,13 @@ called all stand in the log by the platform's time, and each is there once by th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+import msgspec
 from msgspec.structs import replace
 
-from hub import contacts, dialogs
+from hub import contacts, dialogs, phones
 from hub.contacts import identity_id
 from hub.content import Card, Remote
 from hub.events import CallAsked, ChannelEvent, FormFilled, MessageReceived, StaffReplied
@@ -40,6 +41,14 @@ Line = MessageReceived | StaffReplied | FormFilled
 
 Spoken = Line | CallAsked
 """What opens a dialog if none is open."""
+
+FORMS: Mapping[str, RequestType] = {
+    "vk": RequestType.VK_LEAD,
+    "facebook": RequestType.FACEBOOK_LEAD,
+    "mytarget": RequestType.MYTARGET_LEAD,
+    "yandex": RequestType.YANDEX_TURBO,
+}
+"""Sources whose forms are requests of a type of their own, whatever channel brings them."""
 
 MEDIA_MAX = 50
 KEY_MIN_CHARS = 16
@@ -148,7 +157,7 @@ def episode(
         project=channel.project,
         channel=ChannelId(channel.id),
         kind=channel.kind,
-        type=RequestType.CALLBACK if isinstance(event, CallAsked) else type,
+        type=_type(event, type),
         identity=identity,
         contact=contact,
         n=n,
@@ -156,7 +165,7 @@ def episode(
         entry_point=EntryPoint(kind=channel.kind, value=channel.id, comment=channel.name),
         direction="outgoing" if staff else "incoming",
         creation="operator" if staff else "form" if form else "message",
-        visit=(event.visit if isinstance(event, MessageReceived | CallAsked) else None) or Visit(),
+        visit=(None if isinstance(event, StaffReplied) else event.visit) or Visit(),
         phone=sender.phone or (before.phone if before else ""),
         fields=before.fields if before else {},
         verified=sender.verified,
@@ -167,13 +176,19 @@ def episode(
     )
 
 
+def _type(event: Spoken, type: RequestType) -> RequestType:
+    if isinstance(event, CallAsked):
+        return RequestType.CALLBACK
+    return FORMS.get(event.source, type) if isinstance(event, FormFilled) else type
+
+
 def belongs(row: Dialog, event: Spoken, project: Project) -> bool:
     """Whether the row is where it is to stand.
 
-    A wish to be called reopens nothing: after a closing it is a request of its own. What one of
-    ours said opens nothing either: it stands where the talk was last.
+    A form and a wish to be called reopen nothing: after a closing each is a request of its own.
+    What one of ours said opens nothing either: it stands where the talk was last.
     """
-    if isinstance(event, CallAsked):
+    if isinstance(event, CallAsked | FormFilled):
         return not row.sealed and (row.open or row.closed_at is None)
     if isinstance(event, StaffReplied):
         return not row.sealed
@@ -237,6 +252,22 @@ def _beside(event: MessageReceived, channel: Channel) -> dict[str, str]:
             data["unsupported"] = channel.kind
     if event.card is not None and event.card.own and (phone := contacts.phone_of(event.card.phone)):
         data["phone"] = phone
+    elif event.question and not (event.attachments or event.media):
+        data |= _numbered(event.text)
+    return data
+
+
+def _numbered(said: str) -> dict[str, str]:
+    """The number that somebody wrote to be called at, and whether nothing else was said."""
+    found = phones.find(said, contacts.REGION, contacts.ALSO)
+    sure = [each for each in found if each.dialable and each.confident]
+    if len({each.e164 for each in sure}) != 1:
+        return {}
+    data = {"phone": sure[0].e164}
+    if sure[0].extension:
+        data["extension"] = sure[0].extension
+    if phones.is_only_phone(said, contacts.REGION, contacts.ALSO):
+        data["only"] = "phone"
     return data
 
 
@@ -262,12 +293,27 @@ def _filled(event: FormFilled) -> str:
 
 
 def _form(event: FormFilled) -> dict[str, str]:
+    """The form as rules and connections read it; what it does not say is not there."""
     told = {
-        "form": event.form,
+        "form_id": event.form_id,
+        "group_id": event.group_id,
+        "ad_id": event.ad_id,
+        "source": event.source,
+        "handling": event.handling,
+        "name": event.name,
         "phone": contacts.phone_of(event.phone) or "",
+        "raw_phone": event.phone,
         "email": event.email if contacts.is_email(event.email) else "",
+        "comment": event.comment,
+        "fields": _json(event.fields),
+        "hidden": _json(event.hidden),
+        "visit": _json(event.visit),
     }
-    return {name: value for name, value in told.items() if value or name == "form"}
+    return {"form": event.form} | {name: value for name, value in told.items() if value}
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode() if value else ""
 
 
 def _comes_before(event: Line, row: Dialog) -> bool:

@@ -1,67 +1,98 @@
-"""Callback orders: one live lead for a phone in a project, under any concurrency."""
+"""Callback orders: one live lead for a phone in a project and one for a person.
+
+A phone's leads are a chain, whose next number is tried only when the last has ended; a person's
+are compared by what only ever grows, so of two that are made at once never both give way. What
+becomes of a lead stands in the dialogs that asked for it, as lines of the verb `call`.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
-from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
-from hub.model import CallTime, ContactId, DialogId, Lead, ProjectId
-from hub.statuses import Status
+from hub import dialogs
+from hub.bus import Bus
+from hub.calling import Plan
+from hub.events import DialogChanged, LeadChanged
+from hub.lead import JOINS_MAX, Joined, Lead
+from hub.model import (
+    HUB,
+    Author,
+    CallTime,
+    ChannelId,
+    Contact,
+    ContactId,
+    Dialog,
+    DialogId,
+    Entry,
+    EntryKind,
+    LeadId,
+    ProjectId,
+    Verb,
+)
+from hub.statuses import LIVE, PLANNED, Status
 from hub.store.engine import Engine, Insert, TakenError
-from hub.store.schema import LEADS
+from hub.store.schema import LEADS, LEADS_IN, LEADS_OF
+
+DUPLICATE = "duplicate"
+CORRECTED = "corrected"
+OF_ONE_PERSON = 50
+LOOKED_BACK = 5
+"""Leads of a dialog in which those are looked for whose end was not told yet."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-async def order(
-    engine: Engine,
-    project: ProjectId,
-    phone: str,
-    *,
-    origin: str,
-    now: datetime,
-    dialog: DialogId | None = None,
-    contact: ContactId | None = None,
-    due_at: datetime | None = None,
-    wanted: CallTime | None = None,
-    asked_at: datetime | None = None,
-    comment: str = "",
-) -> tuple[Lead, bool]:
-    """The live lead of the phone (E.164) and whether it was opened just now.
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks at `at` that a phone (E.164) be called; `id` is the entry that it follows from.
 
-    The next number is tried only when the last lead has ended, so two orders at once join.
-    With `asked_at` the order is a person's own wish: the newest decides when a live lead is
-    due, and one that was heard already opens no second lead.
+    With `asked_at` it is a person's own wish: the newest decides when the lead is due, and no
+    rule moves it. `due_at` is what automatic dialling would do, None that people will.
+    """
+
+    id: str
+    project: ProjectId
+    phone: str
+    at: datetime
+    origin: str
+    extension: str = ""
+    rule: str = ""
+    connection: str = ""
+    automation: str = ""
+    channel: ChannelId | None = None
+    dialog: DialogId | None = None
+    contact: ContactId | None = None
+    due_at: datetime | None = None
+    held: CallTime | None = None
+    wanted: CallTime | None = None
+    asked_at: datetime | None = None
+    zones: tuple[str, ...] = ()
+    zone_why: str = ""
+    plan: Plan = Plan()
+    comment: str = ""
+    attempts: int = 0
+    requested_at: datetime | None = None
+
+
+async def order(engine: Engine, order: Order, now: datetime) -> tuple[Lead, bool]:
+    """The lead of the phone that answers the order, and whether it was opened just now.
+
+    Who asks while one is live joins it. An order that is older than what the last lead was
+    asked for opens no other: it was answered, or is carried out again.
     """
     while True:
-        last = await latest(engine, project, phone)
-        if last is not None and asked_at and last.asked_at and last.asked_at >= asked_at:
-            return last, False
+        last = await latest(engine, order.project, order.phone)
         if last is not None and last.live:
-            if asked_at is None:
+            last = await engine.change(Lead, last.id, partial(_joining, order, now))
+            if last.live:
                 return last, False
-            plan = _Plan(due_at, wanted, asked_at, comment)
-            last = await engine.change(Lead, last.id, partial(_wished, plan, now))
-            if last.live or (last.asked_at is not None and last.asked_at >= asked_at):
-                return last, False
-        n = 1 if last is None else last.n + 1
-        lead = Lead(
-            id=f"{project}:{phone}:{n}",
-            project=project,
-            phone=phone,
-            n=n,
-            dialog=dialog,
-            contact=contact,
-            status=Status.NEW,
-            origin=origin,
-            due_at=due_at,
-            wanted=wanted,
-            asked_at=asked_at,
-            comment=comment,
-            created_at=now,
-            changed_at=now,
-        )
+        if last is not None and _answered(last, order):
+            return last, False
+        lead = _opened(order, 1 if last is None else last.n + 1, now)
         try:
             await engine.write(Insert(lead))
         except TakenError:
@@ -69,25 +100,114 @@ async def order(
         return lead, True
 
 
-class _Plan(NamedTuple):
-    due_at: datetime | None
-    wanted: CallTime | None
-    asked_at: datetime
-    comment: str
+def _answered(last: Lead, order: Order) -> bool:
+    """Whether the lead that ended was asked for by it, or by what came later."""
+    return _heard(last) > order.at or any(each.entry == order.id for each in last.joins)
 
 
-def _wished(plan: _Plan, now: datetime, lead: Lead) -> Lead | None:
-    """The live lead as its person wants it now; None if a newer wish was heard, or it ended."""
-    if not lead.live or (lead.asked_at is not None and lead.asked_at >= plan.asked_at):
-        return None
-    return replace(
-        lead,
-        due_at=plan.due_at,
-        wanted=plan.wanted,
-        asked_at=plan.asked_at,
-        comment=plan.comment or lead.comment,
+def _opened(order: Order, n: int, now: datetime) -> Lead:
+    return Lead(
+        id=f"{order.project}:{order.phone}:{n}",
+        project=order.project,
+        phone=order.phone,
+        n=n,
+        extension=order.extension,
+        channel=order.channel,
+        dialog=order.dialog,
+        contact=order.contact,
+        status=Status.AWAITING_RETRY if order.attempts else Status.NEW,
+        origin=order.origin,
+        rule=order.rule,
+        connection=order.connection,
+        automation=order.automation,
+        joins=(_join(order),),
+        due_at=order.held.at if order.held else order.due_at,
+        auto_due_at=order.due_at,
+        ranked_at=order.due_at or now,
+        held=order.held,
+        wanted=order.wanted,
+        zones=order.zones,
+        zone_why=order.zone_why,
+        plan=order.plan,
+        comment=order.comment,
+        attempts=order.attempts,
+        requested_at=order.requested_at or order.at,
+        asked_at=order.asked_at,
+        moved_at=order.at if order.held else None,
+        moved_by=order.id if order.held else "",
+        heard_at=order.at,
+        created_at=now,
         changed_at=now,
     )
+
+
+def _join(order: Order) -> Joined:
+    return Joined(
+        entry=order.id, origin=order.origin, at=order.at, dialog=order.dialog, rule=order.rule
+    )
+
+
+def _joining(order: Order, now: datetime, lead: Lead) -> Lead | None:
+    """The live lead as it is once that was asked too; None if it ended, or was asked that."""
+    if not lead.live or any(each.entry == order.id for each in lead.joins):
+        return None
+    after = replace(
+        lead,
+        joins=_kept((*lead.joins, _join(order))),
+        heard_at=max(_heard(lead), order.at),
+        extension=lead.extension or order.extension,
+        contact=lead.contact or order.contact,
+        comment=lead.comment or order.comment,
+        changed_at=now,
+    )
+    if order.held is not None:
+        return held(after, order.held, order.at, order.id, now) or after
+    if order.asked_at is not None:
+        if lead.asked_at is not None and lead.asked_at >= order.asked_at:
+            return after
+        after = replace(
+            after,
+            auto_due_at=order.due_at,
+            wanted=order.wanted,
+            asked_at=order.asked_at,
+            zones=order.zones,
+            zone_why=order.zone_why,
+            comment=order.comment or lead.comment,
+        )
+        if lead.moved_at is None or lead.moved_at < order.asked_at:
+            after = replace(after, held=None)
+    elif lead.asked_at is None and not lead.attempts:
+        soonest = [each for each in (lead.auto_due_at, order.due_at) if each is not None]
+        after = replace(after, auto_due_at=min(soonest, default=None))
+    return _due(after)
+
+
+def _kept(joins: tuple[Joined, ...]) -> tuple[Joined, ...]:
+    """The first, and of the others the last."""
+    return joins if len(joins) <= JOINS_MAX else (joins[0], *joins[1 - JOINS_MAX :])
+
+
+def _due(lead: Lead) -> Lead:
+    """Due when it is to be; while it is being dialled, whoever dials it says what is next."""
+    if lead.status not in PLANNED:
+        return lead
+    return replace(lead, due_at=lead.held.at if lead.held else lead.auto_due_at)
+
+
+def _heard(lead: Lead) -> datetime:
+    return lead.heard_at or lead.asked_at or lead.created_at
+
+
+def held(lead: Lead, at: CallTime | None, word_at: datetime, by: str, now: datetime) -> Lead | None:
+    """The live lead at the time that an operator sets in the entry `by`, with None by itself.
+
+    None if a newer word of anybody stands, or the lead ended. What automatic dialling would do
+    is kept beside it, and so are the attempts: a lead given back goes on where it was.
+    """
+    newer = (lead.moved_at or _NEVER, lead.moved_by) >= (word_at, by)
+    if not lead.live or newer or (lead.asked_at is not None and lead.asked_at > word_at):
+        return None
+    return _due(replace(lead, held=at, moved_at=word_at, moved_by=by, changed_at=now))
 
 
 async def latest(engine: Engine, project: ProjectId, phone: str) -> Lead | None:
@@ -95,12 +215,207 @@ async def latest(engine: Engine, project: ProjectId, phone: str) -> Lead | None:
     return page.items[0] if page.items else None
 
 
-async def end(engine: Engine, lead: Lead, status: Status, now: datetime) -> Lead:
-    """Ends a live lead with that status; a lead that has ended stays as it is."""
+async def live_of(engine: Engine, project: ProjectId, contact: ContactId) -> list[Lead]:
+    """The live leads of the person."""
+    page = await engine.find(
+        LEADS_OF, {"project": project, "contact": contact, "live": True}, limit=OF_ONE_PERSON
+    )
+    return page.items
 
-    def ended(current: Lead) -> Lead | None:
-        if not current.live:
+
+def rank(lead: Lead) -> tuple[bool, datetime, float, str]:
+    """The highest of a person's leads is carried out.
+
+    One that is being dialled; what a human being said last; what is due the soonest, as it was
+    when it was ordered. Nothing of it ever falls while the lead lives.
+    """
+    dialled = bool(lead.attempts) or lead.status is not Status.NEW
+    said = max(lead.asked_at or _NEVER, lead.moved_at or _NEVER)
+    return dialled, said, -(lead.ranked_at or lead.created_at).timestamp(), lead.id
+
+
+async def settle(engine: Engine, lead: Lead, contact: ContactId | None, now: datetime) -> Lead:
+    """Ends all live leads of the person but the one that is to be carried out; this lead after.
+
+    What ends is recorded in the one that stays, before, so that who died between is made up for.
+    """
+    while True:
+        live = {each.id: each for each in (lead,) if each.live}
+        for person in {each for each in (contact, lead.contact) if each is not None}:
+            live |= {each.id: each for each in await live_of(engine, lead.project, person)}
+        if len(live) < 2:
+            return lead
+        *others, first = sorted(live.values(), key=rank)
+        for other in others:
+            if other.status in PLANNED:
+                await _give_way(engine, other, first, now)
+        lead = await engine.get(Lead, lead.id) or lead
+        left = [each for each in others if (await engine.get(Lead, each.id) or each).live]
+        if all(each.status not in PLANNED for each in left):
+            return lead
+
+
+async def _give_way(engine: Engine, other: Lead, first: Lead, now: datetime) -> None:
+    joined = Joined(
+        entry=other.id,
+        origin=other.origin,
+        at=now,
+        dialog=other.dialog,
+        rule=other.rule,
+        lead=LeadId(other.id),
+    )
+
+    def took(lead: Lead) -> Lead | None:
+        if not lead.live or any(each.entry == other.id for each in lead.joins):
             return None
-        return replace(current, status=status, live=False, due_at=None, changed_at=now)
+        return replace(lead, joins=_kept((*lead.joins, joined)), changed_at=now)
 
-    return await engine.change(Lead, lead.id, ended)
+    if not (await engine.change(Lead, first.id, took)).live:
+        return
+
+    def gave_way(lead: Lead) -> Lead | None:
+        # One that rose meanwhile is compared anew.
+        if rank(lead) != rank(other):
+            return None
+        return ended(lead, Status.PROCESSED, DUPLICATE, now, of=LeadId(first.id))
+
+    await engine.change(Lead, other.id, gave_way)
+
+
+def ended(
+    lead: Lead, status: Status, cause: str, now: datetime, of: LeadId | None = None
+) -> Lead | None:
+    """The live lead as it ends; None if it has ended."""
+    if not lead.live:
+        return None
+    return replace(
+        lead,
+        status=status,
+        live=False,
+        cause=cause,
+        of=of,
+        due_at=None,
+        ended_at=now,
+        changed_at=now,
+    )
+
+
+async def end(
+    engine: Engine,
+    lead: Lead,
+    status: Status,
+    now: datetime,
+    cause: str = "",
+    of: LeadId | None = None,
+) -> Lead:
+    """Ends a live lead with that status; a lead that has ended stays as it is."""
+    return await engine.change(Lead, lead.id, lambda had: ended(had, status, cause, now, of))
+
+
+async def withdraw_of(
+    engine: Engine, bus: Bus, row: Dialog, rule: str, cause: str, now: datetime
+) -> None:
+    """Takes back what the rule had ordered in this dialog, unless it was dialled.
+
+    A lead that somebody else asked for too, or that a person decided on, goes on. Without a
+    rule whatever this dialog asked for is taken back.
+    """
+
+    def withdrawn(had: Lead) -> Lead | None:
+        rest = tuple(
+            each
+            for each in had.joins
+            if each.dialog != row.id or (rule and each.rule != rule) or each.lead
+        )
+        if not had.live or rest == had.joins or had.status not in PLANNED:
+            return None
+        if rule and (had.attempts or had.asked_at or had.moved_at or had.status is not Status.NEW):
+            return None
+        if rest:
+            return replace(had, joins=rest, changed_at=now)
+        return ended(had, Status.PROCESSED, cause, now)
+
+    await _end_each(engine, bus, await _asked_in(engine, row), withdrawn, cause, now)
+
+
+async def stop_all(engine: Engine, bus: Bus, row: Dialog, cause: str, now: datetime) -> None:
+    """Ends every lead of the person of the dialog, and of the person's phones, that is planned."""
+
+    def stopped(had: Lead) -> Lead | None:
+        return None if had.status in LIVE else ended(had, Status.PROCESSED, cause, now)
+
+    await _end_each(engine, bus, await _asked_in(engine, row), stopped, cause, now)
+
+
+async def _asked_in(engine: Engine, row: Dialog) -> list[Lead]:
+    """The last leads that the dialog has to do with, live or not."""
+    person = await engine.get(Contact, row.contact)
+    phones = {row.phone, *(person.phones if person else ())} - {""}
+    last = [await latest(engine, row.project, phone) for phone in sorted(phones)]
+    page = await engine.find(
+        LEADS_IN,
+        {"project": row.project, "dialog": row.id},
+        descending=True,
+        limit=LOOKED_BACK,
+    )
+    live = await live_of(engine, row.project, row.contact)
+    return list({each.id: each for each in (*filter(None, last), *page.items, *live)}.values())
+
+
+async def _end_each(
+    engine: Engine,
+    bus: Bus,
+    found: list[Lead],
+    how: Callable[[Lead], Lead | None],
+    cause: str,
+    now: datetime,
+) -> None:
+    for had in found:
+        lead = await engine.change(Lead, had.id, how)
+        if lead.rev != had.rev:
+            await announce(bus, lead)
+        # Also one that ended before: whoever ended it may have died before it was told.
+        if not lead.live and lead.cause == cause:
+            await tell(
+                engine,
+                bus,
+                lead.dialog,
+                f"{lead.id}:ended",
+                {"lead": lead.id, "status": lead.status, "cause": cause, "rule": lead.rule},
+                now,
+            )
+
+
+async def tell(
+    engine: Engine,
+    bus: Bus,
+    dialog: DialogId | None,
+    id: str,
+    data: dict[str, str],
+    now: datetime,
+    author: Author = HUB,
+) -> Entry | None:
+    """A line about the call in that dialog, or in the person's last one if it was sealed; once."""
+    row = await engine.get(Dialog, dialog) if dialog is not None else None
+    while row is not None:
+
+        def make(current: Dialog) -> Entry:
+            line = dialogs.draft(current, id, EntryKind.SYSTEM, now, now)
+            return replace(line, author=author, verb=Verb.CALL, data=data)
+
+        try:
+            appended = await dialogs.append(engine, row, make)
+        except dialogs.SealedError:
+            last = await dialogs.latest(engine, row.project, row.identity)
+            row = last if last is not None and last.id != row.id else None
+            continue
+        await bus.announce(
+            DialogChanged(project=row.project, dialog=appended.row, entries=(appended.entry,))
+        )
+        await bus.wake("rules")
+        return appended.entry
+    return None
+
+
+async def announce(bus: Bus, lead: Lead) -> None:
+    await bus.announce(LeadChanged(project=lead.project, channel=lead.channel, lead=lead))

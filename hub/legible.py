@@ -128,6 +128,10 @@ def event(reported: ChannelEvent) -> ChannelEvent:
                 name=line(reported.name, NAME_MAX),
                 phone=line(reported.phone, 100),
                 email=line(reported.email, 300),
+                comment=legible(reported.comment)[:ANSWER_MAX],
+                fields=answers(reported.fields),
+                hidden=tuple(line(each, NAME_MAX) for each in reported.hidden[:ANSWERS_MAX]),
+                visit=visit(reported.visit) if reported.visit else None,
             )
         case CallAsked():
             return replace(
@@ -170,6 +174,15 @@ def card(claimed: Card | None) -> Card | None:
     if claimed is None:
         return None
     return Card(name=line(claimed.name, NAME_MAX), phone=line(claimed.phone, 100), own=claimed.own)
+
+
+def answers(told: Mapping[str, str]) -> dict[str, str]:
+    """A form's answers under the names that it gives them itself."""
+    return {
+        known: legible(value[: ANSWER_MAX * 2])[:ANSWER_MAX]
+        for name, value in list(told.items())[:ANSWERS_MAX]
+        if (known := line(name, NAME_MAX))
+    }
 
 
 def fields(told: Mapping[str, str]) -> dict[str, str]:

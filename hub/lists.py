@@ -10,7 +10,7 @@ import msgspec
 from hub.accounts import Who
 from hub.errors import BadValueError, NotFoundError
 from hub.model import Awaits, Contact, Dialog, DialogId, Entry, Identity, ProjectId
-from hub.statuses import Status, shown
+from hub.statuses import Status, listed
 from hub.store.engine import Engine, Index, Page, Range
 from hub.store.schema import (
     BY_AWAITS,
@@ -52,10 +52,8 @@ class Narrowed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def status(row: Dialog) -> Status:
-    """What the dialog is listed under; one that only a door was opened for is new."""
-    if row.chat_status is None and row.call_status is None:
-        return Status.NEW
-    return shown(row.chat_status, row.call_status)
+    """What the dialog is listed under."""
+    return listed(row.chat_status, row.call_status)
 
 
 class Lists:

@@ -12,7 +12,9 @@ from typing import Literal, NewType
 
 import msgspec
 
+from hub.calling import Calling
 from hub.content import Button, Card, FileKind, Spot
+from hub.policy import Policy
 from hub.schedule import Schedule
 from hub.statuses import RequestType, Status
 from hub.visit import Visit
@@ -134,6 +136,14 @@ class Verb(StrEnum):
     EDITED = "edited"
     DELETED = "deleted"
     REACTED = "reacted"
+    LEFT = "left"
+    REFUSED = "refused"
+    SPAM = "spam"
+    UNSPAM = "unspam"
+    POTENTIAL = "potential"
+    ROUTED = "routed"
+    PLANNED = "planned"
+    CALL = "call"
 
 
 Closer = Literal["", "operator", "bot", "auto"]
@@ -189,7 +199,8 @@ class Preview(msgspec.Struct, frozen=True):
 class Dialog(Document, frozen=True, kw_only=True):
     """One episode with one identity; `_id` is identity:n. Only `hub.fold` makes the next row.
 
-    `heard_at` is the platform's time of the person's last word, `staff_place` where the last
+    `heard_at` is the platform's time of the person's last word and `asked_at` that of its first
+    question since the dialog opened, `staff_place` where the last
     answer stands that somebody of ours gave in the messenger itself.
     """
 
@@ -224,8 +235,11 @@ class Dialog(Document, frozen=True, kw_only=True):
     closed_by: Closer = ""
     cycle: Cycle = Cycle()
     unanswered: int = 0
+    asked_at: datetime | None = None
     preview: Preview | None = None
     call_at: datetime | None = None
+    planned_until: datetime | None = None
+    planned_rule: str = ""
     phone: str = ""
     fields: dict[str, str] = {}
     verified: bool = False
@@ -240,6 +254,9 @@ class Dialog(Document, frozen=True, kw_only=True):
     deal: str = ""
     client: str = ""
     organisation: str = ""
+    form: str = ""
+    connection: str = ""
+    automation: str = ""
 
 
 class Reaction(msgspec.Struct, frozen=True):
@@ -295,12 +312,17 @@ class Entry(Document, frozen=True, kw_only=True):
 
 
 class Contact(Document, frozen=True, kw_only=True):
-    """A person in a project."""
+    """A person in a project.
+
+    Since `no_calls_at` and `no_writes_at` nothing of the hub's own accord calls or writes there.
+    """
 
     project: ProjectId
     name: str = ""
     phones: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
+    no_calls_at: datetime | None = None
+    no_writes_at: datetime | None = None
     created_at: datetime
     merged_into: ContactId | None = None
 
@@ -326,15 +348,26 @@ class Identity(Document, frozen=True, kw_only=True):
     seen_at: datetime
     read_at: datetime | None = None
     met_at: datetime | None = None
+    spam_at: datetime | None = None
 
 
 class Project(Document, frozen=True, kw_only=True):
+    """A business or a site.
+
+    `as_code` names what of it is kept in the settings file: name, lang, zone, hours.
+    `calendar_years` are those whose production calendar an admin has confirmed.
+    """
+
     name: str
     lang: Literal["ru", "en"] = "ru"
     schedule: Schedule
     reopen_days: int = 7
     reopen_days_auto: int = 7
+    calling: Calling = Calling()
+    policy: Policy = Policy()
     notices_name_people: bool = False
+    calendar_years: tuple[int, ...] = ()
+    as_code: tuple[str, ...] = ()
     created_at: datetime
     demo: bool = False
 
@@ -395,26 +428,6 @@ class Session(Document, frozen=True, kw_only=True):
     seen_at: datetime
     by_code: bool = False
     agent: str = ""
-
-
-class Lead(Document, frozen=True, kw_only=True):
-    """A callback order; `_id` is project:phone:n, so a phone has one live lead."""
-
-    project: ProjectId
-    phone: str
-    n: int
-    dialog: DialogId | None = None
-    contact: ContactId | None = None
-    status: Status
-    live: bool = True
-    origin: str
-    due_at: datetime | None = None
-    wanted: CallTime | None = None
-    asked_at: datetime | None = None
-    comment: str = ""
-    attempts: int = 0
-    created_at: datetime
-    changed_at: datetime
 
 
 class ConsentText(Document, frozen=True, kw_only=True):

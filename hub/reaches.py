@@ -253,7 +253,9 @@ class Reaches:
         except ConflictError as refusal:
             key = f"notice.refused.{refusal.code}"
             key = (
-                key if refusal.code in ("taken", "closed", "sealed", "window") else "notice.refused"
+                key
+                if refusal.code in ("taken", "closed", "sealed", "window", "mute")
+                else "notice.refused"
             )
             values = {"name": refusal.current}
         except HubError as refusal:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -25,6 +26,10 @@ Day = tuple[str, ...]
 
 HORIZON = timedelta(days=400)
 """How far ahead an opening or a closing is looked for."""
+
+DATES_MAX = 1_000
+SPANS_MAX = 24
+OUTLOOK_DAYS = 14
 
 _SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)[–-](?:([01]\d|2[0-3]):([0-5]\d)|24:00)", re.ASCII)
 
@@ -51,10 +56,34 @@ class Schedule(Struct, frozen=True, forbid_unknown_fields=True):
         _zone(self.zone)
         if len(self.week) != 7:
             raise ScheduleError("a week has seven days", field="week")
+        if len(self.dates) > DATES_MAX:
+            raise ScheduleError(f"at most {DATES_MAX} dates", field="dates")
         week = tuple(_day(day, f"week.{number}") for number, day in enumerate(self.week))
         dates = {_date(key): _day(day, f"dates.{key}") for key, day in sorted(self.dates.items())}
         force_setattr(self, "week", week)
         force_setattr(self, "dates", dates)
+
+
+class DayAhead(Struct, frozen=True):
+    """One date and its spans; `why` is what decided them, the week or an entry of its own."""
+
+    date: str
+    spans: Day
+    why: Literal["week", "date"]
+
+
+class Outlook(Struct, frozen=True):
+    """How a schedule looks from one moment on.
+
+    Open `until` then, None for longer than is looked ahead; or closed and `opens` then, None
+    if not within 400 days. `local` is what the wall's clock reads.
+    """
+
+    local: str
+    open: bool
+    until: datetime | None
+    opens: datetime | None
+    days: tuple[DayAhead, ...]
 
 
 def daily(zone: str, *spans: str) -> Schedule:
@@ -77,7 +106,7 @@ def is_open(schedule: Schedule, at: datetime) -> bool:
 def next_opening(schedule: Schedule, at: datetime) -> datetime | None:
     """The first open moment not before `at`: `at` itself if open, `None` if none in 400 days."""
     at = _utc(at)
-    for opens, _ in openings(schedule, at, at + HORIZON):
+    for opens, _ in stretches(schedule, at, at + HORIZON):
         return opens
     return None
 
@@ -90,6 +119,28 @@ def closes_at(schedule: Schedule, at: datetime) -> datetime | None:
     return None
 
 
+def outlook(schedule: Schedule, at: datetime) -> Outlook:
+    """Whether it is open then, what comes next, and the two weeks from that date on."""
+    at = _utc(at)
+    wall = at.astimezone(_zone(schedule.zone))
+    opened = is_open(schedule, at)
+    dates = [wall.date() + timedelta(days=number) for number in range(OUTLOOK_DAYS)]
+    return Outlook(
+        local=f"{wall:%Y-%m-%dT%H:%M}",
+        open=opened,
+        until=closes_at(schedule, at) if opened else None,
+        opens=None if opened else next_opening(schedule, at),
+        days=tuple(_ahead(schedule, each) for each in dates),
+    )
+
+
+def _ahead(schedule: Schedule, day: date) -> DayAhead:
+    special = schedule.dates.get(day.isoformat())
+    if special is None:
+        return DayAhead(day.isoformat(), schedule.week[day.weekday()], "week")
+    return DayAhead(day.isoformat(), special, "date")
+
+
 def openings(
     schedule: Schedule, start: datetime, end: datetime
 ) -> Iterator[tuple[datetime, datetime]]:
@@ -98,7 +149,7 @@ def openings(
     Stretches that touch are one, over midnights and changes of the clock too.
     """
     held: tuple[datetime, datetime] | None = None
-    for opens, closes in _pieces(schedule, _utc(start), _utc(end)):
+    for opens, closes in stretches(schedule, start, end):
         if held is None:
             held = opens, closes
         elif held[1] == opens:
@@ -110,10 +161,11 @@ def openings(
         yield held
 
 
-def _pieces(
+def stretches(
     schedule: Schedule, start: datetime, end: datetime
 ) -> Iterator[tuple[datetime, datetime]]:
-    for since, until, offset in _constant(_zone(schedule.zone), start, end):
+    """As `openings`, but those that touch may be several: the first is known without the next."""
+    for since, until, offset in _constant(_zone(schedule.zone), _utc(start), _utc(end)):
         day = (since + offset).date()
         while (midnight := datetime.combine(day, datetime.min.time(), UTC) - offset) < until:
             for opens, closes in _spans(schedule, day):
@@ -168,6 +220,8 @@ def _minutes(span: str) -> tuple[int, int]:
 
 
 def _day(spans: Day, field: str) -> Day:
+    if len(spans) > SPANS_MAX:
+        raise ScheduleError(f"at most {SPANS_MAX} spans in a day", field=field)
     for number, span in enumerate(spans):
         if not _SPAN.fullmatch(span):
             raise ScheduleError("a span is written 09:00–18:00", field=f"{field}.{number}")

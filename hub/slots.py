@@ -1,32 +1,33 @@
 """When a person may be called: in the project's hours and in the person's own day, no other time.
 
-A slot is a half hour of the person's clock. Pure: the moment is an argument.
+A slot is a half hour of the person's clock. Where the person may be in several zones, it has to
+be day in all of them. Pure: the moment is an argument.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from hub.errors import RefusedError
 from hub.model import CallTime
-from hub.schedule import Schedule, is_open, openings
-
-FROM, TO = time(9), time(21)
-"""The hours of the person's clock in which a stranger may ring."""
+from hub.quiet import DEFAULT, Quiet, day_of
+from hub.schedule import Schedule, is_open, stretches
 
 AHEAD = timedelta(minutes=15)
 HORIZON = timedelta(days=31)
 DAYS = 5
-CLOCK_CHANGE = timedelta(hours=2)
-"""More than any zone has moved its clock at once."""
 
+Zones = str | Sequence[str]
+"""One zone, or all that the person may be in."""
 
 # Every zone's clock is ahead of UTC by whole quarters of an hour.
 _STEP = timedelta(minutes=15)
+
+_Stretch = tuple[datetime, datetime]
 
 
 class NotASlotError(RefusedError):
@@ -56,15 +57,15 @@ def zone_of(name: str, schedule: Schedule) -> str:
     return name
 
 
-def callable_at(schedule: Schedule, zone: str, at: datetime) -> bool:
+def callable_at(schedule: Schedule, zones: Zones, at: datetime, quiet: Quiet = DEFAULT) -> bool:
     """Whether a call may begin at that moment."""
-    return FROM <= at.astimezone(ZoneInfo(zone)).time() < TO and is_open(schedule, at)
+    return all(is_open(each, at) for each in _all(schedule, zones, quiet))
 
 
-def offered(schedule: Schedule, zone: str, now: datetime) -> list[Day]:
+def offered(schedule: Schedule, zone: str, now: datetime, quiet: Quiet = DEFAULT) -> list[Day]:
     """The next days that have free slots, and all their slots."""
     days: dict[str, list[Slot]] = {}
-    for at in _slots(schedule, zone, now):
+    for at in _slots(schedule, zone, now, quiet):
         local = at.astimezone(ZoneInfo(zone))
         date = local.date().isoformat()
         if date not in days and len(days) == DAYS:
@@ -73,53 +74,64 @@ def offered(schedule: Schedule, zone: str, now: datetime) -> list[Day]:
     return [Day(date, tuple(slots)) for date, slots in days.items()]
 
 
-def chosen(schedule: Schedule, zone: str, at: datetime, now: datetime) -> CallTime | None:
+def chosen(
+    schedule: Schedule, zone: str, at: datetime, now: datetime, quiet: Quiet = DEFAULT
+) -> CallTime | None:
     """The slot that begins then, None if there is none; one that was offered stays until it is."""
     if not now < at <= now + HORIZON:
         return None
     at = at.astimezone(UTC)
     local = at.astimezone(ZoneInfo(zone))
-    if not _is_half_hour(local) or not callable_at(schedule, zone, at):
+    if not _is_half_hour(local) or not callable_at(schedule, zone, at, quiet):
         return None
     return CallTime(at=at, local=f"{local:%Y-%m-%dT%H:%M}", zone=zone)
 
 
-def soonest(schedule: Schedule, zone: str, now: datetime) -> datetime | None:
-    """The first moment from now on at which a call may begin."""
-    for opens, closes in openings(schedule, now, now + HORIZON):
-        at = opens
-        while at < closes:
-            wait = _until_day(at.astimezone(ZoneInfo(zone)))
-            if not wait:
-                return at
-            at = _after(at, wait)
+def soonest(
+    schedule: Schedule, zones: Zones, at: datetime, quiet: Quiet = DEFAULT
+) -> datetime | None:
+    """The first moment not before `at` at which a call may begin; None if none in 31 days."""
+    for begins, _ in _lawful(schedule, zones, at, at + HORIZON, quiet):
+        return begins
     return None
 
 
-def _slots(schedule: Schedule, zone: str, now: datetime) -> Iterator[datetime]:
-    for opens, closes in openings(schedule, now + AHEAD, now + HORIZON):
-        at = _rounded_up(opens)
-        while at < closes:
-            local = at.astimezone(ZoneInfo(zone))
-            wait = _until_day(local)
-            if not wait and _is_half_hour(local):
+def _slots(schedule: Schedule, zone: str, now: datetime, quiet: Quiet) -> Iterator[datetime]:
+    for begins, ends in _lawful(schedule, zone, now + AHEAD, now + HORIZON, quiet):
+        at = _rounded_up(begins)
+        while at < ends:
+            if _is_half_hour(at.astimezone(ZoneInfo(zone))):
                 yield at
-            at = _after(at, wait)
+            at += _STEP
 
 
-def _until_day(local: datetime) -> timedelta:
-    """How far the wall's clock has to go until one may ring."""
-    clock = timedelta(hours=local.hour, minutes=local.minute)
-    if FROM <= local.time() < TO:
-        return timedelta(0)
-    start = timedelta(hours=FROM.hour)
-    return start - clock if clock < start else timedelta(days=1) + start - clock
+def _lawful(
+    schedule: Schedule, zones: Zones, start: datetime, end: datetime, quiet: Quiet
+) -> Iterator[_Stretch]:
+    """Every stretch in which a call may begin, in order; those that touch may be several."""
+    first, *rest = (stretches(each, start, end) for each in _all(schedule, zones, quiet))
+    for each in rest:
+        first = _common(first, each)
+    return first
 
 
-def _after(at: datetime, wait: timedelta) -> datetime:
-    """The next quarter to look at; far from the day it passes over those that are not in it."""
-    far = wait - CLOCK_CHANGE if wait > CLOCK_CHANGE else timedelta(milliseconds=1)
-    return _rounded_up(at + far)
+def _all(schedule: Schedule, zones: Zones, quiet: Quiet) -> list[Schedule]:
+    """The project's hours and the day of every place: what a call has to keep at once."""
+    names = [zones] if isinstance(zones, str) else zones
+    return [schedule, *(day_of(zone, quiet) for zone in names)]
+
+
+def _common(one: Iterator[_Stretch], other: Iterator[_Stretch]) -> Iterator[_Stretch]:
+    """What two rows of stretches share, both in order and without an overlap of their own."""
+    mine, theirs = next(one, None), next(other, None)
+    while mine is not None and theirs is not None:
+        begins, ends = max(mine[0], theirs[0]), min(mine[1], theirs[1])
+        if begins < ends:
+            yield begins, ends
+        if mine[1] <= theirs[1]:
+            mine = next(one, None)
+        else:
+            theirs = next(other, None)
 
 
 def _is_half_hour(local: datetime) -> bool:

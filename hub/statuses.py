@@ -157,6 +157,11 @@ def shown(chat: Status | None, call: Status | None) -> Status:
     return shown_status
 
 
+def listed(chat: Status | None, call: Status | None) -> Status:
+    """As `shown`; a request that only a door was opened for is new."""
+    return Status.NEW if chat is None and call is None else shown(chat, call)
+
+
 LIVE = frozenset(
     {
         Status.AWAITING_OPERATOR,

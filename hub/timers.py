@@ -23,7 +23,13 @@ class _GoneError(Exception):
 
 
 async def promise(
-    engine: Engine, project: ProjectId, verb: str, target: str, due_at: datetime, now: datetime
+    engine: Engine,
+    project: ProjectId,
+    verb: str,
+    target: str,
+    due_at: datetime,
+    now: datetime,
+    data: dict[str, str] | None = None,
 ) -> bool:
     """Sets the timer of that verb and target unless it is already set."""
     timer = Timer(
@@ -32,6 +38,7 @@ async def promise(
         verb=verb,
         target=target,
         due_at=due_at,
+        data=data or {},
         created_at=now,
     )
     try:

@@ -20,7 +20,8 @@ class FirstTouch(msgspec.Struct, frozen=True, kw_only=True):
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """What a site tells of the visitor's way; claimed by the page, never trusted.
 
-    `page` is the one last written from, `utm` of the last campaign, `first` of the first.
+    `page` is the one last written from, `utm` of the last campaign, `first` of the first. What
+    stands after `device` is never the page's to say, but a connection's.
     """
 
     page: str = ""
@@ -37,3 +38,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     ga_client_id: str = ""
     pages: int = 0
     device: str = ""
+    exit_page: str = ""
+    entry_domain: str = ""
+    referrer_domain: str = ""
+    label: str = ""
+    custom: dict[str, str] = {}

@@ -14,26 +14,24 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from hub import contacts, dialogs, joining, lanes, leads, marks, observe, slots
+from hub import contacts, dialogs, handling, joining, lanes, marks, observe, ordering
 from hub.bus import Bus
 from hub.echo import echo
 from hub.errors import UnavailableError
 from hub.files import Files
 from hub.leases import Turn
 from hub.model import (
-    CallTime,
     Cycle,
     Dialog,
     DialogId,
     Entry,
     EntryKind,
     Lock,
-    Project,
     Session,
     Verb,
-    cut,
 )
 from hub.records import Fact
+from hub.ruling import Ruling
 from hub.search import Search
 from hub.statuses import Status
 from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
@@ -74,6 +72,7 @@ class Worker:
         now: Callable[[], datetime],
         name: str = "",
         consider: Callable[[Dialog], Awaitable[None]] | None = None,
+        ruling: Ruling | None = None,
     ) -> None:
         """`consider` is shown every row once its rules were followed."""
         self._engine = engine
@@ -82,6 +81,8 @@ class Worker:
         self._search = search
         self._now = now
         self._consider = consider
+        self._ruling = ruling
+        self._name = name
         self._lead = Turn(engine, LEAD, name, now, LEAD_LASTS)
         self._echoed: datetime | None = None
 
@@ -134,7 +135,7 @@ class Worker:
                     if not greeted:
                         await echo(self._engine, self._bus, self._now() - ECHO_BACK)
                         greeted = True
-                    more = await self.work() or await self._words()
+                    more = await self.work() or await self.fire() or await self._words()
                     if not timedelta(0) <= self._now() - swept < SWEEP_EVERY:
                         swept = self._now()
                         await self._take_turn_safely()
@@ -191,6 +192,10 @@ class Worker:
                     await self._postpone(row)
         return len(page.items) == ROWS_AT_ONCE
 
+    async def fire(self) -> bool:
+        """Keeps the promises that are due; True when there may be more."""
+        return self._ruling is not None and await self._ruling.fire(self._name)
+
     async def _words(self) -> bool:
         """Takes what search must read again or never read; True when there may be more."""
         try:
@@ -233,13 +238,15 @@ class Worker:
         for entry in page.items:
             if early:
                 await marks.settle(self._engine, self._bus, row.channel, entry, now)
+            await handling.follow(self._engine, self._bus, row, entry, now)
+            await ordering.follow(self._engine, self._bus, row, entry, now)
             if entry.verb is Verb.CLOSED and entry.cycle is not None:
                 cycles[entry.cycle.n] = entry.cycle
             elif entry.verb is Verb.RATED:
                 cycles[row.cycle.n] = row.cycle
-            elif entry.verb is Verb.CALL_ASKED:
-                await self._order(row, entry, now)
         await self._meet(row, page.items)
+        if self._ruling is not None:
+            await self._ruling.follow(row, page.items)
         await self._search.read(row, page.items)
         if row.open:
             cycles[row.cycle.n] = row.cycle
@@ -259,34 +266,6 @@ class Worker:
         row = await self._engine.change(Dialog, row.id, ruled)
         if self._consider is not None:
             await self._consider(row)
-
-    async def _order(self, row: Dialog, entry: Entry, now: datetime) -> None:
-        """The lead of a wish to be called; a wish heard before changes nothing."""
-        project = await self._engine.get(Project, row.project)
-        if project is None:
-            return
-        data = entry.data
-        zone = slots.zone_of(data.get("zone", ""), project.schedule)
-        wanted = None
-        if data.get("at"):
-            at = cut(datetime.fromisoformat(data["at"]))
-            wanted = CallTime(at=at, local=data.get("local", ""), zone=zone)
-        # The door does so too; here it is done also if that died after the wish was in the log.
-        await contacts.fill(self._engine, row.contact, phone=data["phone"])
-        asked_at = entry.stored_at
-        await leads.order(
-            self._engine,
-            row.project,
-            data["phone"],
-            origin="asked",
-            now=now,
-            dialog=DialogId(row.id),
-            contact=row.contact,
-            due_at=wanted.at if wanted else slots.soonest(project.schedule, zone, asked_at),
-            wanted=wanted,
-            asked_at=asked_at,
-            comment=data.get("comment", ""),
-        )
 
     async def _meet(self, row: Dialog, entries: Sequence[Entry]) -> None:
         """Keeps what the person told of itself by writing."""

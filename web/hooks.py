@@ -18,8 +18,6 @@ from web import wire
 from web.place import SiteDoor
 from web.state import STATE
 
-BODY_MAX_BYTES = 3_000_000
-
 log = logging.getLogger(__name__)
 
 
@@ -31,7 +29,7 @@ async def hook(request: web.Request) -> web.StreamResponse:
     if isinstance(door, SiteDoor):
         raise NotFoundError
     with state.intray.room(state.door.source(request)) as took:
-        body = await wire.read(request, BODY_MAX_BYTES, took)
+        body = await wire.read(request, kind.body_max_bytes, took)
     asked = Hook(
         body=body,
         headers={name.lower(): value for name, value in request.headers.items()},
@@ -43,7 +41,9 @@ async def hook(request: web.Request) -> web.StreamResponse:
         _believe(kind, asked)
         await hub.intake.take(kind, asked)
         answer = await _answer(kind, asked)
-    return web.Response(text=answer.text, content_type=answer.content_type)
+    return web.Response(
+        status=answer.status, text=answer.text, content_type=answer.content_type
+    )
 
 
 def _believe(kind: ChannelKind[msgspec.Struct], asked: Hook) -> None:

@@ -22,6 +22,7 @@ from hub.events import (
     DialogChanged,
     EntryChanged,
     HubEvent,
+    LeadChanged,
     OperatorLooking,
     OperatorTyping,
     PresenceChanged,
@@ -382,7 +383,12 @@ def _channel(event: HubEvent) -> ChannelId | None:
         case DialogChanged():
             return event.dialog.channel
         case (
-            EntryChanged() | OperatorTyping() | OperatorLooking() | VisitorTyping() | ChannelTold()
+            EntryChanged()
+            | OperatorTyping()
+            | OperatorLooking()
+            | VisitorTyping()
+            | ChannelTold()
+            | LeadChanged()
         ):
             return event.channel
         case PresenceChanged() | AccessChanged():

@@ -216,6 +216,9 @@ def invalid(error: msgspec.ValidationError) -> BadValueError:
     named = re.search(r"(?:required|unknown) field `([^`]*)`", reason)
     if named:
         path = f"{path}.{named[1]}" if path else named[1]
+    if isinstance(error.__cause__, BadValueError) and error.__cause__.field:
+        # What a value says of itself names the part of it that is wrong.
+        path = ".".join(filter(None, (path, error.__cause__.field)))
     return BadValueError(reason[:300], field=path or "$")
 
 

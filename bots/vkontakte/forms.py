@@ -30,7 +30,8 @@ def filled(form: dict[str, Any], at: datetime) -> FormFilled:
         key = _text(each.get("key"))
         answer = _answer(each.get("answer"))
         answers.append((_text(each.get("question")) or key, answer))
-        told.setdefault(key, answer)
+        if key:
+            told.setdefault(key, answer)
     user = form.get("user_id")
     return FormFilled(
         # Whoever VK does not name is somebody of his own, and nobody that can be written to.
@@ -42,7 +43,17 @@ def filled(form: dict[str, Any], at: datetime) -> FormFilled:
         name=" ".join(filter(None, (told.get(each, "") for each in NAME))),
         phone=told.get("phone_number", ""),
         email=told.get("email", ""),
+        source="vk",
+        form_id=str(ids[0]),
+        group_id=_number(form.get("group_id")),
+        ad_id=_number(form.get("ad_id")),
+        fields=told,
     )
+
+
+def _number(value: Any) -> str:
+    """VK's zero is none."""
+    return str(value) if _is_number(value) and value > 0 else ""
 
 
 def _answer(answer: Any) -> str:

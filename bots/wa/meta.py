@@ -329,6 +329,8 @@ def _form(message: Message, flow: Flow, sender: Sender, at: datetime) -> Channel
         form=flow.name or "flow",
         answers=tuple(answers),
         phone=sender.phone,
+        source="whatsapp",
+        fields=dict(answers),
     )
 
 

@@ -13,7 +13,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hub.automation import Automation, Handled, Segment
 from hub.bookmarks import Bookmark
+from hub.connections import Connection, Invalid
+from hub.lead import Lead
 from hub.model import (
     Channel,
     Consent,
@@ -25,7 +28,6 @@ from hub.model import (
     File,
     Group,
     Identity,
-    Lead,
     Lock,
     Membership,
     Operator,
@@ -67,6 +69,8 @@ OPERATORS_BY_LOGIN = Index("by_login", Operator, ("login",), unique=True)
 SESSIONS_OF = Index("of_operator", Session, ("operator", "created_at"))
 SESSIONS_OLD = Index("old", Session, ("expires_at",))
 
+CONTACTS_BY_PHONE = Index("by_phone", Contact, ("project", "phones", "created_at"), each="phones")
+
 IDENTITIES_OF = Index("of_contact", Identity, ("project", "contact", "created_at"))
 
 EPISODES = Index("episodes", Dialog, ("project", "identity", "n"), unique=True)
@@ -77,6 +81,7 @@ BY_AWAITS = Index(
 )
 BY_CONTACT = Index("by_contact", Dialog, ("project", "contact", "created_at"))
 BY_CHANGE = Index("by_change", Dialog, ("project", "changed_at"))
+BY_CREATED = Index("by_created", Dialog, ("project", "created_at"))
 LANES = Index("lanes", Dialog, ("lane_at",), present="lane_at")
 LANES_OF = Index("lanes_of", Dialog, ("project", "channel", "lane_at"), present="lane_at")
 RULES_DUE = Index("rules_due", Dialog, ("rules_at",), present="rules_at")
@@ -96,6 +101,18 @@ CONSENT_TEXTS = Index("by_time", ConsentText, ("project", "created_at"))
 
 LEADS = Index("by_phone", Lead, ("project", "phone", "n"))
 LEADS_DUE = Index("due", Lead, ("project", "live", "due_at"), present="due_at")
+LEADS_LIVE = Index("by_life", Lead, ("project", "live", "created_at"))
+LEADS_ENDED = Index("ended", Lead, ("project", "ended_at"), present="ended_at")
+LEADS_OF = Index("of_contact", Lead, ("project", "contact", "live", "created_at"), present="contact")
+LEADS_IN = Index("of_dialog", Lead, ("project", "dialog", "created_at"), present="dialog")
+
+CONNECTIONS = Index("by_priority", Connection, ("project", "gone", "priority", "created_at"))
+INVALID = Index("waiting", Invalid, ("project", "waiting", "created_at"))
+
+SEGMENTS = Index("by_project", Segment, ("project", "created_at"))
+AUTOMATIONS = Index("by_project", Automation, ("project", "created_at"))
+HANDLED = Index("by_time", Handled, ("project", "automation", "created_at"))
+HANDLED_OPEN = Index("open", Handled, ("project", "automation", "open", "created_at"))
 
 TIMERS_DUE = Index("timers_due", Timer, ("due_at",), present="due_at")
 
@@ -133,12 +150,23 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
     Collection("groups", Group, (GROUPS,)),
     Collection("operators", Operator, (OPERATORS_BY_LOGIN,)),
     Collection("sessions", Session, (SESSIONS_OF, SESSIONS_OLD)),
-    Collection("contacts", Contact, personal=True),
+    Collection("contacts", Contact, (CONTACTS_BY_PHONE,), personal=True),
     Collection("identities", Identity, (IDENTITIES_OF,), personal=True),
     Collection(
         "dialogs",
         Dialog,
-        (EPISODES, BY_LIFE, BY_OWNER, BY_AWAITS, BY_CONTACT, BY_CHANGE, LANES, LANES_OF, RULES_DUE),
+        (
+            EPISODES,
+            BY_LIFE,
+            BY_OWNER,
+            BY_AWAITS,
+            BY_CONTACT,
+            BY_CHANGE,
+            BY_CREATED,
+            LANES,
+            LANES_OF,
+            RULES_DUE,
+        ),
         personal=True,
     ),
     Collection(
@@ -150,7 +178,17 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
     Collection("bookmarks", Bookmark, (BOOKMARKS,), personal=True),
     Collection("consents", Consent, (CONSENTS,), personal=True),
     Collection("consent_texts", ConsentText, (CONSENT_TEXTS,)),
-    Collection("leads", Lead, (LEADS, LEADS_DUE), personal=True),
+    Collection(
+        "leads",
+        Lead,
+        (LEADS, LEADS_DUE, LEADS_LIVE, LEADS_ENDED, LEADS_OF, LEADS_IN),
+        personal=True,
+    ),
+    Collection("connections", Connection, (CONNECTIONS,)),
+    Collection("invalid_forms", Invalid, (INVALID,), personal=True),
+    Collection("segments", Segment, (SEGMENTS,)),
+    Collection("automations", Automation, (AUTOMATIONS,)),
+    Collection("handled", Handled, (HANDLED, HANDLED_OPEN), personal=True),
     Collection("timers", Timer, (TIMERS_DUE,)),
     Collection("dead_letters", DeadLetter, (DEAD_LETTERS, LETTERS_WAITING), personal=True),
     Collection("early", Early, (EARLY_FOR, EARLY_OLD), personal=True),

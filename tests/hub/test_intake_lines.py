@@ -327,7 +327,13 @@ async def test_a_form_is_a_request_with_its_answers_and_its_number(hub: Hub) -> 
     assert entry.text == (
         "Запись\nУслуга: Стрижка\nКогда: Завтра\nИван Петров\n8 912 345-67-89\nivan@example.org"
     )
-    assert entry.data == {"form": "Запись", "phone": "+79123456789", "email": "ivan@example.org"}
+    assert entry.data == {
+        "form": "Запись",
+        "name": "Иван Петров",
+        "phone": "+79123456789",
+        "raw_phone": "8 912 345-67-89",
+        "email": "ivan@example.org",
+    }
     assert (row.creation, row.phone, row.unanswered) == ("form", "+79123456789", 1)
     contact = await hub.engine.get(Contact, row.contact)
     assert contact is not None

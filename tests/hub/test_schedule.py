@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.schedule import (
+    DATES_MAX,
+    OUTLOOK_DAYS,
+    SPANS_MAX,
     Day,
     Schedule,
     ScheduleError,
@@ -19,6 +22,8 @@ from hub.schedule import (
     is_open,
     next_opening,
     openings,
+    outlook,
+    stretches,
 )
 
 MINUTE = timedelta(minutes=1)
@@ -307,3 +312,55 @@ def test_a_schedule_comes_back_from_the_store_as_it_was(drawn: tuple[Schedule, d
     schedule, _ = drawn
     assert msgspec.json.decode(msgspec.json.encode(schedule), type=Schedule) == schedule
     assert msgspec.convert(msgspec.to_builtins(schedule), Schedule) == schedule
+
+
+def test_the_outlook_says_whether_it_is_open_until_when_and_why() -> None:
+    seen = outlook(OFFICE, moscow("2026-11-02T13:30"))
+    assert (seen.local, seen.open, seen.until) == ("2026-11-02T13:30", False, None)
+    assert seen.opens == moscow("2026-11-02T14:00")
+    assert len(seen.days) == OUTLOOK_DAYS
+    assert [(day.date, day.spans, day.why) for day in seen.days[:3]] == [
+        ("2026-11-02", WORK, "week"),
+        ("2026-11-03", ("09:00–13:00",), "date"),
+        ("2026-11-04", CLOSED, "date"),
+    ]
+    # Wednesday the fourth is a holiday.
+    seen = outlook(OFFICE, moscow("2026-11-03T13:00"))
+    assert (seen.open, seen.opens) == (False, moscow("2026-11-05T09:00"))
+
+
+def test_the_outlook_begins_with_the_date_on_the_projects_wall() -> None:
+    seen = outlook(
+        daily("Asia/Kamchatka", "09:00–18:00"), datetime(2026, 11, 2, 22, 30, tzinfo=UTC)
+    )
+    assert (seen.local, seen.days[0].date) == ("2026-11-03T10:30", "2026-11-03")
+    assert (seen.open, seen.until) == (True, datetime(2026, 11, 3, 6, 0, tzinfo=UTC))
+
+
+def test_what_never_closes_or_never_opens_has_no_end() -> None:
+    now = moscow("2026-11-02T12:00")
+    seen = outlook(always("Europe/Moscow"), now)
+    assert (seen.open, seen.until, seen.opens) == (True, None, None)
+    seen = outlook(daily("Europe/Moscow"), now)
+    assert (seen.open, seen.until, seen.opens) == (False, None, None)
+
+
+def test_a_schedule_has_an_end_of_dates_and_of_spans() -> None:
+    first = date(2026, 1, 1)
+    dates = {(first + timedelta(days=n)).isoformat(): CLOSED for n in range(DATES_MAX + 1)}
+    with pytest.raises(ScheduleError) as refused:
+        Schedule("UTC", OFFICE.week, dates)
+    assert refused.value.field == "dates"
+    spans = [f"00:{minute:02}–00:{minute + 1:02}" for minute in range(SPANS_MAX + 1)]
+    with pytest.raises(ScheduleError) as refused:
+        daily("UTC", *spans)
+    assert refused.value.field == "week.0"
+
+
+def test_stretches_that_touch_are_the_same_hours_as_openings() -> None:
+    schedule = daily("Europe/Berlin", "00:00–01:00", "01:00–24:00")
+    start, end = moscow("2026-10-20T12:00"), moscow("2026-10-30T12:00")
+    assert list(openings(schedule, start, end)) == [(start, end)]
+    pieces = list(stretches(schedule, start, end))
+    assert (pieces[0][0], pieces[-1][1]) == (start, end)
+    assert all(one[1] == other[0] for one, other in pairwise(pieces))

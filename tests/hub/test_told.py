@@ -13,6 +13,7 @@ from hub.consents import Agreed, Asked, ConsentRequiredError
 from hub.errors import NotFoundError
 from hub.events import CallAsked, ConsentGiven, FieldsTold, Rated, Sender
 from hub.hub import Hub
+from hub.lead import Lead
 from hub.leads import end, latest
 from hub.model import (
     CallTime,
@@ -23,7 +24,6 @@ from hub.model import (
     Dialog,
     Entry,
     Given,
-    Lead,
     Verb,
 )
 from hub.records import Fact

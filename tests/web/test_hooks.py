@@ -14,13 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub.channel import Hook
+from hub.channel import BODY_MAX_BYTES, Hook
 from hub.errors import PayloadError
 from hub.events import MessageReceived
 from hub.model import Entry, ProjectId
 from hub.store.schema import DEAD_LETTERS
 from tests.web.house import ECHO_SECRET, Browser, House, sign
-from web.hooks import BODY_MAX_BYTES
 
 DOOR = "/hooks/alpha-echo"
 ONE = {"messages": [{"from": "vera", "id": "1", "text": "Здравствуйте"}]}

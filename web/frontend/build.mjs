@@ -15,7 +15,7 @@ const first = path.join(src, "inbox/main.tsx");
 /** Which sentences the code of a folder carries with it. */
 const PREFIXES = {
   inbox: ["inbox.", "status.", "kind.", "error.", "failure."],
-  admin: ["admin.", "channel."],
+  admin: ["admin.", "channel.", "filter.", "rules."],
   widget: ["widget."],
   "widget/loader.ts": ["widget.launcher."],
 };

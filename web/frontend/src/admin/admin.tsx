@@ -11,6 +11,7 @@ import type { ChannelSettings } from "./wire";
 import { Adding } from "./adding";
 import { Channels } from "./channels";
 import { Linked, type Values } from "./linked";
+import { ROOM, Room, Rooms } from "./rooms";
 import { Site } from "./site";
 import { Wait } from "./wait";
 import { t } from "./words";
@@ -28,10 +29,14 @@ export function Admin(): JSX.Element {
         <Empty title={t("admin.not_yours")} />
       ) : channel === NEW ? (
         <Adding key={`${project.value} ${part}`} kind={part} />
+      ) : channel.startsWith(ROOM) ? (
+        <Room key={`${project.value} ${channel}`} id={channel.slice(ROOM.length)} part={part} />
       ) : channel ? (
         <One key={`${project.value} ${channel}`} channel={channel} part={part} />
       ) : (
-        <Channels />
+        <Rooms at="">
+          <Channels />
+        </Rooms>
       )}
     </section>
   );

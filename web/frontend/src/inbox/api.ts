@@ -9,6 +9,7 @@ import type {
   Trial,
 } from "../admin/wire";
 import type {
+  Alike,
   Attachment,
   Channel,
   Counts,
@@ -17,6 +18,8 @@ import type {
   Filter,
   Health,
   Hit,
+  Lead,
+  LeadView,
   Letter,
   Me,
   Mode,
@@ -25,6 +28,7 @@ import type {
   Presence,
   Problem,
   Reaches,
+  Refusal,
   Replayed,
   Start,
   View,
@@ -105,7 +109,19 @@ const of = encodeURIComponent;
 
 const letters = (project: string): string => `/projects/${of(project)}/dead-letters`;
 
-export type Step = "take" | "return" | "close" | "reopen";
+const leadOf = (project: string, lead: string): string =>
+  `/projects/${of(project)}/leads/${of(lead)}`;
+
+export type Step = "take" | "return" | "close" | "reopen" | "spam" | "unspam";
+
+/** That somebody is to be called: at that time, or as soon as it may be. */
+export interface Wish {
+  key: string;
+  phone: string;
+  at: string | null;
+  comment: string;
+  anyway: boolean;
+}
 
 export const api = {
   signIn: (login: string, password: string) => post<Me>("/session", { login, password }),
@@ -233,6 +249,24 @@ export const api = {
   dropLetter: (project: string, id: string) =>
     call<void>("DELETE", `${letters(project)}/${of(id)}`),
   step: (id: string, step: Step) => post<Dialog>(`/dialogs/${of(id)}/${step}`),
+  refuse: (id: string, what: Refusal[]) => post<Dialog>(`/dialogs/${of(id)}/refusals`, { what }),
+  callBack: (id: string, wish: Wish) => post<Dialog>(`/dialogs/${of(id)}/callback`, wish),
+  alike: (id: string) =>
+    get<{ items: Alike[] }>(`/dialogs/${of(id)}/alike`).then((answer) => answer.items),
+  merge: (id: string, contact: string) => post<unknown>(`/dialogs/${of(id)}/merge`, { contact }),
+  leads: (project: string, view: LeadView, after: string | null) => {
+    const query = new URLSearchParams({ view });
+    if (after) query.set("after", after);
+    return get<{ items: Lead[]; next: string | null }>(`/projects/${of(project)}/leads?${query}`);
+  },
+  moveLead: (project: string, lead: string, at: string, anyway: boolean) =>
+    post<Lead>(`${leadOf(project, lead)}/move`, { at, anyway }),
+  automateLead: (project: string, lead: string) =>
+    post<Lead>(`${leadOf(project, lead)}/automatic`),
+  cancelLead: (project: string, lead: string, cause: string) =>
+    post<Lead>(`${leadOf(project, lead)}/cancel`, { cause }),
+  correctLead: (project: string, lead: string, phone: string) =>
+    post<Lead>(`${leadOf(project, lead)}/phone`, { phone }),
 };
 
 /** Sends one file, telling the share done; `stop` gives up. */

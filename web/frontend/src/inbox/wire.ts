@@ -160,7 +160,64 @@ export interface Contact {
   name: string;
   phones: string[];
   emails: string[];
+  /** Since when the hub calls and writes nothing there of its own accord. */
+  no_calls_at: string | null;
+  no_writes_at: string | null;
 }
+
+/** An order to call somebody back. */
+export interface Lead {
+  id: string;
+  rev: number;
+  project: string;
+  phone: string;
+  extension: string;
+  n: number;
+  status: string;
+  live: boolean;
+  cause: string;
+  /** The lead that it ended as a duplicate of, or that has the right phone. */
+  of: string | null;
+  dialog: string | null;
+  kind: string;
+  contact: string | null;
+  name: string;
+  origin: string;
+  rule: string;
+  /** What a connection, an automation or an own rule is called. */
+  rule_name: string;
+  /** Nobody but people call where it is null. */
+  due_at: string | null;
+  auto_due_at: string | null;
+  /** An operator set the time; or the person chose it. */
+  held: boolean;
+  wanted: boolean;
+  zones: string[];
+  zone_why: string;
+  attempts: number;
+  tries: number;
+  comment: string;
+  requested_at: string | null;
+  joins: { origin: string; rule: string; at: string; dialog: string | null; lead: string | null }[];
+  created_at: string;
+  changed_at: string;
+  ended_at: string | null;
+}
+
+export type LeadView = "planned" | "waiting" | "ended";
+
+/** Another contact with the same phone. */
+export interface Alike {
+  contact: string;
+  name: string;
+  phones: string[];
+  emails: string[];
+  dialogs: number;
+  last_at: string | null;
+  kind: string;
+}
+
+export type Refusal = "calls" | "messages";
 
 export type Mode = "reply" | "note";
 
@@ -351,6 +408,7 @@ export type Event =
     }
   | { event: "visitor.typing"; project: string; dialog: string }
   | { event: "presence.changed"; project: string; operator: string; presence: Presence }
+  | { event: "lead.changed"; project: string; lead: Lead }
   | {
       event: "channel.told";
       project: string;

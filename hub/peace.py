@@ -1,0 +1,123 @@
+"""Who is not listened to, and who is to be left in peace: decided by hand.
+
+A mark of spam closes the request, ends what was planned for it and puts the sender on the list;
+for ten seconds it can be taken back. What a person refused beats every rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+from msgspec.structs import replace
+
+from hub import contacts, leads
+from hub.accounts import Who
+from hub.bus import Bus
+from hub.desk import Desk
+from hub.errors import ConflictError
+from hub.fold import closing
+from hub.model import Contact, Dialog, Entry, EntryKind, Verb
+from hub.ruling import statuses_of
+from hub.statuses import Status
+from hub.store.engine import Engine, Range
+from hub.store.schema import TIMELINE
+
+UNDONE_WITHIN = timedelta(seconds=10)
+ON_THE_WAY = timedelta(seconds=5)
+"""What a press of the button in its last moment may need to get here."""
+
+Refusal = Literal["calls", "messages"]
+
+
+class Peace:
+    """The caller has already checked that `who` may do this in the dialog's project."""
+
+    def __init__(self, engine: Engine, bus: Bus, desk: Desk, now: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._bus = bus
+        self._desk = desk
+        self._now = now
+
+    async def mark_spam(self, who: Who, id: str) -> Dialog:
+        """Closes the request as spam; one that is marked already stays as it is."""
+        row = await self._desk.dialog(id)
+        if _is_spam(row):
+            return row
+
+        def make(current: Dialog) -> Entry:
+            entry = self._line(current, who, Verb.SPAM)
+            return replace(entry, data=statuses_of(current), cycle=closing(current, entry, "spam"))
+
+        row = (await self._desk.enter(row, make)).row
+        await contacts.list_spam(self._engine, row.identity, self._now())
+        await leads.withdraw_of(self._engine, self._bus, row, "", "spam", self._now())
+        return row
+
+    async def unmark_spam(self, who: Who, id: str) -> Dialog:
+        """Takes the mark back; ConflictError("late") once its ten seconds are over."""
+        row = await self._desk.dialog(id)
+        marked = await self._mark(row)
+        if marked is None:
+            return row
+        if self._now() - marked.stored_at > UNDONE_WITHIN + ON_THE_WAY:
+            raise ConflictError("late", marked.stored_at.isoformat())
+
+        def make(current: Dialog) -> Entry:
+            entry = self._line(current, who, Verb.UNSPAM)
+            return replace(entry, data=marked.data)
+
+        row = (await self._desk.enter(row, make)).row
+        await contacts.list_spam(self._engine, row.identity, None)
+        return row
+
+    async def refuse(self, who: Who, id: str, what: Sequence[Refusal]) -> Dialog:
+        """Keeps what the person wants no more of; nothing in `what` allows all of it again."""
+        row = await self._desk.dialog(id)
+        contact = await self._engine.get(Contact, row.contact)
+        had = {
+            name
+            for name, at in (
+                ("calls", contact.no_calls_at if contact else None),
+                ("messages", contact.no_writes_at if contact else None),
+            )
+            if at is not None
+        }
+        if had == set(what):
+            return row
+        allowed = [name for name in ("calls", "messages") if name not in what]
+        await contacts.refuse(self._engine, row.contact, allowed, None)
+        await contacts.refuse(self._engine, row.contact, what, self._now())
+
+        def make(current: Dialog) -> Entry:
+            entry = self._line(current, who, Verb.REFUSED)
+            return replace(entry, data={"what": " ".join(sorted(what))})
+
+        row = (await self._desk.enter(row, make)).row
+        if "calls" in what:
+            await leads.stop_all(self._engine, self._bus, row, "opted_out", self._now())
+        return row
+
+    async def _mark(self, row: Dialog) -> Entry | None:
+        """The mark that stands, None if none does."""
+        if not _is_spam(row):
+            return None
+        page = await self._engine.find(
+            TIMELINE,
+            {"dialog": row.id},
+            range=Range("seq", at_most=row.seq),
+            descending=True,
+            limit=1,
+            where=lambda each: each.verb in (Verb.SPAM, Verb.UNSPAM),
+            budget=500,
+        )
+        return page.items[0] if page.items and page.items[0].verb is Verb.SPAM else None
+
+    def _line(self, row: Dialog, who: Who, verb: Verb) -> Entry:
+        id = f"{row.id}:{row.seq + 1}:{verb}:{who.operator.id}"
+        return self._desk.line(row, who, id, EntryKind.SYSTEM, verb)
+
+
+def _is_spam(row: Dialog) -> bool:
+    return Status.SPAM in (row.chat_status, row.call_status)

@@ -1,0 +1,225 @@
+"""What a project is set to: hours, calls, rules, its production calendar.
+
+A change names the `rev` that it was made from, so that two admins cannot undo each other unseen,
+and every process acts by it at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from hub import calendar, phones, quiet, slots
+from hub.accounts import Who, clean_name
+from hub.bus import Bus
+from hub.calendar import Calendar
+from hub.calling import Calling
+from hub.channels import WAKE, Channels
+from hub.contacts import ALSO, REGION
+from hub.errors import BadValueError, ConflictError, NotFoundError, UnavailableError
+from hub.model import Project, ProjectId
+from hub.phones import Phone
+from hub.policy import Policy
+from hub.quiet import Whereabouts
+from hub.records import Audit
+from hub.rules.checks import Warned
+from hub.rules.checks import check as check_policy
+from hub.schedule import Schedule, next_opening
+from hub.store.engine import Engine, Insert, MovedError, Replace
+
+AUDITED_MAX = 500
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """What is to be another; None stays, and what is given is given whole."""
+
+    name: str | None = None
+    lang: Literal["ru", "en"] | None = None
+    schedule: Schedule | None = None
+    calling: Calling | None = None
+    policy: Policy | None = None
+    reopen_days: int | None = None
+    reopen_days_auto: int | None = None
+    notices_name_people: bool | None = None
+
+
+class There(Struct, frozen=True, kw_only=True):
+    """Where the person of a number is, what the clocks read there, and when to call.
+
+    `local` is of each zone in its order; `soonest` is None if it is lawful at no time.
+    """
+
+    phone: str
+    where: Whereabouts
+    local: tuple[str, ...]
+    lawful: bool
+    soonest: datetime | None
+
+
+class Projects:
+    """The caller has already checked that `who` may do this to the project."""
+
+    def __init__(
+        self, engine: Engine, bus: Bus, channels: Channels, now: Callable[[], datetime]
+    ) -> None:
+        self._engine = engine
+        self._bus = bus
+        self._channels = channels
+        self._now = now
+
+    async def get(self, id: ProjectId) -> Project:
+        """As it stands in the store now."""
+        found = await self._engine.get(Project, id)
+        if found is None:
+            raise NotFoundError
+        return found
+
+    async def change(
+        self, id: ProjectId, rev: int, change: Change, who: Who, *, address: str = ""
+    ) -> Project:
+        """The project after the change; ConflictError("changed") if it was changed since `rev`.
+
+        ConflictError("as_code") names what of it is kept in the settings file.
+        """
+        had = await self._unchanged(id, rev)
+        if change.policy is not None:
+            check_policy(change.policy)
+        given = {
+            name: value
+            for name in change.__struct_fields__
+            if (value := getattr(change, name)) is not None
+        }
+        if change.name is not None:
+            given["name"] = clean_name(change.name)
+        after = replace(had, **given)
+        _check_code(had, after)
+        return await self._keep(had, after, "project_changed", who, address)
+
+    async def calendar(self, schedule: Schedule, year: int) -> Calendar:
+        """What the production calendar of the year would change of that week."""
+        # What it is made of is imported at the first use.
+        return await asyncio.to_thread(calendar.proposed, year, schedule)
+
+    async def confirm(
+        self,
+        id: ProjectId,
+        rev: int,
+        year: int,
+        chosen: Sequence[str],
+        who: Who,
+        *,
+        address: str = "",
+    ) -> Project:
+        """The project with those dates of the year's calendar, which is settled now."""
+        had = await self._unchanged(id, rev)
+        found = await self.calendar(had.schedule, year)
+        after = replace(
+            had,
+            schedule=calendar.confirmed(had.schedule, found.proposals, chosen),
+            calendar_years=tuple(sorted({*had.calendar_years, year})),
+        )
+        return await self._keep(had, after, "calendar_confirmed", who, address, str(year))
+
+    async def where(
+        self, id: ProjectId, number: str, *, said: str = "", browser: str = ""
+    ) -> There:
+        """Where that number's person is, and when they may be called from now on."""
+        project, now = await self.get(id), self._now()
+        phone = phones.parse(number, REGION, ALSO)
+        if not isinstance(phone, Phone):
+            raise BadValueError(phone.value, field="phone")
+        schedule, hours = project.schedule, project.calling.quiet
+        where = quiet.whereabouts(phone.e164, schedule.zone, said=said, browser=browser)
+        return There(
+            phone=phone.e164,
+            where=where,
+            local=tuple(f"{now.astimezone(ZoneInfo(each)):%Y-%m-%dT%H:%M}" for each in where.zones),
+            lawful=slots.callable_at(schedule, where.zones, now, hours),
+            soonest=slots.soonest(schedule, where.zones, now, hours),
+        )
+
+    def missing(self, project: Project) -> int | None:
+        """The year whose production calendar somebody ought to confirm."""
+        today = self._now().astimezone(ZoneInfo(project.schedule.zone)).date()
+        return calendar.missing(project.schedule, today, project.calendar_years)
+
+    def warned(self, project: Project) -> tuple[Warned, ...]:
+        """What can be kept and yet is hardly meant."""
+        now, schedule = self._now(), project.schedule
+        odd = []
+        if next_opening(schedule, now) is None:
+            odd.append(Warned(field="schedule", code="never_open", names=()))
+        elif slots.soonest(schedule, schedule.zone, now, project.calling.quiet) is None:
+            odd.append(Warned(field="calling.quiet", code="never_callable", names=()))
+        return (*odd, *check_policy(project.policy))
+
+    async def _unchanged(self, id: ProjectId, rev: int) -> Project:
+        had = await self.get(id)
+        if had.rev != rev:
+            raise ConflictError("changed", str(had.rev))
+        return had
+
+    async def _keep(
+        self, had: Project, after: Project, verb: str, who: Who, address: str, what: str = ""
+    ) -> Project:
+        changed = _changed(had, after)
+        if not changed:
+            return had
+        note = Audit(
+            id=secrets.token_hex(12),
+            project=ProjectId(had.id),
+            actor=who.id,
+            verb=verb,
+            target=had.id,
+            created_at=self._now(),
+            address=address,
+            data={"what": (what or ", ".join(changed))[:AUDITED_MAX]},
+        )
+        try:
+            # First the note, as for channels: a trace without a change misleads less than a
+            # change without a trace.
+            await self._engine.write(Insert(note), Replace(after))
+        except MovedError:
+            raise ConflictError("changed", str(had.rev + 1)) from None
+        await self._bus.wake(WAKE)
+        with suppress(UnavailableError):
+            await self._channels.refresh()
+        return replace(after, rev=had.rev + 1)
+
+
+def _check_code(had: Project, after: Project) -> None:
+    kept = {
+        "name": had.name != after.name,
+        "lang": had.lang != after.lang,
+        "zone": had.schedule.zone != after.schedule.zone,
+        "hours": had.schedule.week != after.schedule.week,
+    }
+    refused = [name for name, changed in kept.items() if changed and name in had.as_code]
+    if refused:
+        raise ConflictError("as_code", ", ".join(refused))
+
+
+def _changed(had: Project, after: Project) -> list[str]:
+    """Which fields are other, one level into what has parts."""
+    found = []
+    for name in had.__struct_fields__:
+        before, now = getattr(had, name), getattr(after, name)
+        if before == now:
+            continue
+        if isinstance(before, Struct):
+            found += [
+                f"{name}.{part}"
+                for part in before.__struct_fields__
+                if getattr(before, part) != getattr(now, part)
+            ]
+        else:
+            found.append(name)
+    return found

@@ -1,0 +1,76 @@
+"""What is wrong with a policy before it is saved, and what is only odd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from hub import filters, phrases
+from hub.errors import BadValueError
+from hub.filters import FIELDS, Field, Type
+from hub.policy import Note, OwnRule, Policy, Say, Tell
+from hub.rules.moment import NAMES
+
+RULE_FIELDS = MappingProxyType({**FIELDS, "text": Field(Type.TEXT)})
+"""What conditions of an own rule may ask: the dialog, and the line that set it off."""
+
+OPENS = (*NAMES, "opens")
+
+
+class Warned(Struct, frozen=True, kw_only=True):
+    """A phrase uses names that nothing fills in."""
+
+    field: str
+    code: str
+    names: tuple[str, ...]
+
+
+def check(policy: Policy) -> tuple[Warned, ...]:
+    """What is odd; BadValueError with the path of what cannot be kept."""
+    for n, own in enumerate(policy.own):
+        try:
+            filters.check(own.where, RULE_FIELDS)
+        except BadValueError as error:
+            path = f"policy.own.{n}.where.{error.field}".rstrip(".")
+            raise BadValueError(str(error), field=path) from None
+    return tuple(_warned(policy))
+
+
+def _warned(policy: Policy) -> Iterator[Warned]:
+    for path, template, known in _phrases(policy):
+        try:
+            unknown = phrases.check(template, _Known(known))
+        except phrases.PhraseError as error:
+            raise phrases.PhraseError(str(error), field=path) from None
+        if unknown:
+            yield Warned(field=path, code="unknown_names", names=unknown)
+
+
+def _phrases(policy: Policy) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    yield "policy.silence.text", policy.silence.text, NAMES
+    yield "policy.closed_hours.text", policy.closed_hours.text, OPENS
+    yield "policy.auto_close.text", policy.auto_close.text, NAMES
+    yield "policy.stop_words.text", policy.stop_words.text, NAMES
+    for n, own in enumerate(policy.own):
+        yield from _of_actions(f"policy.own.{n}.actions", own)
+
+
+def _of_actions(path: str, own: OwnRule) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    for n, action in enumerate(own.actions):
+        match action:
+            case Say() | Note():
+                yield f"{path}.{n}.text", action.text, NAMES
+            case Tell():
+                yield f"{path}.{n}.value", action.value, NAMES
+            case _:
+                pass
+
+
+class _Known(tuple[str, ...]):
+    """The names given, and all that are made of fields and labels of campaigns."""
+
+    def __contains__(self, name: object) -> bool:
+        made = isinstance(name, str) and name.startswith(("field_", "utm_"))
+        return made or super().__contains__(name)

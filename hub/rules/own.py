@@ -1,0 +1,79 @@
+"""A project's own rules: on that happening, where the filter passes, these actions.
+
+Only what people do makes happenings, so no rule can set off another, however they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from hub import filters, phrases, policy
+from hub.model import EntryKind, Verb
+from hub.policy import OwnRule
+from hub.rules import effects
+from hub.rules.effects import Effect
+from hub.rules.moment import Moment, asks, is_heard
+
+RULE = "own"
+
+
+def rule(moment: Moment) -> Iterator[Effect]:
+    if moment.timer or not moment.project.policy.own:
+        return
+    happened = _happened(moment)
+    subject = None
+    for each in moment.project.policy.own:
+        if not each.enabled or each.on not in happened:
+            continue
+        if subject is None:
+            subject = {**filters.subject(moment.row, moment.at), "text": moment.entry.text}
+        if filters.passes(each.where, subject):
+            yield from _actions(each, moment)
+
+
+def _happened(moment: Moment) -> frozenset[str]:
+    entry = moment.entry
+    if entry.kind is EntryKind.SYSTEM:
+        if entry.author.kind not in ("visitor", "operator"):
+            return frozenset()
+        names = {Verb.CALL_ASKED: "call_asked", Verb.CLOSED: "closed"}
+        return frozenset({names[entry.verb]}) if entry.verb in names else frozenset()
+    if not is_heard(entry):
+        return frozenset()
+    found = {"message"} if asks(entry) else set()
+    if entry.data.get("form"):
+        found = {"form"}
+    elif entry.seq == 1 and asks(entry):
+        found.add("first_message")
+    if entry.data.get("opened"):
+        found.add("opened")
+    return frozenset(found)
+
+
+def _actions(own: OwnRule, moment: Moment) -> Iterator[Effect]:
+    for n, action in enumerate(own.actions):
+        # Two actions of one rule are two things to do, each once.
+        name = f"{RULE}:{own.id}" if n == 0 else f"{RULE}:{own.id}:{n}"
+        match action:
+            case policy.Say():
+                said = phrases.render(action.text, moment.names)
+                if said.strip():
+                    yield effects.Say(rule=name, text=said)
+            case policy.Call():
+                if phone := moment.row.phone:
+                    at = moment.entry.stored_at + timedelta(minutes=action.after_minutes)
+                    yield effects.Plan(rule=name, origin=RULE, phone=phone, at=at)
+            case policy.Note():
+                noted = phrases.render(action.text, moment.names)
+                if noted.strip():
+                    yield effects.Note(rule=name, text=noted)
+            case policy.Assign():
+                yield effects.Assign(rule=name, operator=action.operator)
+            case policy.Tell():
+                value = phrases.render(action.value, moment.names)
+                yield effects.Tell(rule=name, field=action.field, value=value)
+            case policy.MarkSpam():
+                yield effects.MarkSpam(rule=name)
+            case policy.Close():
+                yield effects.Close(rule=name, result=action.result)
