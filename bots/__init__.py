@@ -6,10 +6,14 @@ solid     attachments, edits, delivery reports, limits with links to the platfor
           a refused key stops the channel
 complete  every ability that the platform has, markup there and back, a load fixture
 
+form: solid
 greenapi: solid
+jivosite: works
+marquiz: works
 max: solid
 site: solid
 telegram: solid
+tilda: solid
 viber: solid
 vk: solid
 whatsapp: solid

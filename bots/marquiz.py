@@ -32,8 +32,6 @@ class Marquiz(AddressedListener[MarquizSettings], FormListener[MarquizSettings])
         known = super().source(hook, fields)
         return known._replace(
             at=_moment(fields.get("created", ""), hook.received_at),
-            form=fields.get("quiz.name", "") or fields.get("quiz", ""),
-            form_id=fields.get("quiz.id", ""),
         )
 
 

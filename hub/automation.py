@@ -84,6 +84,7 @@ class Handled(Document, frozen=True, kw_only=True):
     project: ProjectId
     automation: str
     dialog: DialogId
+    channel: ChannelId
     state: Literal["skipped", "planned", "ended"]
     open: bool
     cause: str = ""

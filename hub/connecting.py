@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from hub import connections, slots
 from hub.accounts import Who
-from hub.connections import CONNECTIONS_MAX, Connection, Doubts, Filled, Read, Terms, When
+from hub.connections import Filled, Read, When
 from hub.errors import BadValueError, ConflictError, NotFoundError
 from hub.handling import connected
 from hub.model import Project, ProjectId
@@ -20,6 +20,7 @@ from hub.quiet import whereabouts
 from hub.records import Audit
 from hub.store.engine import Engine, Insert, MovedError, Replace, TakenError
 from hub.store.schema import CONNECTIONS
+from hub.terms import CONNECTIONS_MAX, Connection, Doubts, Handling, Terms, checked
 from hub.visit import Visit
 
 AUDITED_MAX = 500
@@ -41,7 +42,7 @@ class Tried(Struct, frozen=True, kw_only=True):
 
     connection: Connection | None
     others: tuple[Connection, ...]
-    handling: str
+    handling: Handling | None
     read: Read
     when: When
     zone: str
@@ -76,7 +77,7 @@ class Connecting:
         BadValueError for terms that cannot be, ConflictError("connections_full") past the limit.
         """
         home, now = await self._project(project), self._now()
-        terms, _ = connections.checked(terms, home.schedule.zone, now)
+        terms, _ = checked(terms, home.schedule.zone, now)
         id = hashlib.sha256(f"{project}:{key}".encode()).hexdigest()[:16]
         counted = await self._engine.count(
             CONNECTIONS, {"project": project, "gone": False}, cap=CONNECTIONS_MAX
@@ -116,7 +117,7 @@ class Connecting:
         if terms.source is not had.terms.source:
             raise BadValueError("another source is another connection", field="source")
         home, now = await self._project(project), self._now()
-        terms, _ = connections.checked(terms, home.schedule.zone, now)
+        terms, _ = checked(terms, home.schedule.zone, now)
         changed = [
             name
             for name in Terms.__struct_fields__
@@ -160,7 +161,7 @@ class Connecting:
         return Tried(
             connection=chosen,
             others=tuple(fitting[1:]),
-            handling=form.handling or (terms.handling if terms else ""),
+            handling=form.handling or (terms.handling if terms else None),
             read=read,
             when=when,
             zone=zone,
@@ -170,7 +171,7 @@ class Connecting:
 
     def _shown(self, one: Connection, had: list[Connection], home: Project) -> Shown:
         try:
-            _, doubts = connections.checked(one.terms, home.schedule.zone, self._now())
+            _, doubts = checked(one.terms, home.schedule.zone, self._now())
         except BadValueError:
             # It was well when it was saved: the project's clock is another now.
             doubts = Doubts()

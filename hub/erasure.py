@@ -10,12 +10,13 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from hub import fetching
+from hub.automation import Handled
 from hub.bookmarks import Bookmark
 from hub.files import Files
 from hub.model import Awaits, Dialog, DialogId, Entry
 from hub.search import Search
 from hub.store.engine import AbsentError, Engine
-from hub.store.schema import BOOKMARKS, LOG
+from hub.store.schema import BOOKMARKS, HANDLED_IN, LOG
 
 AT_ONCE = 200
 
@@ -62,6 +63,12 @@ class Eraser:
             for each in kept.items:
                 await self._engine.delete_if(Bookmark, each.id, lambda _: True)
             if not kept.items:
+                break
+        while True:
+            done = await self._engine.find(HANDLED_IN, {"dialog": id}, limit=AT_ONCE)
+            for one in done.items:
+                await self._engine.delete_if(Handled, one.id, lambda _: True)
+            if not done.items:
                 break
         return await self._engine.delete_if(Dialog, id, lambda had: had.dropped_at is not None)
 

@@ -306,12 +306,15 @@ class _Subject(Mapping[str, Value]):
             return self._row.fields[name[6:]]
         if name.startswith("utm."):
             return self._row.visit.utm[f"utm_{name[4:]}"]
+        if name.startswith("custom."):
+            return self._row.visit.custom[name[7:]]
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
         yield "now"
         yield from _READ
         yield from (f"field.{name}" for name in self._row.fields)
+        yield from (f"custom.{name}" for name in self._row.visit.custom)
         for name in self._row.visit.utm:
             if name.startswith("utm_"):
                 yield f"utm.{name[4:]}"
@@ -382,7 +385,11 @@ _CATALOGUE: Mapping[str, tuple[Field, Read]] = MappingProxyType(
         "page": (_TEXT, lambda row, _: row.visit.page),
         "page_title": (_TEXT, lambda row, _: row.visit.title),
         "entry_page": (_TEXT, lambda row, _: row.visit.entry_page),
+        "entry_domain": (_TEXT, lambda row, _: row.visit.entry_domain),
+        "exit_page": (_TEXT, lambda row, _: row.visit.exit_page),
         "referrer": (_TEXT, lambda row, _: row.visit.referrer),
+        "referrer_domain": (_TEXT, lambda row, _: row.visit.referrer_domain),
+        "label": (_TEXT, lambda row, _: row.visit.label),
         "device": (
             Field(Type.CHOICE, ("phone", "tablet", "pc")),
             lambda row, _: row.visit.device,
@@ -412,6 +419,6 @@ UTM = ("source", "medium", "campaign", "content", "term")
 FIELDS: Mapping[str, Field] = MappingProxyType(
     {name: field for name, (field, _) in _CATALOGUE.items()}
     | {f"utm.{name}": _TEXT for name in UTM}
-    | {"utm.*": _TEXT, "field.*": _TEXT}
+    | {"utm.*": _TEXT, "field.*": _TEXT, "custom.*": _TEXT}
 )
 """What can be asked of a dialog; a name that ends with `.*` stands for all that begin so."""

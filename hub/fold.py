@@ -15,6 +15,7 @@ from hub import legible
 from hub.model import (
     Author,
     Awaits,
+    BotState,
     Closer,
     ContactId,
     Cycle,
@@ -32,6 +33,7 @@ from hub.visit import Visit
 
 PREVIEW_CHARS = 140
 FIELDS_MAX = 40
+MENU_MAX = 8
 
 
 def fold(row: Dialog, entry: Entry) -> Dialog:
@@ -67,6 +69,7 @@ def _opened(row: Dialog, entry: Entry) -> Dialog:
         closed_at=None,
         closed_by="",
         asked_at=None,
+        bot=BotState(),
         # What is open again is no closed chat, though only a question begins a chat.
         chat_status=(Status.CHATTING if row.chat_status is Status.CHAT_CLOSED else row.chat_status),
     )
@@ -169,6 +172,7 @@ def _received(row: Dialog, entry: Entry) -> Dialog:
         row,
         heard_at=max(row.heard_at or entry.at, entry.at),
         phone=entry.data.get("phone", "") or row.phone,
+        bot=replace(row.bot, asks=""),
     )
     if entry.author.name and entry.author.name != row.name:
         row = replace(row, name=entry.author.name)
@@ -236,8 +240,22 @@ def _said(row: Dialog, entry: Entry) -> Dialog:
         lane_at=row.lane_at or entry.stored_at,
     )
     if entry.author.kind != "operator":
-        return row
+        return replace(row, bot=_bot_said(row.bot, entry.data))
     return _answered(row, entry)
+
+
+def _bot_said(state: BotState, told: dict[str, str]) -> BotState:
+    state = replace(
+        state,
+        asks=told.get("asks", ""),
+        greeted=state.greeted or "greets" in told,
+        off=state.off or "off" in told,
+    )
+    try:
+        menu = msgspec.json.decode(told.get("menu", ""), type=tuple[tuple[str, str], ...])
+    except (msgspec.MsgspecError, UnicodeError):
+        return state
+    return replace(state, menu=menu[:MENU_MAX])
 
 
 def _said_there(row: Dialog, entry: Entry) -> Dialog:
@@ -313,6 +331,16 @@ def _happened(row: Dialog, entry: Entry) -> Dialog:
             return _joined(row, entry)
         case Verb.ROUTED:
             return _routed(row, entry)
+        case Verb.HANDED:
+            if not row.open:
+                return row
+            row = replace(
+                row,
+                awaits=Awaits.OPERATOR,
+                waiting_since=row.waiting_since or at,
+                unanswered=row.unanswered + 1,
+                snoozed_until=None,
+            )
         case Verb.LEFT:
             return _left_phone(row, entry)
         case Verb.POTENTIAL:

@@ -7,6 +7,7 @@ is sent again, by the settings of then.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -17,7 +18,7 @@ from msgspec.structs import replace
 
 from hub import connections, dialogs
 from hub.bus import Bus
-from hub.connections import Connection, Filled, Invalid, Read
+from hub.connections import Filled, Read
 from hub.errors import NotFoundError, UnavailableError
 from hub.events import DialogChanged
 from hub.model import (
@@ -36,12 +37,14 @@ from hub.quiet import whereabouts
 from hub.statuses import Status
 from hub.store.engine import Engine, Insert, Page, TakenError
 from hub.store.schema import CONNECTIONS, INVALID, TIMELINE
+from hub.terms import CONNECTIONS_MAX, Connection, Handling, Invalid
 
 T = TypeVar("T")
 
 SAME_WITHIN = timedelta(minutes=10)
 """The same form with the same phone in this time is one person who pressed twice."""
 
+HANDLINGS: Mapping[str, Handling] = {"callback": "callback", "register": "register"}
 LOOKS_BACK = 20
 FORM = "form"
 """The rule by which a form is called back that no connection is for."""
@@ -107,7 +110,7 @@ async def connected(engine: Engine, project: ProjectId) -> list[Connection]:
     page = await engine.find(
         CONNECTIONS,
         {"project": project, "gone": False},
-        limit=connections.CONNECTIONS_MAX,
+        limit=CONNECTIONS_MAX,
     )
     return page.items
 
@@ -125,7 +128,7 @@ def filled(row: Dialog, entry: Entry, zone: str) -> Filled:
         fields=_read(told.get("fields", ""), dict[str, str]) or {},
         hidden=_read(told.get("hidden", ""), tuple[str, ...]) or (),
         raw_phone=told.get("raw_phone") or told.get("phone", ""),
-        handling=told.get("handling", ""),
+        handling=HANDLINGS.get(told.get("handling", "")),
         submitted_at=entry.at.astimezone(ZoneInfo(zone)),
     )
 
@@ -138,7 +141,7 @@ async def _routing(
     fitting = connections.fitting(await connected(engine, row.project), form)
     connection = fitting[0] if fitting else None
     terms = connection.terms if connection else None
-    handling = form.handling or (terms.handling if terms else "")
+    handling = form.handling or (terms.handling if terms else None)
     if not handling:
         return None
     read = connections.phone_of(terms, form)

@@ -17,6 +17,8 @@ from hub import keys as key_file
 from hub.accounts import Accounts
 from hub.amends import Amends
 from hub.arrivals import Arrivals
+from hub.automating import Automating
+from hub.automations import Automations
 from hub.bus import Bus, LocalBus
 from hub.channels import Build, Channels
 from hub.config import Settings
@@ -47,6 +49,7 @@ from hub.reaches import Reaches
 from hub.ruling import Ruling
 from hub.search import Search
 from hub.secrets import SecretFields, Vault
+from hub.segments import Segments
 from hub.setup import Kinds, Setup, no_kind
 from hub.sightings import Sightings
 from hub.signals import Signals
@@ -72,6 +75,7 @@ class Hub:
     channels: Channels
     pulses: Pulses
     setup: Setup
+    connecting: Connecting
     projects: Projects
     trials: Trials
     sightings: Sightings
@@ -94,6 +98,9 @@ class Hub:
     outages: Outages
     peace: Peace
     dry_runs: DryRuns
+    segments: Segments
+    automations: Automations
+    automating: Automating
     reaches: Reaches
     notices: Notices
     letters: Letters
@@ -133,6 +140,7 @@ class Hub:
             ("fetching", self.fetching.run),
             ("worker", self.worker.run),
             ("notices", self.notices.run),
+            ("automating", self.automating.run),
             ("housekeeping", self.housekeeping.run),
         )
         running = [
@@ -227,6 +235,8 @@ def assemble(
     outages = Outages(engine, now)
     ruling = Ruling(engine, bus, channels, outages, now)
     notices = Notices(engine, bus, channels, reaches, settings.server.public_url, now)
+    segments = Segments(engine, now)
+    automating = Automating(engine, bus, consents, now, name)
     return Hub(
         settings=settings,
         engine=engine,
@@ -262,6 +272,9 @@ def assemble(
         outages=outages,
         peace=Peace(engine, bus, desk, now),
         dry_runs=DryRuns(engine, channels),
+        segments=segments,
+        automations=Automations(engine, segments, automating, consents, now),
+        automating=automating,
         reaches=reaches,
         notices=notices,
         letters=Letters(engine, channels, intake, now),

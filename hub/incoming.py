@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hub import contacts, dialogs, phones
+from hub.bot import heard
 from hub.contacts import identity_id
 from hub.content import Card, Remote
 from hub.events import CallAsked, ChannelEvent, FormFilled, MessageReceived, StaffReplied
@@ -109,16 +110,18 @@ def maker(
         line = replace(line, late=_comes_before(event, row), attachments=attached)
         match event:
             case MessageReceived():
+                beside = _beside(event, channel)
+                beside |= _to_the_bot(row, event, beside)
                 return replace(
                     line,
                     order=event.order,
                     text=_words(event),
                     reply_to=reply_to,
                     album=event.album,
-                    question=event.question,
+                    question=event.question and not beside.keys() & {"pressed", "answers"},
                     spot=event.spot,
                     card=_read(event.card),
-                    data=_moved(row, event.visit) | _beside(event, channel),
+                    data=_moved(row, event.visit) | beside,
                 )
             case StaffReplied():
                 return replace(
@@ -162,7 +165,7 @@ def episode(
         contact=contact,
         n=n,
         name=sender.name or (before.name if before else ""),
-        entry_point=EntryPoint(kind=channel.kind, value=channel.id, comment=channel.name),
+        entry_point=entry_point(channel),
         direction="outgoing" if staff else "incoming",
         creation="operator" if staff else "form" if form else "message",
         visit=(None if isinstance(event, StaffReplied) else event.visit) or Visit(),
@@ -180,6 +183,10 @@ def _type(event: Spoken, type: RequestType) -> RequestType:
     if isinstance(event, CallAsked):
         return RequestType.CALLBACK
     return FORMS.get(event.source, type) if isinstance(event, FormFilled) else type
+
+
+def entry_point(channel: Channel) -> EntryPoint:
+    return EntryPoint(kind=channel.kind, value=channel.id, comment=channel.name)
 
 
 def belongs(row: Dialog, event: Spoken, project: Project) -> bool:
@@ -239,6 +246,14 @@ def _words(event: MessageReceived) -> str:
         return ""
     # A short one is the mark of a campaign, and may be a word like any other.
     return text.replace(start, "").strip() if len(start) >= KEY_MIN_CHARS else text
+
+
+def _to_the_bot(row: Dialog, event: MessageReceived, beside: dict[str, str]) -> dict[str, str]:
+    """What the words are to the bot that spoke last; nothing once somebody of ours has."""
+    if not event.question or event.pressed or row.owner or row.cycle.answered_at is not None:
+        return {}
+    # After a closing the bot begins anew, and knows of nothing that it asked before.
+    return heard(row.bot, event.text, numbered="phone" in beside) if row.open else {}
 
 
 def _beside(event: MessageReceived, channel: Channel) -> dict[str, str]:

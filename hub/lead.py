@@ -43,6 +43,7 @@ class Lead(Document, frozen=True, kw_only=True):
     channel: ChannelId | None = None
     dialog: DialogId | None = None
     contact: ContactId | None = None
+    name: str = ""
     status: Status
     live: bool = True
     cause: str = ""

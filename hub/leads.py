@@ -66,6 +66,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     channel: ChannelId | None = None
     dialog: DialogId | None = None
     contact: ContactId | None = None
+    name: str = ""
     due_at: datetime | None = None
     held: CallTime | None = None
     wanted: CallTime | None = None
@@ -115,6 +116,7 @@ def _opened(order: Order, n: int, now: datetime) -> Lead:
         channel=order.channel,
         dialog=order.dialog,
         contact=order.contact,
+        name=order.name,
         status=Status.AWAITING_RETRY if order.attempts else Status.NEW,
         origin=order.origin,
         rule=order.rule,
@@ -157,6 +159,7 @@ def _joining(order: Order, now: datetime, lead: Lead) -> Lead | None:
         heard_at=max(_heard(lead), order.at),
         extension=lead.extension or order.extension,
         contact=lead.contact or order.contact,
+        name=lead.name or order.name,
         comment=lead.comment or order.comment,
         changed_at=now,
     )

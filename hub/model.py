@@ -137,6 +137,7 @@ class Verb(StrEnum):
     DELETED = "deleted"
     REACTED = "reacted"
     LEFT = "left"
+    HANDED = "handed"
     REFUSED = "refused"
     SPAM = "spam"
     UNSPAM = "unspam"
@@ -196,6 +197,18 @@ class Preview(msgspec.Struct, frozen=True):
     attachment: str = ""
 
 
+class BotState(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the bot got since the dialog opened: its menu as (id, label), and what it asked.
+
+    One that is `off` has handed over.
+    """
+
+    menu: tuple[tuple[str, str], ...] = ()
+    asks: str = ""
+    greeted: bool = False
+    off: bool = False
+
+
 class Dialog(Document, frozen=True, kw_only=True):
     """One episode with one identity; `_id` is identity:n. Only `hub.fold` makes the next row.
 
@@ -236,6 +249,7 @@ class Dialog(Document, frozen=True, kw_only=True):
     cycle: Cycle = Cycle()
     unanswered: int = 0
     asked_at: datetime | None = None
+    bot: BotState = BotState()
     preview: Preview | None = None
     call_at: datetime | None = None
     planned_until: datetime | None = None

@@ -26,7 +26,7 @@ from hub.channels import WAKE, Channels
 from hub.contacts import ALSO, REGION
 from hub.errors import BadValueError, ConflictError, NotFoundError, UnavailableError
 from hub.model import Project, ProjectId
-from hub.phones import Phone
+from hub.phones import Kind, Phone, WhyNot
 from hub.policy import Policy
 from hub.quiet import Whereabouts
 from hub.records import Audit
@@ -36,6 +36,14 @@ from hub.schedule import Schedule, next_opening
 from hub.store.engine import Engine, Insert, MovedError, Replace
 
 AUDITED_MAX = 500
+
+
+class NoNumberError(BadValueError):
+    """What is in the field is no number; the code says why."""
+
+    def __init__(self, why: WhyNot) -> None:
+        super().__init__(field="phone")
+        self.code = why.value
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -54,13 +62,14 @@ class Change(Struct, frozen=True, kw_only=True):
 class There(Struct, frozen=True, kw_only=True):
     """Where the person of a number is, what the clocks read there, and when to call.
 
-    `local` is of each zone in its order; `soonest` is None if it is lawful at no time.
+    `local` is of each zone in its order; `soonest` is None if at no time.
     """
 
     phone: str
+    kind: Kind
     where: Whereabouts
     local: tuple[str, ...]
-    lawful: bool
+    callable: bool
     soonest: datetime | None
 
 
@@ -135,14 +144,15 @@ class Projects:
         project, now = await self.get(id), self._now()
         phone = phones.parse(number, REGION, ALSO)
         if not isinstance(phone, Phone):
-            raise BadValueError(phone.value, field="phone")
+            raise NoNumberError(phone)
         schedule, hours = project.schedule, project.calling.quiet
         where = quiet.whereabouts(phone.e164, schedule.zone, said=said, browser=browser)
         return There(
             phone=phone.e164,
+            kind=phone.kind,
             where=where,
             local=tuple(f"{now.astimezone(ZoneInfo(each)):%Y-%m-%dT%H:%M}" for each in where.zones),
-            lawful=slots.callable_at(schedule, where.zones, now, hours),
+            callable=slots.callable_at(schedule, where.zones, now, hours),
             soonest=slots.soonest(schedule, where.zones, now, hours),
         )
 

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from hub import contacts, delivery, desk, dialogs, leads, legible, observe, timers
+from hub import answering, contacts, delivery, desk, dialogs, leads, legible, observe, timers
 from hub.abilities import Ability, Capabilities
+from hub.bot import BotSettings
 from hub.bus import Bus
 from hub.channels import Channels
 from hub.content import Button
@@ -39,6 +40,7 @@ from hub.rules.effects import (
     Assign,
     Close,
     Effect,
+    HandOver,
     MarkPotential,
     MarkSpam,
     Note,
@@ -90,6 +92,7 @@ class Ruling:
         if project is None:
             return
         identity, contact = await self._person(row)
+        settings = await self._bot(row)
         for entry in told:
             moment = Moment(
                 row=row,
@@ -99,6 +102,7 @@ class Ruling:
                 can=self._can(row),
                 identity=identity,
                 contact=contact,
+                bot=settings,
             )
             row = await self._all(moment, rules(moment))
 
@@ -166,6 +170,10 @@ class Ruling:
             await self._engine.get(Contact, row.contact),
         )
 
+    async def _bot(self, row: Dialog) -> BotSettings | None:
+        known = await answering.of(self._engine, row.channel)
+        return known.settings if known is not None else None
+
     def _project(self, row: Dialog) -> Project | None:
         try:
             return self._channels.project(row.project)
@@ -218,6 +226,8 @@ class Ruling:
                 return await self._refuse(moment, row, effect)
             case Note():
                 return await self._enter(row, self._note(moment, effect))
+            case HandOver():
+                return await self._enter(row, self._line(moment, effect, Verb.HANDED, {}))
             case Assign():
                 return await self._assign(moment, row, effect)
             case Tell():
@@ -276,14 +286,13 @@ class Ruling:
         def make(current: Dialog) -> Entry:
             if not current.open:
                 raise _NeedlessError
-            entry = self._line(moment, say, None, {"rule": say.rule}, EntryKind.OUT)(current)
-            data = entry.data | ({"asks": say.asks} if say.asks else {})
+            told = {"rule": say.rule, **say.data}
+            entry = self._line(moment, say, None, told, EntryKind.OUT)(current)
             return replace(
                 entry,
                 author=Author("bot", say.rule),
                 text=legible.legible(say.text)[: can.text_max_chars],
                 buttons=_possible(say, can),
-                data=data,
                 state=OutState.QUEUED,
                 pending=True,
             )

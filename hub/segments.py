@@ -26,6 +26,7 @@ from hub.store.schema import AUTOMATIONS, BY_CREATED, SEGMENTS
 SEGMENTS_MAX = 100
 LOOKED_AT = 5_000
 """Requests that one count looks at."""
+FIRST = 20
 PAGE_BUDGET = 2_000
 TRIES = 20
 
@@ -39,9 +40,13 @@ class Draft(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Count(Struct, frozen=True, kw_only=True):
-    """How many there are among the requests made since `back_to`; with `more` there are older."""
+    """How many there are among the requests made since `back_to`; with `more` there are older.
+
+    `first` are the newest of them.
+    """
 
     n: int
+    first: tuple[Dialog, ...]
     back_to: datetime
     more: bool
 
@@ -136,7 +141,12 @@ class Segments:
     ) -> Count:
         """How many requests pass; `allowed` are the channels that may be looked into."""
         page = await self._walk(project, filters, allowed, None, LOOKED_AT, LOOKED_AT)
-        return Count(n=len(page.items), back_to=self._back_to(page), more=page.next is not None)
+        return Count(
+            n=len(page.items),
+            first=tuple(page.items[:FIRST]),
+            back_to=self._back_to(page),
+            more=page.next is not None,
+        )
 
     async def members(
         self,

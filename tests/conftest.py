@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.ports import free_port
+from tests.ports import WORKER, free_port
 
 if TYPE_CHECKING:
     from hub.store.engine import Engine
@@ -114,7 +114,8 @@ def redis_url(redis_server: str) -> Iterator[str]:
     """A database of Redis that nothing is in."""
     from redis import Redis
 
-    url = f"{redis_server}/9"
+    # A given server is shared by all the processes of the run.
+    url = f"{redis_server}/{9 + WORKER % 7}"
     with Redis.from_url(url, protocol=2) as client:
         client.flushdb()
         yield url

@@ -274,10 +274,14 @@ def _handed(ask: Ask[Any, Any], document: Channel) -> dict[str, str]:
     """What is to be entered at the platform; nothing for most kinds, nor without an address."""
     public = ask.hub.settings.server.public_url
     try:
-        values = ask.hub.channels.get(document.id).handed() if public else {}
+        kind = ask.hub.channels.get(document.id)
     except (NotFoundError, UnavailableError):
-        values = {}
-    return {"hook": f"{public}/hooks/{document.id}", **values} if values else {}
+        return {}
+    if kind.capabilities.mute:
+        # Whoever sends forms may stand in the same network.
+        public = public or ask.state.door.origin(ask.request)
+    values = kind.handed() if public else {}
+    return {"hook": kind.address(f"{public}/hooks/{document.id}"), **values} if values else {}
 
 
 def _refused(error: msgspec.ValidationError) -> BadValueError:

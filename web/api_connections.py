@@ -1,29 +1,40 @@
-"""Connections set up by admins, tried on a sample form; forms whose phone could not be read."""
+"""Connections set up by admins, and tried on a sample form."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
-from hub import connections, handling, legible, planning
+from hub import legible, planning
 from hub.connecting import Shown
-from hub.connections import CONDITIONS, PARAMETERS, PHONE_FIELDS, By, Filled, Invalid, Source, Terms
+from hub.connections import Filled
 from hub.errors import BadValueError, NotFoundError
 from hub.model import Project
 from hub.planning import Row
-from hub.rights import Right, What, may
+from hub.rights import Right
+from hub.terms import (
+    BUILT_IN,
+    CONDITIONS,
+    KNOWN_FIELDS,
+    PARAMETERS,
+    PHONE_FIELDS,
+    By,
+    Connection,
+    Handling,
+    Source,
+    Terms,
+    checked,
+)
 from hub.visit import Visit
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.views import View
 
-RESENT_MAX = 50
-PAGE = 50
 SAMPLE = "preview"
 """The id of a connection that is tried before it is saved."""
 
@@ -117,7 +128,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     fields: Annotated[dict[Name, Text], Meta(max_length=100)] = {}
     hidden: Annotated[tuple[Name, ...], Meta(max_length=100)] = ()
     phone: Name = ""
-    handling: Literal["", "callback", "register"] = ""
+    handling: Handling | None = None
     submitted_at: Annotated[datetime, Meta(tz=True)] | None = None
     visit: Visit = Visit()
     terms: Terms | None = None
@@ -139,7 +150,7 @@ class TriedView(View, frozen=True, kw_only=True):
 
     connection: FitView | None
     others: list[FitView]
-    handling: Literal["", "callback", "register"]
+    handling: Handling | None
     phone: str
     extension: str
     invalid: str
@@ -151,41 +162,6 @@ class TriedView(View, frozen=True, kw_only=True):
     words: str
     calls_at: datetime | None
     visit: Visit
-
-
-class InvalidView(View, frozen=True, kw_only=True):
-    """`invalid.<reason>` says why; `written` is what stood in the field."""
-
-    id: str
-    dialog: str
-    channel: str
-    connection: str
-    name: str
-    form: str
-    reason: str
-    written: str
-    waiting: bool
-    tries: int
-    created_at: datetime
-    tried_at: datetime
-
-
-class InvalidList(View, frozen=True, kw_only=True):
-    items: list[InvalidView]
-    next: str | None = None
-
-
-class InvalidQuery(msgspec.Struct, frozen=True):
-    waiting: bool = True
-    after: str | None = None
-    limit: Annotated[int, Meta(ge=1, le=PAGE)] = PAGE
-
-
-class Resending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    ids: Annotated[
-        tuple[Annotated[str, Meta(min_length=1, max_length=1_000)], ...],
-        Meta(min_length=1, max_length=RESENT_MAX),
-    ]
 
 
 async def listed(ask: Ask[Nothing, Nothing]) -> ConnectionList:
@@ -204,12 +180,12 @@ async def sources(_: Ask[Nothing, Nothing]) -> SourceList:
                 source=source,
                 conditions=sorted(CONDITIONS[source], key=list(By).index),
                 phone_field=PHONE_FIELDS.get(source, ""),
-                fields=connections.KNOWN_FIELDS.get(source, ()),
+                fields=KNOWN_FIELDS.get(source, ()),
             )
             for source in Source
         ],
         parameters=PARAMETERS,
-        variables=connections.BUILT_IN,
+        variables=BUILT_IN,
     )
 
 
@@ -251,8 +227,8 @@ async def preview(ask: Ask[Nothing, Sample]) -> TriedView:
     unsaved = None
     if body.terms is not None:
         with _in_terms():
-            terms, _ = connections.checked(body.terms, home.schedule.zone, now)
-        unsaved = connections.Connection(
+            terms, _ = checked(body.terms, home.schedule.zone, now)
+        unsaved = Connection(
             id=body.id or SAMPLE,
             project=ask.project,
             terms=terms,
@@ -304,32 +280,6 @@ async def preview(ask: Ask[Nothing, Sample]) -> TriedView:
     )
 
 
-async def invalid(ask: Ask[InvalidQuery, Nothing]) -> InvalidList:
-    page = await handling.invalid(
-        ask.hub.engine,
-        ask.project,
-        waiting=ask.query.waiting,
-        after=ask.query.after,
-        limit=ask.query.limit,
-    )
-    seen = [each for each in page.items if may(ask.who, Right.SEE, _what(each))]
-    return InvalidList(items=[_invalid(each) for each in seen], next=page.next)
-
-
-async def resend(ask: Ask[Nothing, Resending]) -> InvalidList:
-    hub, sent = ask.hub, []
-    known = await hub.engine.get_many(Invalid, ask.body.ids)
-    for id in dict.fromkeys(ask.body.ids):
-        if id not in known or not may(ask.who, Right.WRITE, _what(known[id])):
-            raise NotFoundError
-        if known[id].project != ask.project:
-            raise NotFoundError
-    for id in dict.fromkeys(ask.body.ids):
-        done = await handling.resend(hub.engine, hub.bus, ask.project, id, hub.now())
-        sent.append(_invalid(done))
-    return InvalidList(items=sent)
-
-
 @contextmanager
 def _in_terms() -> Iterator[None]:
     """A refusal names the part of the body that it is about."""
@@ -369,27 +319,6 @@ def _words(ask: Ask[Any, Any], rows: tuple[Row, ...]) -> list[str]:
 
 def _doubts(rows: tuple[planning.Doubt, ...]) -> list[DoubtView]:
     return [DoubtView(row=each.row, code=each.code) for each in rows]
-
-
-def _what(each: Invalid) -> What:
-    return What(each.project, each.channel)
-
-
-def _invalid(each: Invalid) -> InvalidView:
-    return InvalidView(
-        id=each.id,
-        dialog=each.dialog,
-        channel=each.channel,
-        connection=each.connection,
-        name=each.name,
-        form=each.form,
-        reason=each.reason,
-        written=each.written,
-        waiting=each.waiting,
-        tries=each.tries,
-        created_at=each.created_at,
-        tried_at=each.tried_at,
-    )
 
 
 ROUTES: tuple[AnyRoute, ...] = (
@@ -473,25 +402,5 @@ ROUTES: tuple[AnyRoute, ...] = (
         query=Read,
         body=Nothing,
         status=204,
-    ),
-    Route(
-        method="GET",
-        path="/projects/{project}/invalid-forms",
-        right=Right.SEE,
-        summary="Forms that ask for a call and whose phone could not be read, the newest first",
-        call=invalid,
-        query=InvalidQuery,
-        body=Nothing,
-        answer=InvalidList,
-    ),
-    Route(
-        method="POST",
-        path="/projects/{project}/invalid-forms/resend",
-        right=Right.WRITE,
-        summary="Try them by the connections as they now are; what went before is left alone",
-        call=resend,
-        query=Nothing,
-        body=Resending,
-        answer=InvalidList,
     ),
 )

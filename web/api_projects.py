@@ -14,6 +14,7 @@ from hub.calendar import Kind, Proposal
 from hub.calling import Calling
 from hub.errors import BadValueError, ForbiddenError
 from hub.model import Project
+from hub.phones import Kind as PhoneKind
 from hub.policy import Policy
 from hub.projects import Change
 from hub.quiet import Why
@@ -85,7 +86,10 @@ class OutlookView(View, frozen=True, kw_only=True):
 
 
 class ProposalView(View, frozen=True, kw_only=True):
-    """`kept` are the hours that the project has for that very date, null if it is as its week."""
+    """`chosen` is whether the project has it so; before the year is confirmed, whether it would.
+
+    A date for which somebody has written other hours is not chosen; `kept` are those that stand.
+    """
 
     date: str
     kind: Kind
@@ -93,6 +97,7 @@ class ProposalView(View, frozen=True, kw_only=True):
     name_en: str
     spans: Day
     other: str
+    chosen: bool
     kept: Day | None
 
 
@@ -103,7 +108,7 @@ class CalendarView(View, frozen=True, kw_only=True):
     rev: int
     moves_known: bool
     confirmed: bool
-    items: list[ProposalView]
+    proposals: list[ProposalView]
 
 
 class Confirming(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -121,23 +126,18 @@ class WhereQuery(msgspec.Struct, frozen=True):
     browser: Zone = ""
 
 
-class ClockView(View, frozen=True, kw_only=True):
-    """What the wall's clock reads in that zone."""
-
-    zone: str
-    local: str
-
-
 class WhereaboutsView(View, frozen=True, kw_only=True):
     """Where the person may be and `why` we think so; `soonest` a call is lawful, null at no time.
 
-    Of several clocks the day has to be day by all.
+    Of several zones all have to have day; `local` is what the clock reads in each.
     """
 
     phone: str
+    kind: PhoneKind
+    zones: tuple[str, ...]
+    local: tuple[str, ...]
     why: Why
-    clocks: list[ClockView]
-    lawful: bool
+    callable: bool
     soonest: datetime | None
 
 
@@ -173,16 +173,26 @@ async def preview(ask: Ask[Nothing, ScheduleDraft]) -> OutlookView:
 
 
 async def calendar(ask: Ask[Nothing, Nothing]) -> CalendarView:
-    return await _calendar(ask, await ask.hub.projects.get(ask.project), _year(ask))
-
-
-async def confirm(ask: Ask[Nothing, Confirming]) -> CalendarView:
-    _check_whole(ask)
-    year = _year(ask)
-    after = await ask.hub.projects.confirm(
-        ask.project, ask.body.rev, year, ask.body.chosen, ask.who, address=ask.address
+    year, project = _year(ask), await ask.hub.projects.get(ask.project)
+    found = await ask.hub.projects.calendar(project.schedule, year)
+    confirmed = year in project.calendar_years
+    return CalendarView(
+        year=year,
+        rev=project.rev,
+        moves_known=found.moves_known,
+        confirmed=confirmed,
+        proposals=[
+            _proposal(each, project.schedule, confirmed=confirmed) for each in found.proposals
+        ],
     )
-    return await _calendar(ask, after, year)
+
+
+async def confirm(ask: Ask[Nothing, Confirming]) -> ProjectSettings:
+    _check_whole(ask)
+    after = await ask.hub.projects.confirm(
+        ask.project, ask.body.rev, _year(ask), ask.body.chosen, ask.who, address=ask.address
+    )
+    return _view(ask, after)
 
 
 async def whereabouts(ask: Ask[WhereQuery, Nothing]) -> WhereaboutsView:
@@ -192,12 +202,11 @@ async def whereabouts(ask: Ask[WhereQuery, Nothing]) -> WhereaboutsView:
     )
     return WhereaboutsView(
         phone=there.phone,
+        kind=there.kind,
+        zones=there.where.zones,
+        local=there.local,
         why=there.where.why,
-        clocks=[
-            ClockView(zone=zone, local=local)
-            for zone, local in zip(there.where.zones, there.local, strict=True)
-        ],
-        lawful=there.lawful,
+        callable=there.callable,
         soonest=there.soonest,
     )
 
@@ -235,18 +244,8 @@ def _view(ask: Ask[Any, Any], project: Project) -> ProjectSettings:
     )
 
 
-async def _calendar(ask: Ask[Any, Any], project: Project, year: int) -> CalendarView:
-    found = await ask.hub.projects.calendar(project.schedule, year)
-    return CalendarView(
-        year=year,
-        rev=project.rev,
-        moves_known=found.moves_known,
-        confirmed=year in project.calendar_years,
-        items=[_proposal(each, project.schedule) for each in found.proposals],
-    )
-
-
-def _proposal(proposal: Proposal, kept: Schedule) -> ProposalView:
+def _proposal(proposal: Proposal, schedule: Schedule, *, confirmed: bool) -> ProposalView:
+    kept = schedule.dates.get(proposal.date)
     return ProposalView(
         date=proposal.date,
         kind=proposal.kind,
@@ -254,7 +253,8 @@ def _proposal(proposal: Proposal, kept: Schedule) -> ProposalView:
         name_en=proposal.name_en,
         spans=proposal.spans,
         other=proposal.other,
-        kept=kept.dates.get(proposal.date),
+        chosen=kept == proposal.spans or (kept is None and not confirmed),
+        kept=kept,
     )
 
 
@@ -307,7 +307,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         call=confirm,
         query=Nothing,
         body=Confirming,
-        answer=CalendarView,
+        answer=ProjectSettings,
     ),
     Route(
         method="GET",

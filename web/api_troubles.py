@@ -24,7 +24,10 @@ class TroubleView(View, frozen=True, kw_only=True):
 
 
 class Troubles(View, frozen=True, kw_only=True):
+    """`calendar` is the year whose production calendar nobody has confirmed yet."""
+
     items: list[TroubleView]
+    calendar: int | None
 
 
 async def troubles(ask: Ask[Nothing, Nothing]) -> Troubles:
@@ -48,7 +51,10 @@ async def troubles(ask: Ask[Nothing, Nothing]) -> Troubles:
                 since=since,
             )
         )
-    return Troubles(items=sorted(items, key=lambda each: each.name))
+    return Troubles(
+        items=sorted(items, key=lambda each: each.name),
+        calendar=ask.hub.projects.missing(ask.hub.channels.project(ask.project)),
+    )
 
 
 ROUTES: tuple[AnyRoute, ...] = (
@@ -56,7 +62,8 @@ ROUTES: tuple[AnyRoute, ...] = (
         method="GET",
         path="/projects/{project}/troubles",
         right=Right.ARRANGE,
-        summary="Channels whose key is refused, whose platform is away or that hear nothing",
+        summary="Channels whose key is refused, whose platform is away or that hear nothing, "
+        "and a calendar that is missing",
         call=troubles,
         query=Nothing,
         body=Nothing,

@@ -41,9 +41,7 @@ async def hook(request: web.Request) -> web.StreamResponse:
         _believe(kind, asked)
         await hub.intake.take(kind, asked)
         answer = await _answer(kind, asked)
-    return web.Response(
-        status=answer.status, text=answer.text, content_type=answer.content_type
-    )
+    return web.Response(status=answer.status, text=answer.text, content_type=answer.content_type)
 
 
 def _believe(kind: ChannelKind[msgspec.Struct], asked: Hook) -> None:

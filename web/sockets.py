@@ -31,7 +31,8 @@ from hub.events import (
     VisitorTyping,
 )
 from hub.model import IdentityId, OperatorId, ProjectId
-from web.views import AnyShown, View, Views
+from web.shown import AnyShown, shown
+from web.views import View, Views
 from web.visitor_hears import to_visitor
 
 SESSION_OVER = 4401
@@ -112,7 +113,7 @@ class Heard:
     def _to_operators(self) -> Sequence[View]:
         if isinstance(self.event, AccessChanged):
             return ()
-        return (EventFrame(cursor=self.cursor, event=self._views.event(self.event)),)
+        return (EventFrame(cursor=self.cursor, event=shown(self._views, self.event)),)
 
     def _to_visitor(self) -> Sequence[View]:
         return to_visitor(self.event, self._views)

@@ -14,17 +14,6 @@ import msgspec
 
 from hub.bookmarks import Begun
 from hub.content import Button, Card, Spot
-from hub.events import (
-    ChannelState,
-    ChannelTold,
-    DialogChanged,
-    EntryChanged,
-    OperatorLooking,
-    OperatorTyping,
-    PresenceChanged,
-    ScreenEvent,
-    VisitorTyping,
-)
 from hub.files import Files
 from hub.lists import status
 from hub.model import (
@@ -248,59 +237,6 @@ class VisitorEntry(View, frozen=True, kw_only=True):
     album: str
 
 
-class Shown(View, frozen=True, kw_only=True, tag_field="event"):
-    project: str
-
-
-class ShownDialog(Shown, frozen=True, kw_only=True, tag="dialog.changed"):
-    dialog: DialogView
-    entries: list[EntryView]
-
-
-class ShownEntry(Shown, frozen=True, kw_only=True, tag="entry.changed"):
-    entry: EntryView
-
-
-class ShownOperatorTyping(Shown, frozen=True, kw_only=True, tag="operator.typing"):
-    dialog: str
-    operator: str
-    name: str
-
-
-class ShownOperatorLooking(Shown, frozen=True, kw_only=True, tag="operator.looking"):
-    dialog: str
-    operator: str
-    name: str
-    here: bool
-
-
-class ShownVisitorTyping(Shown, frozen=True, kw_only=True, tag="visitor.typing"):
-    dialog: str
-
-
-class ShownPresence(Shown, frozen=True, kw_only=True, tag="presence.changed"):
-    operator: str
-    presence: str
-
-
-class ShownChannel(Shown, frozen=True, kw_only=True, tag="channel.told"):
-    channel: str
-    state: ChannelState
-    reason: str
-    since: datetime | None
-
-
-AnyShown = (
-    ShownDialog
-    | ShownEntry
-    | ShownOperatorTyping
-    | ShownOperatorLooking
-    | ShownVisitorTyping
-    | ShownPresence
-    | ShownChannel
-)
-
-
 class Views:
     """Makes views; links to files in them open for an hour or two."""
 
@@ -395,46 +331,6 @@ class Views:
             card=entry.card,
             buttons=entry.buttons,
         )
-
-    def event(self, event: ScreenEvent) -> AnyShown:
-        match event:
-            case DialogChanged():
-                return ShownDialog(
-                    project=event.project,
-                    dialog=self.dialog(event.dialog),
-                    entries=[self.entry(each) for each in event.entries],
-                )
-            case EntryChanged():
-                return ShownEntry(project=event.project, entry=self.entry(event.entry))
-            case OperatorTyping():
-                return ShownOperatorTyping(
-                    project=event.project,
-                    dialog=event.dialog,
-                    operator=event.operator,
-                    name=event.name,
-                )
-            case OperatorLooking():
-                return ShownOperatorLooking(
-                    project=event.project,
-                    dialog=event.dialog,
-                    operator=event.operator,
-                    name=event.name,
-                    here=event.here,
-                )
-            case VisitorTyping():
-                return ShownVisitorTyping(project=event.project, dialog=event.dialog)
-            case ChannelTold():
-                return ShownChannel(
-                    project=event.project,
-                    channel=event.channel,
-                    state=event.state,
-                    reason=event.reason,
-                    since=event.since,
-                )
-            case PresenceChanged():
-                return ShownPresence(
-                    project=event.project, operator=event.operator, presence=event.presence
-                )
 
     def identity(self, identity: Identity, kind: str) -> IdentityView:
         picture = FileId(identity.picture)

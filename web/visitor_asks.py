@@ -124,7 +124,11 @@ def wish(frame: Call, project: Project, now: datetime, *, late: bool = False) ->
     if phone is None:
         raise NotAPhoneError(field="phone")
     zone = slots.zone_of(frame.zone, project.schedule)
-    time = slots.chosen(project.schedule, zone, frame.at, now) if frame.at else None
+    time = (
+        slots.chosen(project.schedule, zone, frame.at, now, project.calling.quiet)
+        if frame.at
+        else None
+    )
     if frame.at and time is None and not late:
         raise NotASlotError(field="at")
     return Passed(

@@ -201,13 +201,14 @@ async def call_slots(request: web.Request) -> web.StreamResponse:
     place.check_origin(request, required=False)
     await place.limit(f"slots:{place.source}", SLOTS)
     hub = place.state.hub
-    schedule, now = hub.channels.project(place.channel.project).schedule, hub.now()
+    project, now = hub.channels.project(place.channel.project), hub.now()
+    schedule, quiet = project.schedule, project.calling.quiet
     zone = slots.zone_of(request.query.get("zone", "")[:64], schedule)
     answer = wire.json(
         SlotsView(
             zone=zone,
-            now=slots.callable_at(schedule, zone, now),
-            days=slots.offered(schedule, zone, now),
+            now=slots.callable_at(schedule, zone, now, quiet),
+            days=slots.offered(schedule, zone, now, quiet),
         )
     )
     answer.headers.update(place.cors())

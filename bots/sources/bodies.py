@@ -27,7 +27,9 @@ ASKED = ("title", "label", "q", "question", "question_text", "name", "column_nam
 ANSWERED = ("value", "a", "answer", "answer_text", "string_value", "values", "raw_value")
 """How forms call a question and its answer where each field is an object of its own."""
 
-FIELD_KEYS = frozenset((*ASKED, *ANSWERED, "type", "t", "required", "options", "answer_options"))
+FIELD_KEYS = frozenset(
+    (*ASKED, *ANSWERED, "type", "t", "required", "options", "answer_options", "column_id")
+)
 
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 _PART_NAME = re.compile(rb'(?i)\bname="([^"]*)"')

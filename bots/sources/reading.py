@@ -87,21 +87,30 @@ _COMMENT = re.compile(
 )
 _PAGE = ("page_url", "page", "url", "href", "source_url", "страница", "location", "link")
 _REFERRER = ("referrer", "referer", "ref")
-_FORM = ("formname", "form_name", "form", "форма", "subject")
-_FORM_ID = ("formid", "form_id")
+_FORM = ("formname", "form_name", "quiz_name", "form", "quiz", "форма", "subject")
+_FORM_ID = ("formid", "form_id", "quiz_id")
 _REQUEST = ("request_id", "requestid", "lead_id", "leadid", "tranid", "submission_id", "entry_id")
 _UTM = re.compile(r"utm_\w{1,20}")
 
 _SERVICE = re.compile(
-    r"utm_\w+|cookies?|tran_?id|form_?id|form_?name|request_?id|lead_?id|submission_?id|entry_?id"
-    r"|_?ym_?\w*|_?ga|_ga_\w+|gclid|yclid|fbclid|roistat\w*|fingerprint|ref(?:errer|erer)?"
-    r"|ip(?:_?addr(?:ess)?)?|user_?agent|timestamp|time_?zone|lang|href|page_?url|url|source_?url"
-    r"|token|csrf\w*|_?nonce|_wp\w+|g-recaptcha-response|smart-token|captcha\w*|action|created\w*"
+    r"utm_\w+|tran_?id|form_?id|form_?name|request_?id|lead_?id|submission_?id|entry_?id|quiz_?id"
+    r"|_?ym_?\w*|_?ga|_ga_\w+|gclid|yclid|fbclid|roistat\w*|ref(?:errer|erer)?|action|created\w*"
+    r"|timestamp|time_?zone|lang|href|page_?url|url|source_?url|_wp\w+"
+    r"|api_version|campaign_id|adgroup_id|gcl_?id|is_test"
 )
-"""The last part of a name that no person fills in."""
+"""The end of a name that no person fills in."""
 
-_DROPPED = re.compile(r"cookies?|token|csrf\w*|_?nonce|g-recaptcha-response|smart-token|captcha\w*")
-"""What of these is not kept at all: others could act as the person with it."""
+_ABOUT = frozenset(("utm", "cookies"))
+"""What has fields of its own below it that no person fills in either."""
+
+_DROPPED = re.compile(
+    r"cookies?|token|csrf\w*|_?nonce|g_recaptcha_response|smart_token|captcha\w*|pass(?:word|wd)?"
+    r"|пароль|secret|\w*_key|(?:remote_)?ip(?:_?addr(?:ess)?)?|user_?agent|fingerprint"
+)
+"""What is not kept at all: it is not needed, and others could do harm with it."""
+
+_CRUMBS = ("TILDAUTM", "_ym_uid", "_ga")
+"""The cookies that say how somebody came; the others are nobody's business."""
 
 
 def read(fields: Mapping[str, str], source: Source, mapped: Mapped) -> Told:
@@ -111,20 +120,19 @@ def read(fields: Mapping[str, str], source: Source, mapped: Mapped) -> Told:
     answers: list[tuple[str, str]] = []
     kept: dict[str, str] = {}
     for name, value in fields.items():
-        service = name not in asked and _SERVICE.fullmatch(_last(name)) is not None
-        if service and _DROPPED.fullmatch(_last(name)):
+        if _is_dropped(name):
             ignored.append((name, "dropped"))
         elif len(kept) >= ANSWERS_MAX:
             ignored.append((name, "many"))
         else:
             kept[name] = value
-            if service:
+            if name not in asked and (_is_service(name) or _is_title(name, fields)):
                 ignored.append((name, "service"))
             else:
-                answers.append((name, value))
+                answers.append((name.rpartition(".")[2] or name, value))
     if not answers:
         raise PayloadError("empty")
-    said = {name: value for name, value in fields.items() if not _DROPPED.fullmatch(_last(name))}
+    said = {name: value for name, value in fields.items() if not _is_dropped(name)}
     phone = _phone(said, mapped.phone)
     number = e164(phone)
     name = said.get(mapped.name, "") or _name(said)
@@ -174,8 +182,27 @@ def _id(source: Source, said: Mapping[str, str], mapped: Mapped, phone: str) -> 
     return f"form:{digest(phone, minute, *(f'{name}={said[name]}' for name in sorted(said)))}"
 
 
-def _last(name: str) -> str:
-    return name.rpartition(".")[2].lower()
+def _parts(name: str) -> list[str]:
+    return [re.sub(r"[\s-]+", "_", part) for part in name.lower().split(".")]
+
+
+def _is_service(name: str) -> bool:
+    *above, last = _parts(name)
+    if not _ABOUT.isdisjoint(above) or _SERVICE.fullmatch(last):
+        return True
+    return (above[-1:], last) in ((["form"], "id"), (["quiz"], "id"), (["quiz"], "name"))
+
+
+def _is_title(name: str, fields: Mapping[str, str]) -> bool:
+    """Whether it is what the form itself is called, which has an id beside it."""
+    return name == "form.name" and "form.id" in fields
+
+
+def _is_dropped(name: str) -> bool:
+    *above, last = _parts(name)
+    if "cookies" in above:
+        return last not in _CRUMBS
+    return _DROPPED.fullmatch(last) is not None
 
 
 def _words(name: str) -> list[str]:
@@ -192,7 +219,7 @@ def _phone(said: Mapping[str, str], mapped: str) -> str:
         if e164(value):
             return value
     for name, value in list(said.items())[:ANSWERS_MAX]:
-        if _SERVICE.fullmatch(_last(name)):
+        if _is_service(name):
             continue
         # The name stands before it: "ИНН" and "заказ" say that it is no phone.
         text = f"{name}: {value}"
@@ -240,14 +267,17 @@ def _worded(said: Mapping[str, str], word: re.Pattern[str]) -> str:
 
 def _by(said: Mapping[str, str], names: Sequence[str]) -> str:
     """The first field of such a name, in the order of the names."""
-    known = _by_last(said)
+    known = _by_end(said)
     return next((known[name] for name in names if name in known), "")
 
 
-def _by_last(said: Mapping[str, str]) -> dict[str, str]:
+def _by_end(said: Mapping[str, str]) -> dict[str, str]:
+    """Fields by the end of their names: `page_url` is also what `page.url` is."""
     known: dict[str, str] = {}
     for name, value in said.items():
-        known.setdefault(_last(name), value)
+        parts = _parts(name)
+        known.setdefault(parts[-1], value)
+        known.setdefault("_".join(parts[-2:]), value)
     return known
 
 
@@ -273,7 +303,7 @@ def _visit(said: Mapping[str, str], cookies: str, mapped: str) -> Visit:
 
 
 def _address(said: Mapping[str, str], names: Sequence[str]) -> str:
-    known = _by_last(said)
+    known = _by_end(said)
     found = (known[name] for name in names if name in known)
     return next((each for each in found if re.match(r"(?i)https?://\S", each)), "")
 
@@ -282,7 +312,7 @@ def _campaign(said: Mapping[str, str]) -> dict[str, str]:
     """Marks under their own names, or under `utm` as an object has them."""
     utm: dict[str, str] = {}
     for name, value in said.items():
-        way = name.lower().split(".")
+        way = _parts(name)
         if len(way) > 1 and way[-2] == "utm":
             # Some call the campaign's mark its name.
             utm.setdefault(f"utm_{'campaign' if way[-1] == 'name' else way[-1]}", value)
@@ -292,12 +322,11 @@ def _campaign(said: Mapping[str, str]) -> dict[str, str]:
 
 
 def _crumbs(cookies: str) -> dict[str, str]:
-    """The few that say how somebody came; the rest is nobody's business."""
     pairs = (each.partition("=") for each in cookies.split(";")[:MARKS_MAX])
     return {
         name: unquote(value)[:2_000]
         for name, _, value in ((name.strip(), eq, value.strip()) for name, eq, value in pairs)
-        if name in ("TILDAUTM", "_ym_uid", "_ga")
+        if name in _CRUMBS
     }
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from hub.rules import auto_close, closed_hours, own, phone_only, silence, spam, stop_words
-from hub.rules.effects import Effect
+from hub.rules import auto_close, bot, closed_hours, own, phone_only, silence, spam, stop_words
+from hub.rules.effects import Effect, Say
 from hub.rules.moment import Moment
 
 Rule = Callable[[Moment], Iterable[Effect]]
@@ -17,6 +17,7 @@ Rule = Callable[[Moment], Iterable[Effect]]
 # Spam and a stop word come first: whoever is marked by them hears nothing more of the rest.
 FIRST: tuple[Rule, ...] = (spam.rule, stop_words.rule)
 THEN: tuple[Rule, ...] = (
+    bot.rule,
     phone_only.rule,
     silence.rule,
     closed_hours.rule,
@@ -30,4 +31,8 @@ def rules(moment: Moment) -> tuple[Effect, ...]:
     for rule in FIRST:
         if effects := tuple(rule(moment)):
             return effects
-    return tuple(effect for rule in THEN for effect in rule(moment))
+    effects = tuple(effect for rule in THEN for effect in rule(moment))
+    if any(isinstance(each, Say) and each.rule.startswith(bot.RULE) for each in effects):
+        # The greeting has the key that asks for the phone: nobody is asked twice.
+        effects = tuple(each for each in effects if each.rule != silence.ASK)
+    return effects

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from hub import filters, phrases
+from hub.bot import Asks, BotSettings, CallsBack, HandsOver, Tells
 from hub.errors import BadValueError
 from hub.filters import FIELDS, Field, Type
 from hub.policy import Note, OwnRule, Policy, Say, Tell
@@ -41,11 +42,44 @@ def check(policy: Policy) -> tuple[Warned, ...]:
 def _warned(policy: Policy) -> Iterator[Warned]:
     for path, template, known in _phrases(policy):
         try:
-            unknown = phrases.check(template, _Known(known))
+            unknown = unknown_in(template, known)
         except phrases.PhraseError as error:
             raise phrases.PhraseError(str(error), field=path) from None
         if unknown:
             yield Warned(field=path, code="unknown_names", names=unknown)
+
+
+def check_bot(settings: BotSettings) -> tuple[Warned, ...]:
+    """What is odd in a bot's phrases; BadValueError for what cannot be kept."""
+    warned = []
+    for path, template in _of_bot(settings):
+        try:
+            unknown = unknown_in(template, NAMES)
+        except phrases.PhraseError as error:
+            raise phrases.PhraseError(str(error), field=path) from None
+        if unknown:
+            warned.append(Warned(field=path, code="unknown_names", names=unknown))
+    return tuple(warned)
+
+
+def _of_bot(settings: BotSettings) -> Iterator[tuple[str, str]]:
+    yield "settings.greeting", settings.greeting
+    for n, button in enumerate(settings.buttons):
+        path = f"settings.buttons.{n}.does"
+        match button.does:
+            case Tells() | HandsOver() as does:
+                yield f"{path}.text", does.text
+            case Asks() as does:
+                yield f"{path}.question", does.question
+                yield f"{path}.thanks", does.thanks
+            case CallsBack() as does:
+                yield f"{path}.text", does.text
+                yield f"{path}.question", does.question
+
+
+def unknown_in(template: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in a phrase that nothing fills in; PhraseError if it cannot be read."""
+    return phrases.check(template, _Known(known))
 
 
 def _phrases(policy: Policy) -> Iterator[tuple[str, str, tuple[str, ...]]]:

@@ -11,18 +11,18 @@ from hub.content import Button
 
 
 class _Effect(msgspec.Struct, frozen=True, kw_only=True):
-    """`rule` is who wanted it; `once` stands in the key for the entry, for what is done less often."""
+    """`rule` is who wanted it; `once` stands in the key where the entry else would."""
 
     rule: str
     once: str = ""
 
 
 class Say(_Effect, frozen=True, kw_only=True):
-    """Tells the visitor; `asks` names what the next answer is."""
+    """Tells the visitor; `data` stands with the line, for whoever reads it."""
 
     text: str
     buttons: tuple[tuple[Button, ...], ...] = ()
-    asks: str = ""
+    data: dict[str, str] = {}
 
 
 class Plan(_Effect, frozen=True, kw_only=True):
@@ -86,6 +86,10 @@ class Note(_Effect, frozen=True, kw_only=True):
     text: str
 
 
+class HandOver(_Effect, frozen=True, kw_only=True):
+    """An operator has to act, though nothing was asked in words."""
+
+
 class Assign(_Effect, frozen=True, kw_only=True):
     """Makes an unowned dialog that operator's."""
 
@@ -110,6 +114,7 @@ Effect = (
     | MarkPotential
     | Refuse
     | Note
+    | HandOver
     | Assign
     | Tell
 )

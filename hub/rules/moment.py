@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from hub.abilities import Capabilities
+from hub.bot import BotSettings
 from hub.model import Contact, Dialog, Entry, EntryKind, Identity, Project, Verb
 
 
@@ -24,6 +25,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     can: Capabilities
     identity: Identity | None = None
     contact: Contact | None = None
+    bot: BotSettings | None = None
     timer: str = ""
     asked_elsewhere: bool = False
 

@@ -40,7 +40,7 @@ def rule(moment: Moment) -> Iterator[Effect]:
         lang = moment.project.lang
         words = settings.text or text(lang, "rules.ask_phone", name=moment.project.name)
         share = Button(label=text(lang, "rules.share_phone"), asks="phone")
-        yield Say(rule=ASK, once=row.id, text=words, buttons=((share,),), asks="phone")
+        yield Say(rule=ASK, once=row.id, text=words, buttons=((share,),))
 
 
 def _only_opened(moment: Moment) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from hub.automation import Automation, Handled, Segment
 from hub.bookmarks import Bookmark
-from hub.connections import Connection, Invalid
+from hub.bot import Bot
 from hub.lead import Lead
 from hub.model import (
     Channel,
@@ -51,6 +51,7 @@ from hub.records import (
 )
 from hub.sites import Sighting
 from hub.store.engine import Collection, Index
+from hub.terms import Connection, Invalid
 
 VERSION = 1
 
@@ -103,7 +104,9 @@ LEADS = Index("by_phone", Lead, ("project", "phone", "n"))
 LEADS_DUE = Index("due", Lead, ("project", "live", "due_at"), present="due_at")
 LEADS_LIVE = Index("by_life", Lead, ("project", "live", "created_at"))
 LEADS_ENDED = Index("ended", Lead, ("project", "ended_at"), present="ended_at")
-LEADS_OF = Index("of_contact", Lead, ("project", "contact", "live", "created_at"), present="contact")
+LEADS_OF = Index(
+    "of_contact", Lead, ("project", "contact", "live", "created_at"), present="contact"
+)
 LEADS_IN = Index("of_dialog", Lead, ("project", "dialog", "created_at"), present="dialog")
 
 CONNECTIONS = Index("by_priority", Connection, ("project", "gone", "priority", "created_at"))
@@ -113,6 +116,7 @@ SEGMENTS = Index("by_project", Segment, ("project", "created_at"))
 AUTOMATIONS = Index("by_project", Automation, ("project", "created_at"))
 HANDLED = Index("by_time", Handled, ("project", "automation", "created_at"))
 HANDLED_OPEN = Index("open", Handled, ("project", "automation", "open", "created_at"))
+HANDLED_IN = Index("of_dialog", Handled, ("dialog", "created_at"))
 
 TIMERS_DUE = Index("timers_due", Timer, ("due_at",), present="due_at")
 
@@ -188,13 +192,14 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
     Collection("invalid_forms", Invalid, (INVALID,), personal=True),
     Collection("segments", Segment, (SEGMENTS,)),
     Collection("automations", Automation, (AUTOMATIONS,)),
-    Collection("handled", Handled, (HANDLED, HANDLED_OPEN), personal=True),
+    Collection("handled", Handled, (HANDLED, HANDLED_OPEN, HANDLED_IN), personal=True),
     Collection("timers", Timer, (TIMERS_DUE,)),
     Collection("dead_letters", DeadLetter, (DEAD_LETTERS, LETTERS_WAITING), personal=True),
     Collection("early", Early, (EARLY_FOR, EARLY_OLD), personal=True),
     Collection("fetches", Fetch, (FETCHES_DUE,), personal=True),
     Collection("join_keys", JoinKey, (JOIN_KEYS_OLD,), personal=True),
     Collection("trials", Trial),
+    Collection("bots", Bot),
     Collection("reaches", Reach, (REACHES,), personal=True),
     Collection("reach_keys", ReachKey, (REACH_KEYS_OLD,)),
     Collection("notices", Notice, (NOTICES_DUE, NOTICES_SENT, NOTICES_OLD)),

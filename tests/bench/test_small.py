@@ -27,8 +27,10 @@ from tests.bench.people import browser, operator, visitor
 from tests.bench.served import serving, the_floor
 from tests.chaos.process import Program
 from tests.web.house import PASSWORD, builder
+from web import sockets
 from web.app import build
-from web.views import AnyShown, Views
+from web.shown import AnyShown, shown
+from web.views import Views
 
 
 def in_order(visitors: int, each: int) -> dict[str, list[int]]:
@@ -204,13 +206,12 @@ async def test_an_event_is_put_into_bytes_once_for_ten_sockets(
         )
         assert answer.status == 200
         made: list[ScreenEvent] = []
-        plain = Views.event
 
-        def counted(self: Views, event: ScreenEvent) -> AnyShown:
+        def counted(views: Views, event: ScreenEvent) -> AnyShown:
             made.append(event)
-            return plain(self, event)
+            return shown(views, event)
 
-        monkeypatch.setattr(Views, "event", counted)
+        monkeypatch.setattr(sockets, "shown", counted)
         async with AsyncExitStack() as stack:
             listeners = [await stack.enter_async_context(operator(session, url)) for _ in range(10)]
             one = await stack.enter_async_context(visitor(session, url, "visitor"))

@@ -16,8 +16,8 @@ import pytest
 
 import bots
 from hub.channel import ChannelKind, Draft, Hook
-from hub.errors import DeliveryError, PayloadError, SignatureError
-from hub.events import MessageReceived
+from hub.errors import DeliveryError, PayloadError, RejectedError, SignatureError
+from hub.events import FormFilled, MessageReceived
 from hub.keys import Keys
 from hub.model import ChannelId, ContactId, Identity, IdentityId, ProjectId
 
@@ -47,7 +47,7 @@ class ChannelContract(ABC):
 
     @abstractmethod
     def hooks(self, channel: Any) -> list[Hook]:
-        """Genuine, signed requests, at least one of them with a message."""
+        """Genuine, signed requests, at least one of them with a message or a form."""
 
     @abstractmethod
     def unsigned(self, channel: Any) -> list[Hook]:
@@ -120,7 +120,7 @@ class ChannelContract(ABC):
                 assert event.at.utcoffset() is not None
                 assert event.at.microsecond % 1000 == 0
                 assert event.sender.external_id
-                messages += isinstance(event, MessageReceived)
+                messages += isinstance(event, MessageReceived | FormFilled)
         assert messages
 
     @pytest.mark.parametrize("body", FOREIGN, ids=lambda body: repr(body[:12]))
@@ -135,6 +135,10 @@ class ChannelContract(ABC):
         self, channel: ChannelKind[Any], to: Identity
     ) -> None:
         limit = channel.capabilities.text_max_chars
+        if channel.capabilities.mute:
+            with pytest.raises(RejectedError):
+                await channel.send(to, Draft(key="key-1", text="привет"))
+            return
         await channel.open()
         try:
             for text in ("привет", "x" * limit):

@@ -1,4 +1,4 @@
-"""The production calendar of Russia against what is known of it, and how a project takes it over."""
+"""Russia's production calendar against what is known of it, and how a project takes it over."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def moscow(text: str) -> datetime:
     return at("Europe/Moscow", text)
 
 
-def stretches(schedule: Schedule, zone: str, day: str, days: int = 1) -> list[tuple[str, str]]:
+def opened(schedule: Schedule, zone: str, day: str, days: int = 1) -> list[tuple[str, str]]:
     start = at(zone, f"{day}T00:00")
     return [
         (f"{opens:%dT%H:%M}", f"{closes:%dT%H:%M}")
@@ -139,32 +139,32 @@ def test_an_opening_is_looked_for_400_days_ahead_and_no_further() -> None:
 
 def test_a_span_that_begins_in_the_skipped_hour_opens_when_the_clock_has_jumped() -> None:
     shop = daily("Europe/Berlin", "02:30–05:00")
-    assert stretches(shop, "Europe/Berlin", "2026-03-29") == [("29T01:00", "29T03:00")]
+    assert opened(shop, "Europe/Berlin", "2026-03-29") == [("29T01:00", "29T03:00")]
 
 
 def test_a_span_inside_the_skipped_hour_does_not_happen() -> None:
     shop = daily("Europe/Berlin", "02:15–02:45")
-    assert stretches(shop, "Europe/Berlin", "2026-03-29") == []
+    assert opened(shop, "Europe/Berlin", "2026-03-29") == []
     before = at("Europe/Berlin", "2026-03-29T00:00")
     assert next_opening(shop, before) == at("Europe/Berlin", "2026-03-30T02:15")
 
 
 def test_a_span_over_the_skipped_hour_is_an_hour_shorter() -> None:
     shop = daily("Europe/Berlin", "01:00–05:00")
-    assert stretches(shop, "Europe/Berlin", "2026-03-29") == [("29T00:00", "29T03:00")]
+    assert opened(shop, "Europe/Berlin", "2026-03-29") == [("29T00:00", "29T03:00")]
 
 
 def test_a_span_inside_the_repeated_hour_happens_twice() -> None:
     shop = daily("Europe/Berlin", "02:15–02:45")
     twice = [("25T00:15", "25T00:45"), ("25T01:15", "25T01:45")]
-    assert stretches(shop, "Europe/Berlin", "2026-10-25") == twice
+    assert opened(shop, "Europe/Berlin", "2026-10-25") == twice
     first = at("Europe/Berlin", "2026-10-25T02:45")
     assert next_opening(shop, first) == at("Europe/Berlin", "2026-10-25T02:15", fold=1)
 
 
 def test_a_span_over_the_repeated_hour_is_an_hour_longer() -> None:
     shop = daily("Europe/Berlin", "01:00–05:00")
-    assert stretches(shop, "Europe/Berlin", "2026-10-25") == [("24T23:00", "25T04:00")]
+    assert opened(shop, "Europe/Berlin", "2026-10-25") == [("24T23:00", "25T04:00")]
 
 
 def test_a_date_that_a_zone_left_out_is_never_open() -> None:

@@ -58,7 +58,7 @@ export function whenSignedOut(tell: () => void): void {
 
 const ROOT = "/api/v1";
 
-async function call<T>(method: string, path: string, body?: unknown, again = true): Promise<T> {
+export async function call<T>(method: string, path: string, body?: unknown, again = true): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET") headers["X-CSRF-Token"] = csrf.value;

@@ -5,6 +5,7 @@ import { pieces } from "../links";
 import { type Style, marked } from "../marks";
 import { Acts, Rewriting, rewriting } from "./acts";
 import { api } from "./api";
+import { doer } from "./callbacks";
 import { quote } from "./composer";
 import { Files } from "./files";
 import { type Unsent, drop, retry } from "./outbox";
@@ -13,7 +14,7 @@ import { Icon, IconButton } from "./parts";
 import { Buttons, Place, Shared } from "./places";
 import { entryOf, fetchQuoted, jumpTo, learnEntries } from "./reading";
 import { dialogs, me, tell } from "./rows";
-import { authorOf, failureOf, gist, said } from "./said";
+import { authorOf, failureOf, gist, isBot, said, whyItself } from "./said";
 import { t } from "./settings";
 import { full, hours } from "./times";
 import type { Entry, OutState } from "./wire";
@@ -53,16 +54,21 @@ export function Line(props: LineProps): JSX.Element {
 function System({ entry }: { entry: Entry }): JSX.Element {
   const loud = entry.verb === "call_asked" || entry.verb === "rated";
   const words = entry.verb === "call_asked" ? entry.data.comment : entry.text || entry.data.text;
+  const reason = whyItself(entry);
   return (
     <p class={loud ? "system loud" : "system"} data-seq={entry.seq}>
       {entry.verb === "call_asked" ? <Icon name="phone" /> : null}
       <span>
-        <bdi>{said(entry)}</bdi> · <time dateTime={entry.at}>{hours(entry.at)}</time>
+        <bdi>{said(entry)}</bdi>
+        {reason ? <bdi>{` · ${lower(reason)}`}</bdi> : null} ·{" "}
+        <time dateTime={entry.at}>{hours(entry.at)}</time>
         {loud && words ? <bdi class="system-words">{words}</bdi> : null}
       </span>
     </p>
   );
 }
+
+const lower = (words: string): string => words.slice(0, 1).toLowerCase() + words.slice(1);
 
 function Bubble({ entry, rest = [], first, unsent }: LineProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
@@ -70,7 +76,8 @@ function Bubble({ entry, rest = [], first, unsent }: LineProps): JSX.Element {
   const last = rest.at(-1) ?? entry;
   const worst = [entry, ...rest].find((one) => one.state === "failed" || one.state === "unknown");
   const text = entry.text || (rest.find((one) => one.text)?.text ?? "");
-  const name = entry.author.name || (entry.kind === "in" ? t("inbox.guest") : t("inbox.system.hub"));
+  const bot = isBot(entry);
+  const name = bot ? t("inbox.bot") : entry.author.name || (entry.kind === "in" ? t("inbox.guest") : t("inbox.system.hub"));
   const dialog = dialogs.value.get(entry.dialog);
   const settled = entry.kind !== "note" && !unsent && !entry.deleted_at && dialog?.open;
   const answerable = settled && can(dialog, "quotes");
@@ -100,7 +107,11 @@ function Bubble({ entry, rest = [], first, unsent }: LineProps): JSX.Element {
           }}
         >
           {entry.kind === "note" ? (
-            <span class="author">{t("inbox.note_by", { name: entry.author.name })}</span>
+            <span class="author">
+              {t("inbox.note_by", { name: entry.author.name || doer(entry) })}
+            </span>
+          ) : bot && first ? (
+            <span class="author">{t("inbox.bot")}</span>
           ) : elsewhere && dialog ? (
             <bdi class="author">
               {[entry.author.name, t("inbox.from_messenger", { channel: kindName(dialog) })]

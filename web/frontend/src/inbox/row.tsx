@@ -91,14 +91,15 @@ function Second({ row }: { row: Dialog }): JSX.Element {
         <bdi>{draft}</bdi>
       </>
     );
-  if (row.open && row.call_at && row.phone && row.name)
-    return (
-      <>
-        <span class="visually-hidden">{t("inbox.row.call")} </span>
-        {phone(row.phone)}
-      </>
-    );
+  if (awaitsCall(row) && row.unanswered === 0)
+    return <>{[row.name ? phone(row.phone) : "", t("inbox.row.waits_call")].filter(Boolean).join(" · ")}</>;
   return <Preview row={row} />;
+}
+
+/** Whether a call to the person is to come. */
+function awaitsCall(row: Dialog): boolean {
+  const planned = row.call_status === "new" || row.call_status === "awaiting_retry";
+  return row.phone !== "" && (row.call_at !== null || (planned && row.open));
 }
 
 function Preview({ row }: { row: Dialog }): JSX.Element {
@@ -123,7 +124,7 @@ function Preview({ row }: { row: Dialog }): JSX.Element {
 
 /** When the operator must act, or when something last happened. */
 function When({ row }: { row: Dialog }): JSX.Element {
-  if (row.open && row.call_at)
+  if (row.call_at && awaitsCall(row))
     return (
       <span class="row-when call-at" title={t("inbox.row.call_at", { time: full(row.call_at) })}>
         <Icon name="phone" />

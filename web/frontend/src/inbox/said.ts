@@ -1,4 +1,5 @@
 import { spans } from "../marks";
+import { doer, saidOfCall, whyOfCall } from "./callbacks";
 import { phone } from "./row";
 import { dialogs, me } from "./rows";
 import { first, t } from "./settings";
@@ -16,10 +17,14 @@ export function said(entry: Entry): string {
     case "returned":
       return t("inbox.system.returned", { name });
     case "assigned":
+      if (entry.author.kind === "rule")
+        return t("inbox.system.assigned_rule", { rule: doer(entry), to: data.name ?? "" });
       return data.operator === entry.author.id
         ? t("inbox.system.taken", { name })
         : t("inbox.system.assigned", { name, to: data.name ?? "" });
     case "closed":
+      if (entry.author.kind === "rule")
+        return t("inbox.system.closed_rule", { name: doer(entry) });
       return byOperator ? t("inbox.system.closed", { name }) : t("inbox.system.closed_itself");
     case "reopened":
       return byOperator ? t("inbox.system.reopened", { name }) : t("inbox.system.reopened_itself");
@@ -40,9 +45,13 @@ export function said(entry: Entry): string {
     case "fields":
       // What the platform told of the person, who has said nothing.
       if (entry.author.kind === "hub") return t("inbox.system.profile", { name: data.name ?? "" });
+      if (entry.author.kind === "rule")
+        return t("inbox.system.fields_rule", { name: doer(entry), values: listed(data) });
       return t("inbox.system.fields", { values: listed(data) });
     case "identified":
       return t("inbox.verified");
+    case "consent":
+      return t("inbox.system.consent");
     case "joined":
       if (data.to)
         return t("inbox.system.joined_to", { channel: first(`kind.${data.kind ?? ""}`, data.kind ?? "") });
@@ -54,7 +63,7 @@ export function said(entry: Entry): string {
     case "reacted":
       return t(`inbox.system.${entry.verb}_failed`, { reason: failureOf(entry.failure) });
     default:
-      return entry.text || t("inbox.system.other");
+      return saidOfCall(entry) || entry.text || t("inbox.system.other");
   }
 }
 
@@ -75,6 +84,8 @@ export function why(entry: Entry): string {
       return entry.author.kind === "operator" ? t("inbox.why.hand") : t("inbox.why.rule");
     case "closed":
       if (data.result) return data.result;
+      if (data.rule === "auto_close") return t("inbox.why.answered");
+      if (entry.author.kind === "rule") return t("inbox.why.origin.own");
       return entry.author.kind === "operator" ? t("inbox.why.hand") : t("inbox.why.silent");
     case "reopened":
       return entry.author.kind === "operator" ? t("inbox.why.hand") : t("inbox.why.wrote");
@@ -87,13 +98,21 @@ export function why(entry: Entry): string {
     case "rated":
       return entry.text || (data.text ?? "");
     case "fields":
-      return t("inbox.why.form");
+      return entry.author.kind === "rule" ? t("inbox.why.origin.own") : t("inbox.why.form");
     case "identified":
       return t("inbox.why.identified");
     default:
-      return "";
+      return whyOfCall(entry);
   }
 }
+
+/** Why, for a line of the thread itself: only what the hub did of its own accord needs it there. */
+export function whyItself(entry: Entry): string {
+  const itself = entry.author.kind !== "operator" && entry.author.kind !== "visitor";
+  return itself && CALLS.has(entry.verb ?? "") ? why(entry) : "";
+}
+
+const CALLS = new Set(["planned", "call", "routed", "refused", "spam"]);
 
 /** What a quoted line says in one line. */
 export function gist(entry: Entry): string {
@@ -113,8 +132,14 @@ export function failureOf(code: string): string {
 
 export function authorOf(entry: Entry): string {
   if (entry.kind !== "in") {
+    if (isBot(entry)) return t("inbox.bot");
     const mine = entry.author.id === me.value?.operator.id;
     return mine ? t("inbox.you") : entry.author.name || t("inbox.system.hub");
   }
   return entry.author.name || dialogs.value.get(entry.dialog)?.name || t("inbox.guest");
+}
+
+/** Whether the hub said it of its own accord. */
+export function isBot(entry: Entry): boolean {
+  return entry.kind === "out" && (entry.author.kind === "bot" || entry.author.kind === "rule");
 }

@@ -1,0 +1,145 @@
+"""The first bot of a channel: its form, and trying it out beside."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
+
+from hub import answering
+from hub.answering import LINES_MAX, Line
+from hub.bot import Bot, BotSettings
+from hub.content import Button
+from hub.model import Channel, ChannelId
+from hub.rights import Right
+from hub.rules.checks import Warned, check_bot
+from web.routes import AnyRoute, Ask, Nothing, Route
+from web.views import View
+
+
+class BotView(View, frozen=True, kw_only=True):
+    """`rev` is 0 where nobody has set the bot up yet."""
+
+    rev: int
+    settings: BotSettings
+    warnings: list[Warned]
+
+
+class NewBot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    rev: Annotated[int, Meta(ge=0)]
+    settings: BotSettings
+
+
+class Trying(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The form as it stands on the screen, and what somebody says to it, from the first word on."""
+
+    settings: BotSettings
+    lines: Annotated[tuple[Line, ...], Meta(max_length=LINES_MAX)]
+
+
+class SaidView(View, frozen=True, kw_only=True):
+    text: str
+    buttons: list[list[Button]]
+
+
+class AnsweredView(View, frozen=True, kw_only=True):
+    """What the bot does to one line; `did` is `handed`, `planned:…` or `kept:…`."""
+
+    says: list[SaidView]
+    did: list[str]
+    silent: bool
+
+
+class SandboxView(View, frozen=True, kw_only=True):
+    answers: list[AnsweredView]
+
+
+async def get(ask: Ask[Nothing, Nothing]) -> BotView:
+    document = await _channel(ask)
+    bot = await answering.of(ask.hub.engine, ChannelId(document.id))
+    settings = bot.settings if bot is not None else BotSettings()
+    rev = bot.rev + 1 if bot is not None else 0
+    return BotView(rev=rev, settings=settings, warnings=[*check_bot(settings)])
+
+
+async def put(ask: Ask[Nothing, NewBot]) -> BotView:
+    document, settings = await _channel(ask), ask.body.settings
+    warnings = check_bot(settings)
+    bot = Bot(
+        id=document.id,
+        project=document.project,
+        settings=settings,
+        changed_at=ask.hub.now(),
+        changed_by=ask.who.id,
+    )
+    saved = await answering.save(ask.hub.engine, bot, ask.body.rev)
+    await ask.hub.setup.note(document, "bot.changed", ask.who, address=ask.address)
+    return BotView(rev=saved.rev + 1, settings=saved.settings, warnings=[*warnings])
+
+
+async def sandbox(ask: Ask[Nothing, Trying]) -> SandboxView:
+    document = await _channel(ask)
+    check_bot(ask.body.settings)
+    answers = answering.try_out(
+        replace(ask.body.settings, enabled=True),
+        ask.hub.channels.project(ask.project),
+        document,
+        ask.hub.channels.get(document.id).capabilities,
+        ask.body.lines,
+        ask.hub.now(),
+    )
+    return SandboxView(
+        answers=[
+            AnsweredView(
+                says=[
+                    SaidView(text=words, buttons=[[*row] for row in buttons])
+                    for words, buttons in each.says
+                ],
+                did=[*each.did],
+                silent=each.silent,
+            )
+            for each in answers
+        ]
+    )
+
+
+async def _channel(ask: Ask[Any, Any]) -> Channel:
+    return await ask.hub.setup.get(ask.project, ask.part("channel"))
+
+
+_PATH = "/projects/{project}/channels/{channel}/bot"
+
+ROUTES: tuple[AnyRoute, ...] = (
+    Route(
+        method="GET",
+        path=_PATH,
+        right=Right.ARRANGE,
+        summary="The first bot of the channel",
+        call=get,
+        query=Nothing,
+        body=Nothing,
+        answer=BotView,
+    ),
+    Route(
+        method="PUT",
+        path=_PATH,
+        right=Right.ARRANGE,
+        summary="Keep the bot in place of the one of that `rev`",
+        call=put,
+        query=Nothing,
+        body=NewBot,
+        answer=BotView,
+    ),
+    Route(
+        method="POST",
+        path=_PATH + "/sandbox",
+        right=Right.ARRANGE,
+        summary="What a bot would say to these lines; nothing is kept",
+        call=sandbox,
+        query=Nothing,
+        body=Trying,
+        answer=SandboxView,
+    ),
+)

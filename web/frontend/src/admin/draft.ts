@@ -1,0 +1,115 @@
+// A project's settings while they are being changed, on all their pages together.
+import { batch, computed, signal } from "@preact/signals";
+import { Refused } from "../inbox/api";
+import { project } from "../inbox/rows";
+import { calls } from "./calls";
+import { type State, refused, saved, saving } from "./editing";
+import { PARTS, type Policy, type Project, type ProjectChange } from "./project";
+import { tidied } from "./tidying";
+import { first, t } from "./words";
+
+export const state = signal<State>("loading");
+/** As the hub has it. */
+export const kept = signal<Project | null>(null);
+export const draft = signal<Project | null>(null);
+
+export const changes = computed<ProjectChange | null>(() => {
+  const before = kept.value;
+  const now = draft.value;
+  if (!before || !now) return null;
+  const changed = PARTS.filter((part) => JSON.stringify(now[part]) !== JSON.stringify(before[part]));
+  return changed.length ? Object.fromEntries(changed.map((part) => [part, now[part]])) : null;
+});
+
+export function put(change: ProjectChange): void {
+  const now = draft.value;
+  if (!now) return;
+  batch(() => {
+    draft.value = { ...now, ...change };
+    saved.value = false;
+    const [part = ""] = refused.value?.place.split(".") ?? [];
+    if (part in change) refused.value = null;
+  });
+}
+
+/** Changes one part of the rules. */
+export function rule<K extends keyof Policy>(name: K, change: Partial<Policy[K]>): void {
+  const now = draft.value?.policy;
+  if (now) put({ policy: { ...now, [name]: { ...now[name], ...change } } });
+}
+
+/** Reads it anew, unless something of it is being changed. */
+export async function load(): Promise<void> {
+  const id = project.value;
+  if (kept.value?.id === id && changes.value) return;
+  if (kept.value?.id !== id)
+    batch(() => {
+      kept.value = draft.value = null;
+      state.value = "loading";
+    });
+  try {
+    const found = await calls.project(id);
+    if (project.value === id && !changes.value) show(found);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (!kept.value) state.value = error.problem.status === 404 ? "missing" : "failed";
+  }
+}
+
+export function show(found: Project): void {
+  batch(() => {
+    kept.value = draft.value = found;
+    state.value = "ready";
+    refused.value = null;
+  });
+}
+
+/** What the calendar of a year has changed, kept beside what else is being edited. */
+export function takeOver(found: Project): void {
+  const mine = changes.value;
+  show(found);
+  if (mine) draft.value = { ...found, ...mine };
+}
+
+export function drop(): void {
+  if (kept.value) show(kept.value);
+}
+
+/** Saves all that has changed; false if it was refused, and `refused` says where. */
+export async function save(): Promise<boolean> {
+  const before = kept.value;
+  const now = draft.value;
+  if (!before || !now || !changes.value || saving.value) return true;
+  draft.value = tidied(now);
+  const change = changes.value;
+  if (!change) return true;
+  saving.value = true;
+  try {
+    show(await calls.changeProject(before.id, before.rev, change));
+    saved.value = true;
+    return true;
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    const { code, field } = error.problem;
+    refused.value = {
+      place: field && error.problem.status === 400 ? placeOf(field) : "form",
+      words: field && error.problem.status === 400
+        ? t("admin.wrong.value")
+        : first(`admin.refused.project.${code}`, `error.${code}`, "error.refused"),
+    };
+    return false;
+  } finally {
+    saving.value = false;
+  }
+}
+
+/** Somebody else has saved meanwhile: theirs is taken, and mine put over it for one more look. */
+export async function takeTheirs(): Promise<void> {
+  const id = project.value;
+  const found = await calls.project(id).catch(() => null);
+  if (found && project.value === id) takeOver(found);
+}
+
+/** The hub's own name for a place, $.schedule.week[0][1], as ours. */
+export const placeOf = (field: string): string =>
+  field.replace(/^\$?\.?/, "").replace(/\[(\d+)\]/g, ".$1");

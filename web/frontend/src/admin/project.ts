@@ -1,0 +1,177 @@
+// What a project is set up with, as the API has it.
+
+/** Spans of a day, 09:00–18:00; none means closed. */
+export type Day = string[];
+
+export interface Schedule {
+  zone: string;
+  /** Monday first. */
+  week: Day[];
+  /** Dates that differ from their weekday. */
+  dates: Record<string, Day>;
+}
+
+/** How a schedule looks from now on. */
+export interface Outlook {
+  /** What the wall's clock reads there. */
+  local: string;
+  open: boolean;
+  until: string | null;
+  opens: string | null;
+  days: { date: string; spans: Day; why: "week" | "date" }[];
+}
+
+export const CAUSES = ["busy", "no_answer", "rejected", "unreachable", "operator", "dropped"] as const;
+export type Cause = (typeof CAUSES)[number];
+
+export interface Calling {
+  mode: "dialog" | "collect";
+  autonomous: boolean;
+  numbers: string[];
+  shown: string;
+  tries: number;
+  retries: Partial<Record<Cause, number>>;
+  per_phone_a_day: number;
+  quiet: { since: string; until: string };
+}
+
+export interface Filter {
+  all?: Filter[];
+  any?: Filter[];
+  not?: Filter;
+  field?: string;
+  op?: string;
+  value?: string | number | boolean | string[] | null;
+}
+
+export type Action =
+  | { type: "say"; text: string }
+  | { type: "call"; after_minutes: number }
+  | { type: "note"; text: string }
+  | { type: "assign"; operator: string }
+  | { type: "tell"; field: string; value: string }
+  | { type: "spam" }
+  | { type: "close"; result: string };
+
+export const HAPPENINGS = [
+  "message",
+  "first_message",
+  "form",
+  "call_asked",
+  "closed",
+  "opened",
+] as const;
+
+export interface OwnRule {
+  id: string;
+  name: string;
+  enabled: boolean;
+  on: (typeof HAPPENINGS)[number];
+  where: Filter;
+  actions: Action[];
+}
+
+export interface Policy {
+  silence: { enabled: boolean; minutes: number; asks_phone: boolean; text: string };
+  phone_only: { enabled: boolean };
+  closed_hours: { enabled: boolean; text: string };
+  auto_close: { enabled: boolean; hours: number; text: string };
+  potential: { enabled: boolean };
+  spam: { enabled: boolean; phrases: string[]; phones: string[] };
+  stop_words: { enabled: boolean; words: string[]; text: string };
+  own: OwnRule[];
+}
+
+/** A phrase uses names that nothing fills in. */
+export interface Warned {
+  field: string;
+  code: string;
+  names: string[];
+}
+
+export interface Project {
+  id: string;
+  rev: number;
+  name: string;
+  lang: "ru" | "en";
+  schedule: Schedule;
+  reopen_days: number;
+  reopen_days_auto: number;
+  calling: Calling;
+  policy: Policy;
+  calendar_years: number[];
+  /** The year whose production calendar nobody has confirmed yet. */
+  calendar_missing: number | null;
+  /** What of it is kept in the settings file. */
+  as_code: ("name" | "lang" | "zone" | "hours")[];
+  warnings: Warned[];
+}
+
+/** What of a project is changed on its pages, each part as a whole. */
+export const PARTS = [
+  "name",
+  "lang",
+  "schedule",
+  "reopen_days",
+  "reopen_days_auto",
+  "calling",
+  "policy",
+] as const;
+export type ProjectChange = Partial<Pick<Project, (typeof PARTS)[number]>>;
+
+export interface Proposal {
+  date: string;
+  kind: "holiday" | "day_off" | "working" | "shortened";
+  name_ru: string;
+  name_en: string;
+  spans: Day;
+  /** The date that a day off was moved from, or for which a day is worked. */
+  other: string;
+  chosen: boolean;
+}
+
+export interface CalendarYear {
+  year: number;
+  moves_known: boolean;
+  confirmed: boolean;
+  proposals: Proposal[];
+}
+
+/** Where a phone's owner may be and when they may be called. */
+export interface Whereabouts {
+  phone: string;
+  zones: string[];
+  why: "said" | "browser" | "code" | "project";
+  callable: boolean;
+  soonest: string | null;
+}
+
+/** One thing that rules would have done. */
+export interface Would {
+  dialog: string;
+  name: string;
+  type: string;
+  at: string;
+  rule: string;
+  what: "say" | "plan" | "withdraw" | "close" | "spam" | "refuse" | "note" | "assign" | "tell";
+  phone: string;
+  text: string;
+  due_at: string | null;
+}
+
+export interface DryRun {
+  looked: number;
+  back_to: string;
+  counts: Record<string, number>;
+  found: Would[];
+  more: boolean;
+}
+
+/** One line of what can be asked of a dialog. */
+export interface FilterField {
+  name: string;
+  type: "text" | "choice" | "flag" | "number" | "moment";
+  ops: string[];
+  choices: string[];
+  of: "" | "channels" | "operators" | "groups" | "connections" | "automations";
+}

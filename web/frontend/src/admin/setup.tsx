@@ -1,0 +1,132 @@
+import "./setup.css";
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import { Empty } from "../inbox/parts";
+import { goTo } from "../inbox/route";
+import { project } from "../inbox/rows";
+import { changes, draft, drop, load, save, state, takeTheirs } from "./draft";
+import { refused, saved, saving } from "./editing";
+import type { Project } from "./project";
+import { ROOM } from "./rooms";
+import { Wait } from "./wait";
+import { first, t } from "./words";
+
+/** On which page each part is changed. */
+const HOME: Record<string, string> = { calling: "calling", policy: "rules" };
+
+interface SetupProps {
+  title: string;
+  /** Says what is wrong before it is sent, by its place; what the page itself can know. */
+  check?: (now: Project) => { place: string; words: string } | null;
+  children: (now: Project) => ComponentChildren;
+}
+
+/** A page of a project's settings: read when it opens, with a bar to save what was changed. */
+export function Setup({ title, check, children }: SetupProps): JSX.Element {
+  useEffect(() => {
+    saved.value = false;
+    void load();
+  }, [project.value]);
+  useEffect(() => {
+    const warn = (event: BeforeUnloadEvent): void => {
+      if (changes.value) event.preventDefault();
+    };
+    const press = (event: KeyboardEvent): void => {
+      if (event.code !== "KeyS" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      void saveAndShow(check);
+    };
+    window.addEventListener("beforeunload", warn);
+    document.addEventListener("keydown", press);
+    return () => {
+      window.removeEventListener("beforeunload", warn);
+      document.removeEventListener("keydown", press);
+    };
+  }, []);
+  const now = draft.value;
+  return (
+    <div class="setup">
+      <div class="setup-main">
+        <h1 class="site-title">{title}</h1>
+        {state.value === "loading" ? (
+          <Wait />
+        ) : state.value !== "ready" || !now ? (
+          <Empty title={t(state.value === "missing" ? "admin.missing" : "admin.failed")}>
+            <button type="button" class="button" onClick={() => void load()}>
+              {t("admin.again")}
+            </button>
+          </Empty>
+        ) : (
+          children(now)
+        )}
+      </div>
+      {changes.value || saved.value ? <Bar check={check} /> : null}
+    </div>
+  );
+}
+
+type Check = SetupProps["check"];
+
+function Bar({ check }: { check: Check }): JSX.Element {
+  const unsaved = changes.value !== null;
+  const wrong = refused.value;
+  const moved = wrong?.place === "form" && wrong.words === t("admin.refused.project.changed");
+  return (
+    <div class={unsaved ? "save-bar" : "save-bar done"} role="status">
+      <span class={wrong ? "save-wrong" : undefined}>
+        {wrong?.words ?? t(unsaved ? "admin.unsaved" : "admin.project.saved")}
+      </span>
+      {unsaved ? (
+        <>
+          <button type="button" class="button" disabled={saving.value} onClick={drop}>
+            {t("admin.drop")}
+          </button>
+          {moved ? (
+            <button type="button" class="button strong" onClick={() => void takeTheirs()}>
+              {t("admin.project.take_theirs")}
+            </button>
+          ) : (
+            <button
+              type="button"
+              class="button strong"
+              disabled={saving.value}
+              onClick={() => void saveAndShow(check)}
+            >
+              {t("admin.save")}
+            </button>
+          )}
+        </>
+      ) : null}
+    </div>
+  );
+}
+
+/** Saves, or brings what is wrong into view with the cursor in it. */
+async function saveAndShow(check: Check): Promise<void> {
+  const wrong = draft.value && check ? check(draft.value) : null;
+  refused.value = wrong;
+  if (wrong || !(await save())) show();
+}
+
+/** The place that the hub named may be inside of what the screen has one field for. */
+function nearest(place: string): string {
+  for (let at = place; at; at = at.slice(0, Math.max(0, at.lastIndexOf("."))))
+    if (document.querySelector(`[data-place="${CSS.escape(at)}"]`)) return at;
+  return place;
+}
+
+function show(): void {
+  const wrong = refused.value;
+  if (!wrong || wrong.place === "form") return;
+  const [part = ""] = wrong.place.split(".");
+  goTo(`#/admin/${ROOM}${HOME[part] ?? "hours"}`);
+  requestAnimationFrame(() => {
+    const place = nearest(wrong.place);
+    refused.value = { place, words: first(`admin.wrong.${place.replace(/\.\d.*$/, "")}`, "") || wrong.words };
+    requestAnimationFrame(() => {
+      const found = document.querySelector<HTMLElement>(`.admin [aria-invalid="true"]`);
+      found?.focus();
+      found?.scrollIntoView({ block: "center" });
+    });
+  });
+}

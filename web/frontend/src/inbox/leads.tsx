@@ -1,0 +1,278 @@
+import "./leads.css";
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Refused, api } from "./api";
+import { leadWhy, originOf } from "./callbacks";
+import { type LeadStep, LeadSheet } from "./leadsteps";
+import { listen } from "./leadsheard";
+import { inOrder, learnt } from "./leadsorder";
+import { type Item, Menu } from "./menu";
+import { Avatar, Empty, Icon } from "./parts";
+import { open } from "./route";
+import { phone } from "./row";
+import { clock, project, tell } from "./rows";
+import { first, t } from "./settings";
+import { due, full } from "./times";
+import type { Lead, LeadView } from "./wire";
+
+const VIEWS: readonly LeadView[] = ["planned", "waiting", "ended"];
+
+interface Kept {
+  all: ReadonlyMap<string, Lead>;
+  next: string | null;
+  state: "loading" | "ready" | "failed";
+}
+
+const NONE: Kept = { all: new Map(), next: null, state: "loading" };
+
+/** The orders to call people back: what is planned, what waits for people, what has ended. */
+export function Leads(): JSX.Element {
+  const [view, setView] = useState<LeadView>("planned");
+  return (
+    <section class="leads" aria-label={t("inbox.leads")}>
+      <header class="leads-head">
+        <h1>{t("inbox.leads")}</h1>
+        <Views view={view} onChoose={setView} />
+      </header>
+      <LeadList key={`${project.value} ${view}`} view={view} />
+    </section>
+  );
+}
+
+function Views(props: { view: LeadView; onChoose: (view: LeadView) => void }): JSX.Element {
+  const frame = useRef<HTMLDivElement>(null);
+  const move = (event: KeyboardEvent): void => {
+    const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    if (!by) return;
+    event.preventDefault();
+    const at = (VIEWS.indexOf(props.view) + by + VIEWS.length) % VIEWS.length;
+    props.onChoose(VIEWS[at] ?? "planned");
+    frame.current?.querySelectorAll("button")[at]?.focus();
+  };
+  return (
+    <div ref={frame} class="leads-views" role="tablist" aria-label={t("inbox.leads.views")} onKeyDown={move}>
+      {VIEWS.map((name) => (
+        <button
+          key={name}
+          type="button"
+          role="tab"
+          aria-selected={props.view === name}
+          aria-controls="leads"
+          tabIndex={props.view === name ? 0 : -1}
+          onClick={() => props.onChoose(name)}
+        >
+          {t(`inbox.leads.${name}`)}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function LeadList({ view }: { view: LeadView }): JSX.Element {
+  const where = project.value;
+  const [kept, setKept] = useState<Kept>(NONE);
+  const [asked, setAsked] = useState<{ lead: string; step: LeadStep } | null>(null);
+  const here = useRef(true);
+  const learn = (told: readonly Lead[]): void =>
+    setKept((had) => ({ ...had, all: learnt(had.all, told) }));
+  const load = async (after: string | null): Promise<void> => {
+    setKept((had) => ({ ...had, state: "loading" }));
+    try {
+      const page = await api.leads(where, view, after);
+      if (here.current)
+        setKept((had) => ({ all: learnt(had.all, page.items), next: page.next, state: "ready" }));
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      if (here.current) setKept((had) => ({ ...had, state: "failed" }));
+    }
+  };
+  useEffect(() => {
+    if (where) void load(null);
+    const deaf = listen({
+      lead: (lead) => lead.project === where && learn([lead]),
+      again: () => void load(null),
+    });
+    return () => {
+      here.current = false;
+      deaf();
+    };
+  }, []);
+
+  const items = inOrder(kept.all.values(), view);
+  const lead = asked ? kept.all.get(asked.lead) : undefined;
+  return (
+    <div id="leads" class="leads-body" role="tabpanel" aria-busy={kept.state === "loading"}>
+      {items.length ? (
+        <ul class="leads-list" aria-label={t(`inbox.leads.${view}`)}>
+          {items.map((one) => (
+            <Row key={one.id} lead={one} onLearn={learn} onAsk={(step) => setAsked({ lead: one.id, step })} />
+          ))}
+        </ul>
+      ) : kept.state === "ready" ? (
+        <Empty title={t(`inbox.leads.none.${view}`)}>
+          <p class="quiet">{t(`inbox.leads.none_why.${view}`)}</p>
+        </Empty>
+      ) : kept.state === "loading" ? (
+        <Skeleton />
+      ) : null}
+      {kept.state === "failed" ? (
+        <Empty title={t("inbox.leads.failed")}>
+          <button type="button" class="button" onClick={() => void load(null)}>
+            {t("inbox.try_again")}
+          </button>
+        </Empty>
+      ) : null}
+      {kept.next && kept.state !== "failed" ? (
+        <button
+          type="button"
+          class="button leads-more"
+          disabled={kept.state === "loading"}
+          onClick={() => void load(kept.next)}
+        >
+          {t("inbox.more")}
+        </button>
+      ) : null}
+      {asked && lead ? (
+        <LeadSheet
+          step={asked.step}
+          lead={lead}
+          onClose={() => setAsked(null)}
+          onDone={(next) => {
+            learn([next]);
+            setAsked(null);
+            // Of a corrected phone the answer is another lead.
+            if (next.id !== lead.id) void load(null);
+          }}
+        />
+      ) : null}
+    </div>
+  );
+}
+
+function Skeleton(): JSX.Element {
+  return (
+    <ul class="leads-list leads-skeleton" aria-hidden="true">
+      {[1, 2, 3].map((one) => (
+        <li key={one} class="lead">
+          <span class="avatar" />
+          <span class="lead-who">
+            <span class="bone" />
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface RowProps {
+  lead: Lead;
+  onLearn: (told: Lead[]) => void;
+  onAsk: (step: LeadStep) => void;
+}
+
+function Row({ lead, onLearn, onAsk }: RowProps): JSX.Element {
+  const [busy, setBusy] = useState(false);
+  const number = [phone(lead.phone), lead.extension ? t("inbox.lead.extension", { n: lead.extension }) : ""]
+    .filter(Boolean)
+    .join(" ");
+  const name = lead.name || number;
+  const automatic = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      onLearn([await api.automateLead(lead.project, lead.id)]);
+    } catch (error) {
+      tell(error);
+    }
+    setBusy(false);
+  };
+  const items: Item[] = [];
+  if (lead.held) items.push({ label: t("inbox.lead.automatic"), onChoose: () => void automatic() });
+  items.push({ label: t("inbox.lead.correct_title"), onChoose: () => onAsk("phone") });
+  items.push({ label: t("inbox.lead.cancel_title"), onChoose: () => onAsk("cancel") });
+  return (
+    <li class="lead">
+      <Avatar name={lead.name} kind={lead.kind || "site"} />
+      <div class="lead-who">
+        <p class="lead-name">
+          {lead.dialog ? (
+            <a
+              href={`#${encodeURIComponent(lead.dialog)}`}
+              onClick={(event) => {
+                if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+                event.preventDefault();
+                open(lead.dialog ?? "");
+              }}
+            >
+              <bdi>{name}</bdi>
+            </a>
+          ) : (
+            <bdi>{name}</bdi>
+          )}
+          {lead.name ? <span class="lead-phone">{number}</span> : null}
+        </p>
+        <p class="quiet">{about(lead)}</p>
+        {lead.comment ? (
+          <p class="lead-comment" dir="auto">
+            {lead.comment}
+          </p>
+        ) : null}
+      </div>
+      <When lead={lead} />
+      {lead.live ? (
+        <div class="lead-steps">
+          <button type="button" class="button" disabled={busy} onClick={() => onAsk("move")}>
+            {t(lead.due_at ? "inbox.lead.move" : "inbox.lead.set_time")}
+          </button>
+          <Menu label={t("inbox.lead.more", { name })} class="icon-button" items={items}>
+            <Icon name="more" />
+          </Menu>
+        </div>
+      ) : null}
+    </li>
+  );
+}
+
+/** Who asked for it, how often, and how far it is. */
+function about(lead: Lead): string {
+  const again = lead.joins.length;
+  return [
+    originOf(lead.origin, lead.rule, lead.rule_name),
+    again > 1 ? t("inbox.lead.joins", { n: again }) : "",
+    lead.attempts ? t("inbox.lead.attempts", { n: lead.attempts, of: lead.tries }) : "",
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+function When({ lead }: { lead: Lead }): JSX.Element {
+  if (!lead.live) {
+    const cause = first(`inbox.lead.cause.${lead.cause}`, "") || lead.cause;
+    return (
+      <div class="lead-when">
+        <p>{cause || first(`status.${lead.status}`, lead.status)}</p>
+        <p class="quiet">{full(lead.ended_at ?? lead.changed_at)}</p>
+      </div>
+    );
+  }
+  const why = leadWhy(lead);
+  const mark = lead.held ? t("inbox.lead.held") : lead.wanted ? t("inbox.lead.wanted") : "";
+  if (!lead.due_at)
+    return (
+      <div class="lead-when">
+        <p class="waits">{t("inbox.lead.no_time")}</p>
+        <p class="quiet">{t("inbox.lead.since", { at: full(lead.requested_at ?? lead.created_at) })}</p>
+      </div>
+    );
+  const late = Date.parse(lead.due_at) <= clock.value;
+  return (
+    <div class="lead-when">
+      <p class={late ? "waits" : ""}>
+        <time dateTime={lead.due_at} title={full(lead.due_at)}>
+          {late ? t("inbox.lead.now") : due(lead.due_at)}
+        </time>
+        {mark ? <span class="lead-mark">{mark}</span> : null}
+      </p>
+      {why ? <p class="quiet">{why}</p> : null}
+    </div>
+  );
+}
