@@ -28,6 +28,7 @@ from hub.events import (
     DeliveryReported,
     FieldsTold,
     MessageReceived,
+    PhoneLeft,
     Rated,
     Sender,
     TypingNoticed,
@@ -72,6 +73,18 @@ class _Call(_Frame, frozen=True, kw_only=True, tag="call"):
     page: str = ""
 
 
+class _Left(_Frame, frozen=True, kw_only=True, tag="left"):
+    key: Key
+    phone: Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{6,14}\Z")]
+    messenger: Annotated[str, Meta(max_length=20)] = ""
+    sent: bool = True
+    zone: Annotated[str, Meta(max_length=64)] = ""
+    name: str = ""
+    visit: Visit | None = None
+    given: tuple[Given, ...] = ()
+    page: str = ""
+
+
 class _Consent(_Frame, frozen=True, kw_only=True, tag="consent"):
     key: Key
     given: tuple[Given, ...]
@@ -100,7 +113,7 @@ class _Typing(_Frame, frozen=True, kw_only=True, tag="typing"):
     pass
 
 
-_Any = _Send | _Call | _Consent | _Fields | _Rate | _Delivered | _Read | _Typing
+_Any = _Send | _Call | _Left | _Consent | _Fields | _Rate | _Delivered | _Read | _Typing
 _Told = _Any | Annotated[list[_Any], Meta(min_length=1)]
 _decoder: msgspec.json.Decoder[_Told] = msgspec.json.Decoder(_Told)
 
@@ -204,7 +217,7 @@ class Site(ChannelKind[SiteSettings]):
 def _event(frame: _Any, visitor: str, now: datetime) -> ChannelEvent:
     sender = Sender(
         external_id=visitor,
-        name=frame.name if isinstance(frame, _Send | _Call) else "",
+        name=frame.name if isinstance(frame, _Send | _Call | _Left) else "",
         verified=visitor.startswith(VERIFIED),
     )
     match frame:
@@ -231,6 +244,19 @@ def _event(frame: _Any, visitor: str, now: datetime) -> ChannelEvent:
                 time=frame.time,
                 zone=frame.zone,
                 comment=frame.comment,
+                visit=frame.visit,
+                given=frame.given,
+                page=frame.page,
+            )
+        case _Left():
+            return PhoneLeft(
+                sender=sender,
+                at=now,
+                external_id=f"{visitor}:left:{frame.key}",
+                phone=frame.phone,
+                messenger=frame.messenger,
+                sent=frame.sent,
+                zone=frame.zone,
                 visit=frame.visit,
                 given=frame.given,
                 page=frame.page,

@@ -23,6 +23,7 @@ from hub.events import DialogChanged
 from hub.lead import Lead
 from hub.leases import Turn
 from hub.model import Author, ContactId, Dialog, DialogId, Entry, EntryKind, LeadId, Verb
+from hub.outages import Outages
 from hub.statuses import Status
 from hub.store.engine import Engine, Insert, Range, TakenError
 from hub.store.schema import AUTOMATIONS, BY_CREATED, HANDLED_OPEN, LEADS, PROJECTS_BY_NAME
@@ -45,12 +46,14 @@ class Automating:
         engine: Engine,
         bus: Bus,
         consents: Consents,
+        outages: Outages,
         now: Callable[[], datetime],
         name: str = "",
     ) -> None:
         self._engine = engine
         self._bus = bus
         self._consents = consents
+        self._outages = outages
         self._now = now
         self._turn = Turn(engine, "automations", name, now, TURN_LASTS)
 
@@ -68,11 +71,15 @@ class Automating:
             await self._turn.pass_on()
 
     async def round(self) -> None:
-        """Looks at what was planned, then at the requests; one that fails hinders no other."""
+        """Looks at what was planned, then at the requests; one that fails hinders no other.
+
+        After an outage requests wait: what was done with them meanwhile may still come in.
+        """
+        hears = await self._outages.settled_at() is None
         async for automation in self._all():
             try:
                 await self.follow(automation)
-                if automation.enabled:
+                if automation.enabled and hears:
                     await self._take(automation)
             except UnavailableError:
                 raise

@@ -22,7 +22,7 @@ from hub.schedule import Day, Schedule
 FIRST_YEAR, LAST_YEAR = 2013, 2100
 """From the first year of the holidays that there are today."""
 
-WARNS_FROM_MONTH = 11
+WARNS_FROM_MONTH = 12
 
 Kind = Literal["holiday", "day_off", "working", "shortened"]
 
@@ -127,6 +127,24 @@ def confirmed(
         elif dates.get(each.date) == each.spans:
             del dates[each.date]
     return replace(schedule, dates=dates)
+
+
+def followed(had: Schedule, after: Schedule, years: Collection[int]) -> Schedule:
+    """The changed schedule with what was taken over from those years' calendars as its week is now.
+
+    What somebody wrote otherwise stays.
+    """
+    if had.week == after.week:
+        return after
+    dates = dict(after.dates)
+    for year in years:
+        now = {each.date: each.spans for each in proposed(year, after).proposals}
+        for each in proposed(year, had).proposals:
+            if had.dates.get(each.date) == dates.get(each.date) == each.spans:
+                dates.pop(each.date)
+                if each.date in now:
+                    dates[each.date] = now[each.date]
+    return replace(after, dates=dates)
 
 
 def missing(schedule: Schedule, today: date, confirmed_years: Collection[int]) -> int | None:

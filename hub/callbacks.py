@@ -20,7 +20,7 @@ from hub.contacts import NotAPhoneError, phone_of
 from hub.desk import Desk, key_of
 from hub.errors import BadValueError, ConflictError, ForbiddenError, NotFoundError
 from hub.lead import Lead
-from hub.model import Author, Dialog, DialogId, Entry, EntryKind, Project, ProjectId, Verb, cut
+from hub.model import Author, Dialog, Entry, EntryKind, Project, ProjectId, Verb, cut
 from hub.rights import Right, What, may
 from hub.statuses import LIVE, Status
 from hub.store.engine import Engine, Page
@@ -28,7 +28,7 @@ from hub.store.schema import LEADS, LEADS_DUE, LEADS_ENDED, LEADS_LIVE, TIMELINE
 
 View = Literal["planned", "waiting", "ended"]
 Cause = Literal["handled", "not_needed", "wrong_number", "called_back"]
-Warning = Literal["outside", "opted_out"]
+Doubt = Literal["outside", "opted_out"]
 
 LOOKED = 200
 DIALOGS = 5
@@ -39,7 +39,7 @@ class Decided(msgspec.Struct, frozen=True):
     """How the lead stands now, and what the operator should have known; no lead if it waits."""
 
     lead: Lead | None
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[Doubt, ...] = ()
 
 
 class Callbacks:
@@ -146,8 +146,8 @@ class Callbacks:
         self._movable(lead)
         zone = (lead.zones or (project.schedule.zone,))[0]
         told = {"do": "move", "at": _iso(at), "zone": zone}
-        warnings = await self._warnings(project, lead, at)
-        return Decided(await self._decide(who, lead, told), warnings)
+        doubts: tuple[Doubt, ...] = () if _is_day(project, lead.zones, at) else ("outside",)
+        return Decided(await self._decide(who, lead, told), doubts)
 
     async def automatic(self, who: Who, lead: Lead) -> Decided:
         """Gives it back to automatic dialling, which goes on where it was."""
@@ -209,7 +209,8 @@ class Callbacks:
     async def _decide(self, who: Who, lead: Lead, told: dict[str, str]) -> Lead:
         """Writes it down, and carries it out as the worker would."""
         now, author = self._now(), Author("operator", who.operator.id, who.operator.name)
-        id = f"{lead.id}:{lead.rev}:{told['do']}:{who.operator.id}"
+        what = told.get("at") or told.get("phone") or told.get("cause", "")
+        id = f"{lead.id}:{lead.rev}:{who.operator.id}:{told['do']}:{what}"
         entry = await leads.tell(
             self._engine, self._bus, lead.dialog, id, told | {"lead": lead.id}, now, author
         )
@@ -231,15 +232,12 @@ class Callbacks:
             raise BadValueError("not a time to come", field="at")
         return cut(at)
 
-    async def _warnings(self, project: Project, lead: Lead, at: datetime) -> tuple[Warning, ...]:
-        return ("outside",) if not _is_day(project, lead.zones, at) else ()
-
     async def _doubts(
         self, project: Project, row: Dialog, phone: str, zones: tuple[str, ...], at: datetime
-    ) -> tuple[Warning, ...]:
-        warnings: list[Warning] = [] if _is_day(project, zones, at) else ["outside"]
+    ) -> tuple[Doubt, ...]:
+        doubts: list[Doubt] = [] if _is_day(project, zones, at) else ["outside"]
         refused = await ordering.refused_at(self._engine, row.project, row.contact, phone)
-        return (*warnings, *(("opted_out",) if refused is not None else ()))
+        return (*doubts, *(("opted_out",) if refused is not None else ()))
 
     async def _project(self, id: ProjectId) -> Project:
         project = await self._engine.get(Project, id)

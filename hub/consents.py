@@ -63,7 +63,7 @@ class Agreed(Struct, frozen=True, kw_only=True):
 def asked(settings: SiteSettings, project: Project, lang: Lang) -> list[Asked]:
     """The boxes of that site in their order; processing first wherever a phone is taken."""
     agreements = list(settings.consents)
-    if takes_phones(settings):
+    if takes_phones(settings, project):
         rest = [each for each in agreements if each.purpose != PROCESSING]
         ours = next((each for each in agreements if each.purpose == PROCESSING), None)
         first = ours or Agreement(purpose=PROCESSING)
@@ -71,11 +71,13 @@ def asked(settings: SiteSettings, project: Project, lang: Lang) -> list[Asked]:
     return [_asked(each, project, lang) for each in agreements]
 
 
-def takes_phones(settings: SiteSettings) -> bool:
+def takes_phones(settings: SiteSettings, project: Project) -> bool:
     """Whether that site asks for what is nobody's business before a consent."""
     asks = settings.prechat.enabled and any(
         each.kind in ("phone", "email") for each in settings.prechat.fields
     )
+    if project.policy.silence.enabled and settings.messengers:
+        return True
     return settings.callback.enabled or settings.offline.mode == "callback" or asks
 
 

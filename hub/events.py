@@ -132,6 +132,22 @@ class CallAsked(Reported, frozen=True, kw_only=True, tag="call.asked"):
     page: str = ""
 
 
+class PhoneLeft(Reported, frozen=True, kw_only=True, tag="phone.left"):
+    """The person left a `phone` (E.164) on the way to that `messenger`, or typed one and went away.
+
+    What was typed is not `sent`: nobody asked for a call. Consents as in `CallAsked`.
+    """
+
+    external_id: str
+    phone: str
+    messenger: str = ""
+    sent: bool = True
+    zone: str = ""
+    visit: Visit | None = None
+    given: tuple[Given, ...] = ()
+    page: str = ""
+
+
 class ConsentGiven(Reported, frozen=True, kw_only=True, tag="consent.given"):
     """`external_id` is unique in the channel; `page` is where the texts were read."""
 
@@ -208,6 +224,7 @@ ChannelEvent = (
     | StaffReplied
     | FormFilled
     | CallAsked
+    | PhoneLeft
     | ConsentGiven
     | FieldsTold
     | Rated

@@ -75,6 +75,10 @@ def _opened(row: Dialog, entry: Entry) -> Dialog:
     )
 
 
+def _open(row: Dialog, entry: Entry) -> Dialog:
+    return row if row.open else _opened(row, entry)
+
+
 def _owned(row: Dialog, entry: Entry) -> Dialog:
     """Of whoever did it himself: taking is being assigned too."""
     row = _assigned(row, entry, OperatorId(entry.author.id), entry.author.name)
@@ -84,73 +88,6 @@ def _owned(row: Dialog, entry: Entry) -> Dialog:
 def _assigned(row: Dialog, entry: Entry, owner: OperatorId, name: str) -> Dialog:
     cycle = replace(row.cycle, operator=owner, assigned_at=row.cycle.assigned_at or entry.stored_at)
     return replace(row, owner=owner, owner_name=name, cycle=cycle)
-
-
-def _asked_for_a_call(row: Dialog, entry: Entry) -> Dialog:
-    """Somebody has to act, as after a question; a call that is under way stays as it is."""
-    if not row.open:
-        row = _opened(row, entry)
-    planned = Status.NEW in moves(row.call_status, row.type, Side.CALL)
-    return replace(
-        row,
-        phone=entry.data.get("phone", "") or row.phone,
-        call_at=_moment(entry.data.get("at", "")),
-        call_status=Status.NEW if planned else row.call_status,
-        awaits=Awaits.OPERATOR,
-        waiting_since=row.waiting_since or entry.stored_at,
-        unanswered=row.unanswered + 1,
-        snoozed_until=None,
-    )
-
-
-def _planned(row: Dialog, entry: Entry) -> Dialog:
-    """Somebody of ours, or a rule, has the person called; whose own wish it is not."""
-    if not row.open:
-        row = _opened(row, entry)
-    told = entry.data
-    row = replace(
-        row,
-        type=_type(told.get("type", "")) or row.type if row.asked_at is None else row.type,
-        phone=told.get("phone", "") or row.phone,
-        connection=told.get("connection", "") or row.connection,
-        automation=told.get("automation", "") or row.automation,
-        planned_until=_moment(told.get("deadline", "")),
-        planned_rule=told.get("rule", ""),
-    )
-    if Status.NEW in moves(row.call_status, row.type, Side.CALL):
-        row = replace(row, call_status=Status.NEW)
-    if row.call_status is Status.NEW:
-        row = replace(row, call_at=_moment(told.get("at", "")))
-    if entry.author.kind == "operator":
-        return row
-    return replace(
-        row,
-        awaits=Awaits.OPERATOR,
-        waiting_since=row.waiting_since or entry.stored_at,
-        unanswered=max(row.unanswered, 1),
-    )
-
-
-def _called(row: Dialog, entry: Entry) -> Dialog:
-    """How the call is coming on; a status that the table does not lead to is only told."""
-    told = entry.data
-    before = row.call_status
-    known = {each.value: each for each in moves(before, row.type, Side.CALL)}
-    row = replace(
-        row,
-        call_status=known.get(told.get("status", ""), before),
-        phone=told.get("phone", "") or row.phone,
-    )
-    if "at" in told:
-        row = replace(row, call_at=_moment(told["at"]))
-    if row.call_status in PLANNED:
-        return row
-    row = replace(row, call_at=None, planned_until=None, planned_rule="")
-    is_over = row.call_status is Status.PROCESSED and before is not Status.PROCESSED
-    if is_over and row.chat_status is None and row.asked_at is None:
-        # Nobody waits for anything but the call.
-        row = replace(row, awaits=Awaits.NOBODY, waiting_since=None, unanswered=0)
-    return row
 
 
 def _shown(row: Dialog, entry: Entry) -> Dialog:
@@ -307,11 +244,11 @@ def _happened(row: Dialog, entry: Entry) -> Dialog:
         case Verb.NO_REPLY:
             row = replace(row, awaits=Awaits.NOBODY, waiting_since=None, unanswered=0)
         case Verb.CALL_ASKED:
-            row = _asked_for_a_call(row, entry)
+            row = callside.asked(_open(row, entry), entry)
         case Verb.PLANNED:
-            row = _planned(row, entry)
+            row = callside.planned(_open(row, entry), entry)
         case Verb.CALL:
-            row = _called(row, entry)
+            row = callside.called(row, entry)
         case Verb.RATED:
             row = replace(row, cycle=replace(row.cycle, score=entry.data.get("score", "")))
         case Verb.FIELDS:
@@ -461,21 +398,6 @@ def closing(row: Dialog, entry: Entry, result: str) -> Cycle:
         operator=row.owner or row.cycle.operator,
         result=result,
     )
-
-
-def _moment(text: str) -> datetime | None:
-    """The time that is written there; a log is read whatever it holds."""
-    try:
-        at = datetime.fromisoformat(text)
-        return cut(at) if at.tzinfo is not None else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _type(code: str) -> RequestType | None:
-    """The type that has calls; a log is read whatever it holds."""
-    known = {each.value: each for each in RequestType if has_calls(each)}
-    return known.get(code)
 
 
 def _visit(text: str) -> Visit | None:

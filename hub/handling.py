@@ -233,15 +233,13 @@ async def _finish(
         with suppress(TakenError):
             await engine.write(Insert(kept))
         return
-    taken = ("rule", "phone", "extension", "at", "local", "zone", "connection")
+    taken = ("rule", "name", "phone", "extension", "at", "local", "zone", "connection")
     planned: dict[str, str] = {name: told[name] for name in taken if name in told}
     planned |= {"origin": FORM, "requested": told["submitted"]}
     if "row" in told:
         planned["chosen"] = "1"
     if comment := entry.data.get("comment"):
         planned["comment"] = comment
-    if row.visit.zone:
-        planned["said_zone"] = row.visit.zone
     with suppress(_NeedlessError):
         await _append(engine, bus, row, planned, f"planned:{entry.id}", Verb.PLANNED, now)
 

@@ -20,6 +20,7 @@ from hub.arrivals import Arrivals
 from hub.automating import Automating
 from hub.automations import Automations
 from hub.bus import Bus, LocalBus
+from hub.callbacks import Callbacks
 from hub.channels import Build, Channels
 from hub.config import Settings
 from hub.connecting import Connecting
@@ -84,6 +85,7 @@ class Hub:
     joining: Joining
     intake: Intake
     desk: Desk
+    callbacks: Callbacks
     amends: Amends
     lists: Lists
     examples: Examples
@@ -236,7 +238,7 @@ def assemble(
     ruling = Ruling(engine, bus, channels, outages, now)
     notices = Notices(engine, bus, channels, reaches, settings.server.public_url, now)
     segments = Segments(engine, now)
-    automating = Automating(engine, bus, consents, now, name)
+    automating = Automating(engine, bus, consents, outages, now, name)
     return Hub(
         settings=settings,
         engine=engine,
@@ -256,6 +258,7 @@ def assemble(
         joining=joining,
         intake=intake,
         desk=desk,
+        callbacks=Callbacks(engine, bus, desk, now),
         amends=Amends(engine, bus, channels, desk, now),
         lists=Lists(engine),
         examples=Examples(engine, bus, channels, vault, files, search, sightings, now),

@@ -17,7 +17,14 @@ from hub import contacts, dialogs, phones
 from hub.bot import heard
 from hub.contacts import identity_id
 from hub.content import Card, Remote
-from hub.events import CallAsked, ChannelEvent, FormFilled, MessageReceived, StaffReplied
+from hub.events import (
+    CallAsked,
+    ChannelEvent,
+    FormFilled,
+    MessageReceived,
+    PhoneLeft,
+    StaffReplied,
+)
 from hub.model import (
     Attachment,
     Author,
@@ -40,7 +47,7 @@ from hub.visit import Visit
 Line = MessageReceived | StaffReplied | FormFilled
 """What is said or written, by whomever."""
 
-Spoken = Line | CallAsked
+Spoken = Line | CallAsked | PhoneLeft
 """What opens a dialog if none is open."""
 
 FORMS: Mapping[str, RequestType] = {
@@ -107,6 +114,8 @@ def maker(
         )
         if isinstance(event, CallAsked):
             return replace(line, kind=EntryKind.SYSTEM, verb=Verb.CALL_ASKED, data=_wish(event))
+        if isinstance(event, PhoneLeft):
+            return replace(line, kind=EntryKind.SYSTEM, verb=Verb.LEFT, data=_left(event))
         line = replace(line, late=_comes_before(event, row), attachments=attached)
         match event:
             case MessageReceived():
@@ -154,7 +163,7 @@ def episode(
 ) -> Dialog:
     """The empty row of the person's n-th episode, with what is known since the one before."""
     identity, sender = identity_id(channel.id, event.sender), event.sender
-    staff, form = isinstance(event, StaffReplied), isinstance(event, CallAsked | FormFilled)
+    staff, form = isinstance(event, StaffReplied), isinstance(event, CallAsked | FormFilled | PhoneLeft)
     return Dialog(
         id=dialogs.dialog_id(identity, n),
         project=channel.project,
@@ -195,7 +204,7 @@ def belongs(row: Dialog, event: Spoken, project: Project) -> bool:
     A form and a wish to be called reopen nothing: after a closing each is a request of its own.
     What one of ours said opens nothing either: it stands where the talk was last.
     """
-    if isinstance(event, CallAsked | FormFilled):
+    if isinstance(event, CallAsked | PhoneLeft | FormFilled):
         return not row.sealed and (row.open or row.closed_at is None)
     if isinstance(event, StaffReplied):
         return not row.sealed
@@ -230,6 +239,16 @@ def _wish(event: CallAsked) -> dict[str, str]:
         "zone": time.zone if time else event.zone,
         "comment": event.comment,
     }
+
+
+def _left(event: PhoneLeft) -> dict[str, str]:
+    told = {
+        "phone": event.phone,
+        "messenger": event.messenger,
+        "zone": event.zone,
+        "unsent": "" if event.sent else "1",
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _moved(row: Dialog, visit: Visit | None) -> dict[str, str]:

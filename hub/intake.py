@@ -40,6 +40,7 @@ from hub.events import (
     MessageEdited,
     MessageReacted,
     MessageReceived,
+    PhoneLeft,
     Rated,
     ReachabilityChanged,
     Reported,
@@ -181,7 +182,7 @@ class Intake:
         match event:
             case MessageEdited() | MessageDeleted() | MessageReacted() | DeliveryReported():
                 await marks.report(self._engine, self._bus, document, event, self._now())
-            case CallAsked():
+            case CallAsked() | PhoneLeft():
                 return await self._call(channel, document, event)
             case ConsentGiven():
                 await self._told.consent(document, event)
@@ -397,8 +398,8 @@ class Intake:
         await fetching.introduce(self._engine, kind, row.identity, row.project, self._now())
         await self._bus.wake(fetching.WAKE)
 
-    async def _call(self, kind: Kind, channel: Channel, event: CallAsked) -> Accepted:
-        """Consents, then the wish to be called; without a consent nothing of it is kept."""
+    async def _call(self, kind: Kind, channel: Channel, event: CallAsked | PhoneLeft) -> Accepted:
+        """Consents, then the wish or the number; without a consent nothing of it is kept."""
         agreed = await self._told.agreed(channel, event)
         await self._told.require(channel, event.sender)
         [accepted] = await self._spoken(kind, [event])

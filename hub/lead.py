@@ -11,6 +11,7 @@ from hub.model import CallTime, ChannelId, ContactId, DialogId, Document, LeadId
 from hub.statuses import Status
 
 JOINS_MAX = 50
+CONTACTS_MAX = 10
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +32,8 @@ class Lead(Document, frozen=True, kw_only=True):
     """A callback order; `_id` is project:phone:n, so a phone has one live lead.
 
     It is `due_at` the time that an operator `held` it for, else `auto_due_at`; None waits for
-    people. `asked_at` is when the newest wish of the person was heard, `moved_at` when an operator
+    people. Who asks by the same phone is taken for one person: `contacts` are all of them.
+    `asked_at` is when the newest wish of the person was heard, `moved_at` when an operator
     last decided (in the entry `moved_by`), `heard_at` when anybody last asked for this call. `of`
     is the lead that it ended as a duplicate of, or that has the right phone.
     """
@@ -43,6 +45,7 @@ class Lead(Document, frozen=True, kw_only=True):
     channel: ChannelId | None = None
     dialog: DialogId | None = None
     contact: ContactId | None = None
+    contacts: tuple[ContactId, ...] = ()
     name: str = ""
     status: Status
     live: bool = True

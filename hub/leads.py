@@ -7,7 +7,7 @@ becomes of a lead stands in the dialogs that asked for it, as lines of the verb 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 
@@ -18,7 +18,7 @@ from hub import dialogs
 from hub.bus import Bus
 from hub.calling import Plan
 from hub.events import DialogChanged, LeadChanged
-from hub.lead import JOINS_MAX, Joined, Lead
+from hub.lead import CONTACTS_MAX, JOINS_MAX, Joined, Lead
 from hub.model import (
     HUB,
     Author,
@@ -116,6 +116,7 @@ def _opened(order: Order, n: int, now: datetime) -> Lead:
         channel=order.channel,
         dialog=order.dialog,
         contact=order.contact,
+        contacts=(order.contact,) if order.contact is not None else (),
         name=order.name,
         status=Status.AWAITING_RETRY if order.attempts else Status.NEW,
         origin=order.origin,
@@ -159,6 +160,7 @@ def _joining(order: Order, now: datetime, lead: Lead) -> Lead | None:
         heard_at=max(_heard(lead), order.at),
         extension=lead.extension or order.extension,
         contact=lead.contact or order.contact,
+        contacts=_people((*lead.contacts, order.contact)),
         name=lead.name or order.name,
         comment=lead.comment or order.comment,
         changed_at=now,
@@ -188,6 +190,10 @@ def _joining(order: Order, now: datetime, lead: Lead) -> Lead | None:
 def _kept(joins: tuple[Joined, ...]) -> tuple[Joined, ...]:
     """The first, and of the others the last."""
     return joins if len(joins) <= JOINS_MAX else (joins[0], *joins[1 - JOINS_MAX :])
+
+
+def _people(contacts: Iterable[ContactId | None]) -> tuple[ContactId, ...]:
+    return tuple(dict.fromkeys(each for each in contacts if each is not None))[:CONTACTS_MAX]
 
 
 def _due(lead: Lead) -> Lead:
@@ -221,7 +227,7 @@ async def latest(engine: Engine, project: ProjectId, phone: str) -> Lead | None:
 async def live_of(engine: Engine, project: ProjectId, contact: ContactId) -> list[Lead]:
     """The live leads of the person."""
     page = await engine.find(
-        LEADS_OF, {"project": project, "contact": contact, "live": True}, limit=OF_ONE_PERSON
+        LEADS_OF, {"project": project, "contacts": contact, "live": True}, limit=OF_ONE_PERSON
     )
     return page.items
 
@@ -237,14 +243,14 @@ def rank(lead: Lead) -> tuple[bool, datetime, float, str]:
     return dialled, said, -(lead.ranked_at or lead.created_at).timestamp(), lead.id
 
 
-async def settle(engine: Engine, lead: Lead, contact: ContactId | None, now: datetime) -> Lead:
+async def settle(engine: Engine, lead: Lead, now: datetime) -> Lead:
     """Ends all live leads of the person but the one that is to be carried out; this lead after.
 
     What ends is recorded in the one that stays, before, so that who died between is made up for.
     """
     while True:
         live = {each.id: each for each in (lead,) if each.live}
-        for person in {each for each in (contact, lead.contact) if each is not None}:
+        for person in lead.contacts:
             live |= {each.id: each for each in await live_of(engine, lead.project, person)}
         if len(live) < 2:
             return lead
@@ -271,7 +277,12 @@ async def _give_way(engine: Engine, other: Lead, first: Lead, now: datetime) -> 
     def took(lead: Lead) -> Lead | None:
         if not lead.live or any(each.entry == other.id for each in lead.joins):
             return None
-        return replace(lead, joins=_kept((*lead.joins, joined)), changed_at=now)
+        return replace(
+            lead,
+            joins=_kept((*lead.joins, joined)),
+            contacts=_people((*lead.contacts, *other.contacts)),
+            changed_at=now,
+        )
 
     if not (await engine.change(Lead, first.id, took)).live:
         return

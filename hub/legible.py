@@ -17,6 +17,7 @@ from hub.events import (
     MessageEdited,
     MessageReacted,
     MessageReceived,
+    PhoneLeft,
     Rated,
     Sender,
     StaffReplied,
@@ -138,6 +139,15 @@ def event(reported: ChannelEvent) -> ChannelEvent:
                 reported,
                 sender=_sender(reported.sender),
                 comment=legible(reported.comment),
+                zone=line(reported.zone, 64),
+                visit=visit(reported.visit) if reported.visit else None,
+                page=line(reported.page, URL_MAX),
+            )
+        case PhoneLeft():
+            return replace(
+                reported,
+                sender=_sender(reported.sender),
+                messenger=line(reported.messenger, 20),
                 zone=line(reported.zone, 64),
                 visit=visit(reported.visit) if reported.visit else None,
                 page=line(reported.page, URL_MAX),

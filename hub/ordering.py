@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from hub import contacts, leads, slots
 from hub.bus import Bus
 from hub.calling import Cause, Plan
-from hub.connections import Connection
+from hub.callside import moment
 from hub.lead import Joined, Lead
 from hub.leads import DUPLICATE, Order, announce, tell
 from hub.model import (
@@ -27,12 +27,12 @@ from hub.model import (
     Project,
     ProjectId,
     Verb,
-    cut,
 )
 from hub.quiet import Whereabouts, whereabouts
-from hub.statuses import Status
+from hub.statuses import PLANNED, Status
 from hub.store.engine import Engine
-from hub.store.schema import CONTACTS_BY_PHONE
+from hub.store.schema import CONTACTS_BY_PHONE, LEADS_IN
+from hub.terms import Connection
 
 OPTED_OUT = "opted_out"
 SAME_PHONE = 50
@@ -66,7 +66,7 @@ async def _ordered(engine: Engine, bus: Bus, row: Dialog, entry: Entry, now: dat
         return
     order = await _order(engine, project, row, entry, now)
     lead, _ = await leads.order(engine, order, now)
-    lead = await leads.settle(engine, lead, row.contact, now)
+    lead = await leads.settle(engine, lead, now)
     lead = await _at_home(engine, lead, row)
     await _told(engine, bus, row, entry, lead, now)
 
@@ -99,7 +99,7 @@ async def _order(
     data, phone = entry.data, entry.data["phone"]
     own, by_hand = _is_own(entry), data.get("origin") == "operator"
     where = place_of(project, row, phone, entry)
-    at = _moment(data.get("at", ""))
+    at = moment(data.get("at", ""))
     zone = slots.zone_of(data.get("zone", ""), project.schedule)
     time = CallTime(at=at, local=data.get("local", ""), zone=zone) if at is not None else None
     held = time or CallTime(at=entry.stored_at, local="", zone=zone)
@@ -125,7 +125,7 @@ async def _order(
         zone_why=where.why,
         plan=await _plan(engine, project, data.get("connection", "")),
         comment=data.get("comment", ""),
-        requested_at=_moment(data.get("submitted", "")),
+        requested_at=moment(data.get("submitted", "")),
     )
 
 
@@ -184,26 +184,71 @@ async def _told(
 ) -> None:
     """Says in every dialog concerned what became of the wish."""
     here, line = DialogId(row.id), f"{entry.id}:call"
+    concerned = {here, lead.dialog}
     if not lead.live:
         first = await _first(engine, lead)
         if first is not lead:
             await _told_duplicate(engine, bus, lead.id, lead.dialog, first, now)
         if lead.dialog != here:
-            await tell(engine, bus, here, line, _duplicate(first), now)
-        return
-    await announce(bus, lead)
-    plan = _planned(lead, now)
-    if lead.dialog == here:
-        opened = not lead.joins or lead.joins[0].entry == entry.id
-        if opened or row.call_at != shown_at(lead, now):
-            await tell(engine, bus, here, line, plan, now)
+            await _told_given_way(engine, bus, here, line, first, now)
     else:
-        await tell(engine, bus, here, line, _duplicate(lead), now)
-        joined = plan | {"cause": "joined", "from": here, "rule": entry.data.get("rule", "")}
-        await tell(engine, bus, lead.dialog, f"{entry.id}:joined", joined, now)
-    for each in lead.joins:
-        if each.lead is not None:
-            await _told_duplicate(engine, bus, each.lead, each.dialog, lead, now, each)
+        await announce(bus, lead)
+        plan = _planned(lead, now)
+        if lead.dialog == here:
+            opened = not lead.joins or lead.joins[0].entry == entry.id
+            if opened or row.call_at != shown_at(lead, now):
+                await tell(engine, bus, here, line, plan, now)
+        else:
+            await _told_given_way(engine, bus, here, line, lead, now)
+            joined = plan | {"cause": "joined", "from": here, "rule": entry.data.get("rule", "")}
+            await tell(engine, bus, lead.dialog, f"{entry.id}:joined", joined, now)
+        for each in lead.joins:
+            if each.lead is not None:
+                concerned.add(each.dialog)
+                await _told_duplicate(engine, bus, each.lead, each.dialog, lead, now, each)
+    for dialog in concerned:
+        await _agree(engine, bus, dialog, now)
+
+
+async def _told_given_way(
+    engine: Engine, bus: Bus, dialog: DialogId | None, id: str, to: Lead, now: datetime
+) -> None:
+    """A dialog's order that gave way leaves the dialog processed, unless it has another."""
+    told = {"cause": DUPLICATE, "lead": to.id, "of": to.dialog or ""}
+    if dialog is not None and await _planned_in(engine, to.project, dialog) is None:
+        told = {"status": Status.PROCESSED} | told
+    await tell(engine, bus, dialog, id, told, now)
+
+
+async def _planned_in(engine: Engine, project: ProjectId, dialog: DialogId) -> Lead | None:
+    """The live lead that the dialog is shown with."""
+    page = await engine.find(
+        LEADS_IN,
+        {"project": project, "dialog": dialog},
+        descending=True,
+        limit=1,
+        where=lambda each: each.live,
+    )
+    return page.items[0] if page.items else None
+
+
+async def _agree(engine: Engine, bus: Bus, dialog: DialogId | None, now: datetime) -> None:
+    """Has the dialog shown as new again where a lead of it lives that another line passed over.
+
+    Whoever ends a lead and whoever looks whether one lives both look after they wrote.
+    """
+    row = await engine.get(Dialog, dialog) if dialog is not None else None
+    while row is not None and row.call_status is Status.PROCESSED:
+        lead = await _planned_in(engine, row.project, DialogId(row.id))
+        if lead is None or lead.status not in PLANNED:
+            return
+        anew = _planned(lead, now) | {"status": Status.NEW}
+        await tell(engine, bus, DialogId(row.id), f"{lead.id}:anew:{row.seq}", anew, now)
+        lead = await engine.get(Lead, lead.id)
+        if lead is not None and not lead.live:
+            over = {"status": lead.status, "cause": lead.cause, "lead": lead.id}
+            await tell(engine, bus, DialogId(row.id), f"{lead.id}:over:{row.seq}", over, now)
+        row = await engine.get(Dialog, row.id)
 
 
 async def _first(engine: Engine, lead: Lead) -> Lead:
@@ -230,19 +275,10 @@ async def _told_duplicate(
     """Says where the lead of that id was asked for, and in its stead's, that it gave way."""
     if dialog == first.dialog:
         return
-    await tell(engine, bus, dialog, f"{id}:duplicate", _duplicate(first), now)
+    await _told_given_way(engine, bus, dialog, f"{id}:duplicate", first, now)
     if first.live and joined is not None:
         told = _planned(first, now) | {"cause": "joined", "from": dialog or "", "rule": joined.rule}
         await tell(engine, bus, first.dialog, f"{id}:joined", told, now)
-
-
-def _duplicate(of: Lead) -> dict[str, str]:
-    return {
-        "status": Status.PROCESSED,
-        "cause": DUPLICATE,
-        "lead": of.id,
-        "of": of.dialog or "",
-    }
 
 
 def shown_at(lead: Lead, now: datetime) -> datetime | None:
@@ -276,7 +312,7 @@ async def _decided(engine: Engine, bus: Bus, row: Dialog, entry: Entry, now: dat
         return
     match data["do"]:
         case "move":
-            at = _moment(data.get("at", "")) or entry.stored_at
+            at = moment(data.get("at", "")) or entry.stored_at
             time = CallTime(at=at, local=data.get("local", ""), zone=data.get("zone", ""))
             lead = await _hold(engine, lead, time, entry, now)
         case "automatic":
@@ -339,7 +375,7 @@ async def _correct(
         return replace(had, of=LeadId(made.id)) if had.of is None else None
 
     await announce(bus, await engine.change(Lead, old.id, leads_on))
-    made = await leads.settle(engine, made, old.contact, now)
+    made = await leads.settle(engine, made, now)
     await _told(engine, bus, row, entry, made, now)
 
 
@@ -371,12 +407,3 @@ def _in_place_of(old: Lead, project: Project, row: Dialog, entry: Entry, now: da
         attempts=old.attempts,
         requested_at=old.requested_at,
     )
-
-
-def _moment(text: str) -> datetime | None:
-    """The time that is written there; a log is read whatever it holds."""
-    try:
-        at = datetime.fromisoformat(text)
-        return cut(at) if at.tzinfo is not None else None
-    except (ValueError, OverflowError):
-        return None

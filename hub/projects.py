@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -26,7 +26,7 @@ from hub.channels import WAKE, Channels
 from hub.contacts import ALSO, REGION
 from hub.errors import BadValueError, ConflictError, NotFoundError, UnavailableError
 from hub.model import Project, ProjectId
-from hub.phones import Kind, Phone, WhyNot
+from hub.phones import Kind, WhyNot
 from hub.policy import Policy
 from hub.quiet import Whereabouts
 from hub.records import Audit
@@ -109,6 +109,10 @@ class Projects:
         if change.name is not None:
             given["name"] = clean_name(change.name)
         after = replace(had, **given)
+        if after.schedule.week != had.schedule.week:
+            years = [year for year in had.calendar_years if year >= self._today(had).year]
+            hours = await asyncio.to_thread(calendar.followed, had.schedule, after.schedule, years)
+            after = replace(after, schedule=hours)
         _check_code(had, after)
         return await self._keep(had, after, "project_changed", who, address)
 
@@ -138,18 +142,22 @@ class Projects:
         return await self._keep(had, after, "calendar_confirmed", who, address, str(year))
 
     async def where(
-        self, id: ProjectId, number: str, *, said: str = "", browser: str = ""
+        self, id: ProjectId, number: str | None, *, said: str = "", browser: str = ""
     ) -> There:
-        """Where that number's person is, and when they may be called from now on."""
+        """Where that number's person is, and when they may be called from now on.
+
+        NoNumberError for what is none; None is somebody without a number.
+        """
         project, now = await self.get(id), self._now()
-        phone = phones.parse(number, REGION, ALSO)
-        if not isinstance(phone, Phone):
+        phone = phones.parse(number, REGION, ALSO) if number is not None else None
+        if isinstance(phone, WhyNot):
             raise NoNumberError(phone)
+        e164, kind = (phone.e164, phone.kind) if phone else ("", Kind.UNKNOWN)
         schedule, hours = project.schedule, project.calling.quiet
-        where = quiet.whereabouts(phone.e164, schedule.zone, said=said, browser=browser)
+        where = quiet.whereabouts(e164, schedule.zone, said=said, browser=browser)
         return There(
-            phone=phone.e164,
-            kind=phone.kind,
+            phone=e164,
+            kind=kind,
             where=where,
             local=tuple(f"{now.astimezone(ZoneInfo(each)):%Y-%m-%dT%H:%M}" for each in where.zones),
             callable=slots.callable_at(schedule, where.zones, now, hours),
@@ -158,8 +166,7 @@ class Projects:
 
     def missing(self, project: Project) -> int | None:
         """The year whose production calendar somebody ought to confirm."""
-        today = self._now().astimezone(ZoneInfo(project.schedule.zone)).date()
-        return calendar.missing(project.schedule, today, project.calendar_years)
+        return calendar.missing(project.schedule, self._today(project), project.calendar_years)
 
     def warned(self, project: Project) -> tuple[Warned, ...]:
         """What can be kept and yet is hardly meant."""
@@ -170,6 +177,9 @@ class Projects:
         elif slots.soonest(schedule, schedule.zone, now, project.calling.quiet) is None:
             odd.append(Warned(field="calling.quiet", code="never_callable", names=()))
         return (*odd, *check_policy(project.policy))
+
+    def _today(self, project: Project) -> date:
+        return self._now().astimezone(ZoneInfo(project.schedule.zone)).date()
 
     async def _unchanged(self, id: ProjectId, rev: int) -> Project:
         had = await self.get(id)

@@ -16,7 +16,16 @@ from hub.bus import Bus
 from hub.consents import Agreed, ConsentRequiredError, Consents
 from hub.contacts import identity_id
 from hub.errors import NotFoundError
-from hub.events import CallAsked, ConsentGiven, DialogChanged, FieldsTold, Rated, Reported, Sender
+from hub.events import (
+    CallAsked,
+    ConsentGiven,
+    DialogChanged,
+    FieldsTold,
+    PhoneLeft,
+    Rated,
+    Reported,
+    Sender,
+)
 from hub.model import (
     Author,
     Channel,
@@ -28,6 +37,8 @@ from hub.model import (
     Verb,
 )
 from hub.store.engine import Engine
+
+Asking = CallAsked | PhoneLeft
 
 
 class _NothingNewError(Exception):
@@ -43,7 +54,7 @@ class Told:
         self._consents = consents
         self._now = now
 
-    async def agreed(self, channel: Channel, event: CallAsked | ConsentGiven) -> list[Consent]:
+    async def agreed(self, channel: Channel, event: Asking | ConsentGiven) -> list[Consent]:
         """Keeps the consents that came with the event."""
         identity = identity_id(channel.id, event.sender)
         where = Agreed(
@@ -64,8 +75,8 @@ class Told:
     async def consent(self, channel: Channel, event: ConsentGiven) -> None:
         await self._write_down(channel, event, await self.agreed(channel, event))
 
-    async def called(self, channel: Channel, event: CallAsked, consents: Sequence[Consent]) -> None:
-        """What else follows from a wish to be called that is in the log."""
+    async def called(self, channel: Channel, event: Asking, consents: Sequence[Consent]) -> None:
+        """What else follows from a wish to be called, or a number left, that is in the log."""
         contact = await contacts.of(self._engine, identity_id(channel.id, event.sender))
         await contacts.fill(self._engine, contact, name=event.sender.name, phone=event.phone)
         await self._write_down(channel, event, consents)

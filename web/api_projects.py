@@ -119,9 +119,12 @@ class Confirming(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class WhereQuery(msgspec.Struct, frozen=True):
-    """`said` and `browser` are zones, by the person's word and by the browser."""
+    """`said` and `browser` are zones, by the person's word and by the browser.
 
-    phone: Annotated[str, Meta(max_length=100)]
+    Without a phone it is asked of somebody who is known by these alone.
+    """
+
+    phone: Annotated[str, Meta(max_length=100)] | None = None
     said: Zone = ""
     browser: Zone = ""
 

@@ -134,10 +134,14 @@ class EntryView(View, frozen=True, kw_only=True):
 
 
 class ContactView(View, frozen=True, kw_only=True):
+    """Since `no_calls_at` and `no_writes_at` nothing of the hub's own accord calls or writes."""
+
     id: str
     name: str
     phones: tuple[str, ...]
     emails: tuple[str, ...]
+    no_calls_at: datetime | None
+    no_writes_at: datetime | None
 
 
 class IdentityView(View, frozen=True, kw_only=True):
@@ -388,7 +392,12 @@ def for_visitor(entries: Sequence[Entry]) -> list[Entry]:
 
 def contact(document: Contact) -> ContactView:
     return ContactView(
-        id=document.id, name=document.name, phones=document.phones, emails=document.emails
+        id=document.id,
+        name=document.name,
+        phones=document.phones,
+        emails=document.emails,
+        no_calls_at=document.no_calls_at,
+        no_writes_at=document.no_writes_at,
     )
 
 

@@ -47,7 +47,7 @@ from web.sockets import (
     framed,
     visitor_of,
 )
-from web.visitor_asks import Asks, agreement, wish
+from web.visitor_asks import Asks, agreement, left, wish
 from web.visitor_frames import (
     Agree,
     Asking,
@@ -58,6 +58,7 @@ from web.visitor_frames import (
     Greeting,
     Hello,
     Kept,
+    Left,
     Noted,
     Ok,
     Page,
@@ -400,6 +401,8 @@ async def revived(
             passed = await _checked(hub, kind, letter.project, identity, frame)
         case Call():
             passed = wish(frame, project, letter.created_at, late=True)
+        case Left():
+            passed = left(frame, project)
         case Agree():
             passed = agreement(frame)
         case _:

@@ -17,10 +17,11 @@ from hub.errors import ForbiddenError, NotFoundError
 from hub.hub import Hub
 from hub.intake import Accepted
 from hub.model import Entry, EntryId, Project, Verb
+from hub.sites import SiteSettings
 from hub.slots import NotASlotError
 from hub.visit import Visit
 from web.place import Place
-from web.visitor_frames import Agree, Asking, Call, Done, Join, Passed, Rate, given
+from web.visitor_frames import Agree, Asking, Call, Done, Join, Left, Passed, Rate, given
 
 ASKS = 20
 ASKS_BY_ADDRESS = 300
@@ -54,6 +55,8 @@ class Asks:
         match frame:
             case Call():
                 return await self._call(frame, name, visit)
+            case Left():
+                await self._left(frame, name, visit)
             case Agree():
                 await self._say([agreement(frame)])
             case Rate():
@@ -105,7 +108,20 @@ class Asks:
             raise TypeError("a wish to be called is an entry")
         return _done(frame, entry)
 
-    async def _agreed(self, frame: Call, project: Project) -> None:
+    async def _left(self, frame: Left, name: str, visit: Visit | None) -> None:
+        """Keeps the number if a rule of the project has a use for it; ForbiddenError if none has."""
+        place = self._place
+        project = self._hub.channels.project(place.channel.project)
+        if not takes(frame, place.site.settings, project):
+            raise ForbiddenError
+        await self._agreed(frame, project)
+        passed = left(frame, project)
+        await place.limit(f"calls:{self._identity}", CALLS, HOUR)
+        await place.limit(f"calls-from:{place.source}", CALLS_BY_ADDRESS, HOUR)
+        await place.limit(f"calls-of:{project.id}:{passed.phone}", CALLS_OF_PHONE, HOUR)
+        await self._say([replace(passed, name=name, visit=visit)])
+
+    async def _agreed(self, frame: Call | Left, project: Project) -> None:
         """ConsentRequiredError unless every box that must be ticked is, or was before."""
         boxes = consents.asked(self._place.site.settings, project, project.lang)
         needed = {box.purpose for box in boxes if box.required} | {consents.PROCESSING}
@@ -138,6 +154,31 @@ def wish(frame: Call, project: Project, now: datetime, *, late: bool = False) ->
         time=time,
         zone=zone,
         comment=frame.comment[:500],
+        given=given(frame.given),
+        page=frame.page,
+    )
+
+
+def takes(frame: Left, settings: SiteSettings, project: Project) -> bool:
+    """Whether the project has a rule for what the frame brings, and offers where it leads."""
+    if not frame.sent:
+        return project.policy.potential.enabled and settings.callback.enabled
+    offered = {each.kind for each in settings.messengers}
+    return project.policy.silence.enabled and frame.messenger in offered
+
+
+def left(frame: Left, project: Project) -> Passed:
+    """The number understood; NotAPhoneError if it is none."""
+    phone = contacts.phone_of(frame.phone)
+    if phone is None:
+        raise NotAPhoneError(field="phone")
+    return Passed(
+        t="left",
+        key=frame.key,
+        phone=phone,
+        messenger=frame.messenger,
+        sent=frame.sent,
+        zone=slots.zone_of(frame.zone, project.schedule),
         given=given(frame.given),
         page=frame.page,
     )

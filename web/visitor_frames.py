@@ -96,6 +96,18 @@ class Join(_From, frozen=True, kw_only=True, tag="join"):
     messenger: Annotated[str, Meta(max_length=20)]
 
 
+class Left(_From, frozen=True, kw_only=True, tag="left"):
+    """A phone left on the way to that messenger; one that is not `sent` was typed, and no more."""
+
+    key: Key
+    phone: Annotated[str, Meta(max_length=100)]
+    messenger: Annotated[str, Meta(max_length=20)] = ""
+    sent: bool = True
+    zone: Annotated[str, Meta(max_length=64)] = ""
+    given: GivenNow = ()
+    page: Link = ""
+
+
 class Page(_From, frozen=True, kw_only=True, tag="page"):
     """The page's address changed without a load."""
 
@@ -119,7 +131,7 @@ class Ping(_From, frozen=True, kw_only=True, tag="ping"):
     pass
 
 
-Asking = Agree | Call | Rate | Join
+Asking = Agree | Call | Left | Rate | Join
 Noted = Fields | Page | Delivered | Read | Typing | Ping
 Frame = Send | Asking | Noted
 
@@ -177,6 +189,8 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     visit: Visit | None = None
     external_id: str = ""
     phone: str = ""
+    messenger: str = ""
+    sent: bool = True
     time: CallTime | None = None
     zone: str = ""
     comment: str = ""

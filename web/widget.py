@@ -80,6 +80,8 @@ class Config(View, frozen=True, kw_only=True):
     messengers: list[MessengerView]
     phone: str
     callback: Callback
+    asks_phone: bool
+    keeps_typed: bool
     prechat: Prechat
     consents: list[Asked]
     offline: Offline
@@ -154,6 +156,8 @@ async def _config(request: web.Request) -> web.StreamResponse:
             ],
             phone=settings.phone,
             callback=settings.callback,
+            asks_phone=project.policy.silence.enabled and bool(settings.messengers),
+            keeps_typed=project.policy.potential.enabled and settings.callback.enabled,
             prechat=settings.prechat,
             consents=boxes,
             offline=settings.offline,

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from hub.rules import auto_close, bot, closed_hours, own, phone_only, silence, spam, stop_words
+from hub.rules import (
+    auto_close,
+    bot,
+    closed_hours,
+    own,
+    phone_only,
+    potential,
+    silence,
+    spam,
+    stop_words,
+)
 from hub.rules.effects import Effect, Say
 from hub.rules.moment import Moment
 
@@ -20,6 +30,7 @@ THEN: tuple[Rule, ...] = (
     bot.rule,
     phone_only.rule,
     silence.rule,
+    potential.rule,
     closed_hours.rule,
     auto_close.rule,
     own.rule,

@@ -73,6 +73,8 @@ def asks(entry: Entry) -> bool:
 
 
 def left_phone(entry: Entry) -> str:
-    """The number that came with it, "" if none did."""
+    """The number that came with it, "" if none did or it was only typed."""
+    if entry.data.get("unsent"):
+        return ""
     told = is_heard(entry) or entry.verb in (Verb.FIELDS, Verb.LEFT)
     return entry.data.get("phone", "") if told else ""

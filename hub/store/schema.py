@@ -105,7 +105,7 @@ LEADS_DUE = Index("due", Lead, ("project", "live", "due_at"), present="due_at")
 LEADS_LIVE = Index("by_life", Lead, ("project", "live", "created_at"))
 LEADS_ENDED = Index("ended", Lead, ("project", "ended_at"), present="ended_at")
 LEADS_OF = Index(
-    "of_contact", Lead, ("project", "contact", "live", "created_at"), present="contact"
+    "of_contact", Lead, ("project", "contacts", "live", "created_at"), each="contacts"
 )
 LEADS_IN = Index("of_dialog", Lead, ("project", "dialog", "created_at"), present="dialog")
 

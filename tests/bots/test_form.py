@@ -188,7 +188,7 @@ def test_a_form_in_parts_leaves_its_files_and_says_so() -> None:
 
 
 def test_an_old_sites_cyrillic_is_read_too() -> None:
-    body = "name=%C0%ED%ED%E0&phone=89123456789".encode()
+    body = b"name=%C0%ED%ED%E0&phone=89123456789"
     assert form_of(source("form"), sent(body, URLENCODED)).name == "Анна"
 
 

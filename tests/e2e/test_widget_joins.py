@@ -14,7 +14,7 @@ from bots import platforms
 from bots.platforms.platform import Platform
 from tests.chaos.process import Program
 
-from .people import Visitor
+from .people import Operator, Visitor
 from .shop import Shop
 from .test_journey import signed_in
 
@@ -120,6 +120,65 @@ async def test_on_a_phone_one_tap_leads_there_and_the_next_tap_has_another_key(
         assert len(keys) == 2
         way = phone.page.get_by_role("link", name="Telegram")
         await expect(way).to_have_attribute("href", "https://t.me/okna")
+
+
+async def ruled_by(operator: Operator, **policy: object) -> None:
+    """The project with these rules, set as the admin's own page would."""
+    done = await operator.page.evaluate(
+        """async (policy) => {
+          const me = await (await fetch('/api/v1/me')).json();
+          const at = '/api/v1/projects/main/settings';
+          const had = await (await fetch(at)).json();
+          const headers = {'X-CSRF-Token': me.csrf, 'Content-Type': 'application/json'};
+          const body = JSON.stringify({rev: had.rev, policy: {...had.policy, ...policy}});
+          return (await fetch(at, {method: 'PATCH', headers, body})).status;
+        }""",
+        policy,
+    )
+    assert done == 200
+
+
+async def test_a_phone_may_be_left_on_the_way_and_what_is_typed_and_not_sent_is_told(
+    browser: Browser, program: Program, telegram: Platform
+) -> None:
+    operator = await signed_in(browser, program, program.url)
+    await ruled_by(operator, silence={"enabled": True}, potential={"enabled": True})
+    await operator.page.wait_for_function(
+        "async () => { const config = await (await fetch('/widget/full/config')).json();"
+        " return config.asks_phone && config.messengers[0].joins; }",
+        polling=250,
+    )
+    hub = program.url.replace("127.0.0.1", "localhost")
+    async with Shop(hub, "full") as site:
+        visitor = await Visitor.arrive(browser, f"{site.url}/sofa", "ru")
+        page, say = visitor.page, visitor.say
+        await page.locator(LAUNCHER).click()
+        await page.get_by_role("button", name="Telegram").click()
+        form = page.get_by_role("form", name=say("widget.left.go", name="Telegram"))
+        await form.get_by_label(say("widget.left.phone")).fill("8 912 345-67-89")
+        await form.get_by_role("button", name=say("widget.left.go", name="Telegram")).click()
+        await expect(form).to_contain_text(say("widget.consent.needed"))
+        await form.get_by_role("checkbox").first.check()
+        await form.get_by_role("button", name=say("widget.left.go", name="Telegram")).click()
+        code = page.get_by_role("img", name=say("widget.messenger.code", name="Telegram"))
+        await expect(code).to_be_visible()
+        await expect(operator.row("+7 912 345-67-89")).to_be_visible()
+
+        other = await Visitor.arrive(browser, f"{site.url}/sofa", "ru")
+        await other.page.locator(LAUNCHER).click()
+        await other.page.get_by_role("button", name="Telegram").click()
+        await other.page.get_by_role("button", name=say("widget.left.skip")).click()
+        code = other.page.get_by_role("img", name=say("widget.messenger.code", name="Telegram"))
+        await expect(code).to_be_visible()
+        way = other.page.get_by_role("dialog").get_by_role(
+            "button", name=say("widget.call.title")
+        )
+        await way.last.click()
+        form = other.page.get_by_role("form", name=say("widget.call.title"))
+        await form.get_by_label(say("widget.field.phone")).fill("8 912 345-00-01")
+        await form.get_by_role("checkbox").first.check()
+        await other.page.goto("about:blank")
+        await expect(operator.row("+7 912 345-00-01")).to_be_visible()
 
 
 def key_in(address: str | None) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.calendar import Proposal, confirmed, missing, proposed, shortened
+from hub.calendar import Proposal, confirmed, followed, missing, proposed, shortened
 from hub.errors import BadValueError
 from hub.schedule import Day, Schedule, ScheduleError, always, daily
 
@@ -111,6 +111,22 @@ def test_only_the_chosen_dates_change_and_choosing_fewer_takes_them_back() -> No
     assert confirmed(both, found, ["2026-11-04"]).dates == own | {"2026-11-04": ()}
     assert confirmed(both, found, []).dates == own
     assert confirmed(both, found, ["2026-11-04", "2026-11-03"]) == both
+
+
+def test_when_the_week_changes_what_was_taken_over_follows_and_what_was_written_stays() -> None:
+    had = everything(2027)
+    had = Schedule(had.zone, had.week, had.dates | {"2027-06-11": ("10:00–11:00",)})
+    late: Day = ("12:00–20:00",)
+    week = (late, late, late, late, (), late, ())
+    after = followed(had, Schedule(had.zone, week, had.dates), [2027])
+    assert after.week == week
+    assert after.dates["2027-11-03"] == ("12:00–19:00",)
+    # Nobody works on Fridays any more, so that eve is nothing special.
+    assert "2027-04-30" not in after.dates
+    assert after.dates["2027-06-11"] == ("10:00–11:00",)
+    assert after.dates["2027-05-09"] == ()
+    assert followed(had, had, [2027]) is had
+    assert followed(had, Schedule(had.zone, week, had.dates), []).dates == had.dates
 
 
 @pytest.mark.parametrize("day", ["2026-11-05", "2027-11-04", "", "2026-11-4", "nonsense"])

@@ -102,6 +102,7 @@ async def test_a_form_is_planned_by_its_connection_and_the_log_says_which(hub: H
     assert (routed.data["connection"], routed.data["others"]) == ("summer", "every")
     assert planned.data == {
         "rule": "connection:summer",
+        "name": "summer",
         "origin": "form",
         "connection": "summer",
         "phone": PHONE,

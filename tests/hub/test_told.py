@@ -258,6 +258,7 @@ class TestTheLead:
         self, hub: Hub, clock: Clock
     ) -> None:
         await receive(hub, wish(clock))
+        await works(hub)
         clock.forward(timedelta(hours=12))
         await receive(hub, wish(clock, visitor="olga", phone="+79161234568"))
         await works(hub)

@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 
+from hub.automation import Aim
+from hub.filters import Filter
 from hub.model import ChannelId, Membership, ProjectId, Role
 from hub.records import Reach
+from hub.segments import Draft
 from hub.store.engine import Insert
+from hub.terms import Connection, Source, Terms
+from tests.spine import operator
 from tests.web.house import PASSWORD, Browser, House
 from web.api import ROUTES
 from web.openapi import FILE, document
@@ -25,7 +30,21 @@ BODIES: dict[str, object] = {
     "put/dialogs/{dialog}/entries/{entry}/reaction": {"key": "walk-0004", "emoji": ""},
     "put/dialogs/{dialog}/seen": {"seq": 1},
     "put/dialogs/{dialog}/draft": {"mode": "note", "text": "x"},
+    "patch/projects/{project}/settings": {"rev": 0},
+    "post/projects/{project}/calendar/{year}": {"rev": 0, "chosen": []},
+    "post/projects/{project}/schedule/preview": {"schedule": {"zone": "UTC", "week": [[]] * 7}},
     "post/projects/{project}/channels": {"kind": "site", "name": "Ghost"},
+    "post/projects/{project}/connections": {
+        "key": "walk-0005",
+        "terms": {"name": "Ghost", "source": "vk"},
+    },
+    "put/projects/{project}/connections/{connection}": {
+        "rev": 0,
+        "terms": {"name": "Ghost", "source": "vk"},
+    },
+    "post/projects/{project}/connections/planning": {"rows": []},
+    "post/projects/{project}/connections/preview": {"source": "vk"},
+    "post/projects/{project}/invalid-forms/resend": {"ids": ["ghost"]},
     "post/projects/{project}/channels/{channel}/check": {"url": "https://shop.example"},
     "post/me/password": {"current": PASSWORD, "new": "another password"},
     "post/me/reaches": {"project": "ghost", "channel": "ghost"},
@@ -94,7 +113,23 @@ async def parts(house: House) -> dict[str, str]:
     )
     await house.hub.engine.write(Insert(told))
     parts |= {"letter": letter.id, "channel": "alpha-site", "reach": told.id}
-    return parts | {"file": "0" * 32, "kind": "site"}
+    connection = Connection(
+        id="leads",
+        project=ProjectId("alpha"),
+        terms=Terms(name="Leads", source=Source.VK),
+        priority=0,
+        created_at=house.hub.now(),
+        changed_at=house.hub.now(),
+    )
+    await house.hub.engine.write(Insert(connection))
+    parts |= {"connection": connection.id}
+    ada = operator("Ada", ProjectId("alpha"), Role.ADMIN)
+    draft = Draft(name="All", filters=(Filter(),))
+    segment = await house.hub.segments.add(ProjectId("alpha"), draft, ada, "walk-0006")
+    aim = Aim(name="All", segment=segment.id)
+    automation = await house.hub.automations.add(ProjectId("alpha"), aim, ada, "walk-0007")
+    parts |= {"segment": segment.id, "automation": automation.id}
+    return parts | {"year": "2026", "file": "0" * 32, "kind": "site"}
 
 
 async def test_a_stranger_gets_nowhere(house: House, parts: dict[str, str]) -> None:

@@ -5,7 +5,7 @@ import { lang } from "../inbox/settings";
 import { calls } from "./calls";
 import type { Day, Outlook, Schedule } from "./project";
 import { ROUND, wrongSpan } from "./spans";
-import { type Key, first, t } from "./words";
+import { first, t } from "./words";
 import { dateIn, later, named, wall, weekday } from "./zones";
 
 const AFTER = 250;
@@ -80,9 +80,6 @@ export function moment(at: string, zone: string, today: string, how: "on" | "unt
   const time = wall(zone, at);
   if (date === today) return t(`admin.moment.${how}.today`, { time });
   if (date === later(today, 1)) return t(`admin.moment.${how}.tomorrow`, { time });
-  if (date < later(today, 7)) {
-    const day = first(`admin.moment.${how}.${weekday(date)}`);
-    return t(`admin.moment.${how}.day` as Key, { day, time });
-  }
-  return t(`admin.moment.${how}.day` as Key, { day: named(date, lang.value), time });
+  const day = date < later(today, 7) ? first(`admin.moment.${how}.${weekday(date)}`) : named(date, lang.value);
+  return how === "until" ? `${time}, ${day}` : t("admin.moment.on.day", { day, time });
 }

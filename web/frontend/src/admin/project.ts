@@ -97,6 +97,8 @@ export interface Project {
   schedule: Schedule;
   reopen_days: number;
   reopen_days_auto: number;
+  /** Whether notices to operators name the person and the phone. */
+  notices_name_people: boolean;
   calling: Calling;
   policy: Policy;
   calendar_years: number[];
@@ -114,6 +116,7 @@ export const PARTS = [
   "schedule",
   "reopen_days",
   "reopen_days_auto",
+  "notices_name_people",
   "calling",
   "policy",
 ] as const;
@@ -128,6 +131,8 @@ export interface Proposal {
   /** The date that a day off was moved from, or for which a day is worked. */
   other: string;
   chosen: boolean;
+  /** The hours that somebody wrote for the date, if any. */
+  kept: Day | null;
 }
 
 export interface CalendarYear {

@@ -27,7 +27,7 @@ export function Zone({ project }: { project: Project }): JSX.Element {
   const fixed = project.as_code.includes("zone");
   const line = (one: string): string => {
     const away = offset(one);
-    return away ? `${city(one, lang.value)} · UTC${away}` : one;
+    return away ? `${city(one)} · UTC${away}` : one;
   };
   const known = RUSSIA.includes(zone) || rest.includes(zone);
   return (

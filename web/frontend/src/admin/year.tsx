@@ -42,8 +42,7 @@ export function YearCalendar({ project }: { project: Project }): JSX.Element {
       .then((answer) => {
         if (!mine) return;
         setFound(answer);
-        const ticked = answer.proposals.filter((each) => each.chosen || !answer.confirmed);
-        setChosen(new Set(ticked.map((each) => each.date)));
+        setChosen(new Set(answer.proposals.filter((each) => each.chosen).map((each) => each.date)));
       })
       .catch(() => mine && setTrouble(t("admin.year.failed")));
     return () => {
@@ -126,7 +125,7 @@ interface LineProps {
 }
 
 function Line({ proposal, on, onTick }: LineProps): JSX.Element {
-  const { date, kind, spans, other } = proposal;
+  const { date, kind, spans, other, kept } = proposal;
   const name = lang.value === "ru" ? proposal.name_ru : proposal.name_en;
   const values = { name, other: other ? named(other, lang.value, { year: undefined }) : "" };
   const why = kind === "working" || (kind === "day_off" && other)
@@ -139,7 +138,10 @@ function Line({ proposal, on, onTick }: LineProps): JSX.Element {
       <input type="checkbox" checked={on} onChange={(event) => onTick(event.currentTarget.checked)} />
       <span class="proposal-date">{named(date, lang.value, { weekday: "short", month: "short", year: undefined })}</span>
       <span class="proposal-why">{why}</span>
-      <span class="quiet proposal-hours">{hours(spans)}</span>
+      <span class="quiet proposal-hours">
+        {hours(spans)}
+        {kept && kept.join() !== spans.join() ? <small>{t("admin.year.kept", { hours: hours(kept) })}</small> : null}
+      </span>
     </label>
   );
 }

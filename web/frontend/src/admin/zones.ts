@@ -1,4 +1,5 @@
 // Zones of the clock in people's words.
+import { first } from "./words";
 
 /** From west to east; first for those who choose, since most live there. */
 export const RUSSIA = [
@@ -27,15 +28,10 @@ function part(zone: string, lang: string, how: Intl.DateTimeFormatOptions["timeZ
   return parts.find(({ type }) => type === "timeZoneName")?.value ?? "";
 }
 
-/** The city that a zone is named for; the zone's own name where the browser has no other. */
-export function city(zone: string, lang: string): string {
-  const own = (zone.split("/").at(-1) ?? zone).replaceAll("_", " ");
-  if (lang === "en" || !RUSSIA.includes(zone)) return own;
-  try {
-    return part(zone, lang, "shortGeneric", new Date());
-  } catch {
-    return own;
-  }
+/** The city that a zone is named for. */
+export function city(zone: string): string {
+  const own = zone.split("/").at(-1) ?? zone;
+  return first(`inbox.zone.${own.toLowerCase()}`, "") || own.replaceAll("_", " ");
 }
 
 /** How far its clock is from UTC then, +7; "" for a zone the browser does not know. */

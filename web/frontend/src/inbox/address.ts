@@ -2,16 +2,19 @@
 export type Place =
   | { page: "health" }
   | { page: "sounds" }
+  | { page: "leads" }
   | { page: "admin"; rest: string }
   | { page: "dialogs"; dialog: string };
 
 export const HEALTH = "#/health";
 export const SOUNDS = "#/sounds";
+export const LEADS = "#/leads";
 export const ADMIN = "#/admin";
 
 export function placeOf(hash: string): Place {
   if (hash === HEALTH) return { page: "health" };
   if (hash === SOUNDS) return { page: "sounds" };
+  if (hash === LEADS) return { page: "leads" };
   if (hash === ADMIN || hash.startsWith(`${ADMIN}/`))
     return { page: "admin", rest: hash.slice(ADMIN.length + 1) };
   // A page of an address with a slash that we do not know is the list; no dialog's id begins so.

@@ -11,8 +11,10 @@ import type {
 import type {
   Alike,
   Attachment,
+  Cancel,
   Channel,
   Counts,
+  Decided,
   Dialog,
   Entry,
   Filter,
@@ -109,17 +111,15 @@ const of = encodeURIComponent;
 
 const letters = (project: string): string => `/projects/${of(project)}/dead-letters`;
 
-const leadOf = (project: string, lead: string): string =>
-  `/projects/${of(project)}/leads/${of(lead)}`;
+const leadOf = (lead: Lead): string => `/projects/${of(lead.project)}/leads/${of(lead.id)}`;
 
 export type Step = "take" | "return" | "close" | "reopen" | "spam" | "unspam";
 
-/** That somebody is to be called: at that time, or as soon as it may be. */
+/** That somebody is to be called: at that time or at once, and whether in spite of what is odd. */
 export interface Wish {
   key: string;
   phone: string;
   at: string | null;
-  comment: string;
   anyway: boolean;
 }
 
@@ -250,7 +250,7 @@ export const api = {
     call<void>("DELETE", `${letters(project)}/${of(id)}`),
   step: (id: string, step: Step) => post<Dialog>(`/dialogs/${of(id)}/${step}`),
   refuse: (id: string, what: Refusal[]) => post<Dialog>(`/dialogs/${of(id)}/refusals`, { what }),
-  callBack: (id: string, wish: Wish) => post<Dialog>(`/dialogs/${of(id)}/callback`, wish),
+  callBack: (id: string, wish: Wish) => post<Decided>(`/dialogs/${of(id)}/callback`, wish),
   alike: (id: string) =>
     get<{ items: Alike[] }>(`/dialogs/${of(id)}/alike`).then((answer) => answer.items),
   merge: (id: string, contact: string) => post<unknown>(`/dialogs/${of(id)}/merge`, { contact }),
@@ -259,14 +259,10 @@ export const api = {
     if (after) query.set("after", after);
     return get<{ items: Lead[]; next: string | null }>(`/projects/${of(project)}/leads?${query}`);
   },
-  moveLead: (project: string, lead: string, at: string, anyway: boolean) =>
-    post<Lead>(`${leadOf(project, lead)}/move`, { at, anyway }),
-  automateLead: (project: string, lead: string) =>
-    post<Lead>(`${leadOf(project, lead)}/automatic`),
-  cancelLead: (project: string, lead: string, cause: string) =>
-    post<Lead>(`${leadOf(project, lead)}/cancel`, { cause }),
-  correctLead: (project: string, lead: string, phone: string) =>
-    post<Lead>(`${leadOf(project, lead)}/phone`, { phone }),
+  moveLead: (lead: Lead, at: string) => post<Decided>(`${leadOf(lead)}/move`, { at }),
+  automateLead: (lead: Lead) => post<Decided>(`${leadOf(lead)}/automatic`),
+  cancelLead: (lead: Lead, cause: Cancel) => post<Decided>(`${leadOf(lead)}/cancel`, { cause }),
+  correctLead: (lead: Lead, phone: string) => post<Decided>(`${leadOf(lead)}/phone`, { phone }),
 };
 
 /** Sends one file, telling the share done; `stop` gives up. */

@@ -3,10 +3,9 @@ import type { JSX } from "preact";
 import { useId, useRef, useState } from "preact/hooks";
 import { freshKey } from "../keys";
 import { type Wish, api } from "./api";
-import { When, Outside, fromField, inHours, toField, useAsking } from "./callbackwhen";
+import { Doubts, Steps, When, fromField, inHours, toField, useAsking } from "./callbackwhen";
 import { thread } from "./reading";
 import { phone as written } from "./row";
-import { learn } from "./rows";
 import { t } from "./settings";
 import { Sheet } from "./sheet";
 import type { Dialog } from "./wire";
@@ -19,22 +18,14 @@ export function Callback({ dialog, onClose }: { dialog: Dialog; onClose: () => v
   const [phone, setPhone] = useState(written(phones[0] ?? ""));
   const [soon, setSoon] = useState(false);
   const [value, setValue] = useState(toField(inHours(1)));
-  const [comment, setComment] = useState("");
   const asking = useAsking();
   const zones = dialog.visit.zone ? [dialog.visit.zone] : [];
 
-  const ask = (at: string | null, anyway = false): Promise<void> =>
-    asking.send(async (meant) => {
-      const wish: Wish = {
-        key: key.current,
-        phone: phone.trim(),
-        at,
-        comment: comment.trim(),
-        anyway: meant,
-      };
-      learn([await api.callBack(dialog.id, wish)]);
-      onClose();
-    }, anyway);
+  const ask = async (at: string | null, anyway = false): Promise<void> => {
+    const wish: Wish = { key: key.current, phone: phone.trim(), at, anyway };
+    const decided = await asking.send(() => api.callBack(dialog.id, wish));
+    if (decided?.lead) onClose();
+  };
   const at = fromField(value);
 
   return (
@@ -69,12 +60,20 @@ export function Callback({ dialog, onClose }: { dialog: Dialog; onClose: () => v
           </datalist>
         </div>
         <div class="near" role="group" aria-label={t("inbox.lead.when")}>
-          <button type="button" class="near-one" aria-pressed={soon} onClick={() => setSoon(true)}>
-            {t("inbox.lead.soon")}
-          </button>
-          <button type="button" class="near-one" aria-pressed={!soon} onClick={() => setSoon(false)}>
-            {t("inbox.lead.at_time")}
-          </button>
+          {[true, false].map((one) => (
+            <button
+              key={String(one)}
+              type="button"
+              class="near-one"
+              aria-pressed={soon === one}
+              onClick={() => {
+                asking.clear();
+                setSoon(one);
+              }}
+            >
+              {t(one ? "inbox.lead.soon" : "inbox.lead.at_time")}
+            </button>
+          ))}
         </div>
         {soon ? (
           <p class="quiet">{t("inbox.lead.soon_why")}</p>
@@ -88,32 +87,21 @@ export function Callback({ dialog, onClose }: { dialog: Dialog; onClose: () => v
             }}
           />
         )}
-        <div class="asks">
-          <label for={`${id}-comment`}>{t("inbox.lead.comment")}</label>
-          <textarea
-            id={`${id}-comment`}
-            rows={2}
-            maxLength={500}
-            value={comment}
-            onInput={(event) => setComment(event.currentTarget.value)}
-          />
-        </div>
-        <Outside
-          asking={asking}
-          at={at}
-          onAnyway={() => void ask(soon ? null : at, true)}
-          onNext={(next) => void ask(next)}
+        <Doubts asking={asking}>
+          <button
+            type="button"
+            class="button"
+            disabled={asking.busy}
+            onClick={() => void ask(soon ? null : at, true)}
+          >
+            {t("inbox.lead.anyway")}
+          </button>
+        </Doubts>
+        <Steps
+          label={t("inbox.lead.plan")}
+          busy={asking.busy || !phone.trim() || (!soon && !at)}
+          onClose={onClose}
         />
-        {asking.outside === null ? (
-          <div class="asks-steps">
-            <button type="button" class="button" onClick={onClose}>
-              {t("inbox.cancel")}
-            </button>
-            <button type="submit" class="button strong" disabled={asking.busy || !phone.trim()}>
-              {t("inbox.lead.plan")}
-            </button>
-          </div>
-        ) : null}
       </form>
     </Sheet>
   );

@@ -164,7 +164,7 @@ export function whyOfCall(entry: Entry): string {
     case "planned":
       return [by || reason(entry), data.comment].filter(Boolean).join(" · ");
     case "call":
-      if (data.do === "cancel") return data.cause ?? "";
+      if (data.do === "cancel") return first(`inbox.lead.cause.${data.cause ?? ""}`, data.cause ?? "");
       if (data.do) return by;
       if (data.cause === "duplicate") return t("inbox.why.duplicate");
       if (data.cause === "joined")
@@ -211,9 +211,8 @@ function whyThen(at: string, zones: string[], why: string): string {
 }
 
 /** Where the time of a lead comes from: what is written beside it. */
-export function leadWhy(lead: Lead): string {
-  const at = lead.due_at ?? lead.auto_due_at;
-  return at ? whyThen(at, lead.zones, lead.zone_why) : "";
+export function leadWhy({ due_at, clocks, why }: Lead): string {
+  return due_at ? whyThen(due_at, clocks.map(({ zone }) => zone), why) : "";
 }
 
 /** Who asked for the call, in a few words. */

@@ -2,9 +2,8 @@ import type { JSX } from "preact";
 import { useId, useState } from "preact/hooks";
 import { Refused } from "./api";
 import { thereAt } from "./callbacks";
-import { tell } from "./rows";
 import { refusal, t } from "./settings";
-import { due } from "./times";
+import type { Decided, Doubt } from "./wire";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -87,69 +86,76 @@ export interface Asking {
   busy: boolean;
   /** What was refused, in words. */
   trouble: string;
-  /** The next lawful moment, while the wished one is outside of hours. */
-  outside: string | null;
-  send: (what: (anyway: boolean) => Promise<void>, anyway?: boolean) => Promise<void>;
+  /** What is odd about what was wished. */
+  doubts: readonly Doubt[];
+  /** Sends it; what the hub has against it is shown, and without a lead nothing was done. */
+  send: (what: () => Promise<Decided>) => Promise<Decided | null>;
   clear: () => void;
 }
 
-/** Sends what may be outside of hours; then the operator says whether it is meant. */
 export function useAsking(): Asking {
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState("");
-  const [outside, setOutside] = useState<string | null>(null);
+  const [doubts, setDoubts] = useState<readonly Doubt[]>([]);
   const clear = (): void => {
     setTrouble("");
-    setOutside(null);
+    setDoubts([]);
   };
-  const send: Asking["send"] = async (what, anyway = false) => {
-    if (busy) return;
+  const send: Asking["send"] = async (what) => {
+    if (busy) return null;
     setBusy(true);
     clear();
     try {
-      await what(anyway);
+      const decided = await what();
+      setDoubts(decided.warnings);
+      return decided;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      const { code, current, status } = error.problem;
-      if (code === "outside_hours") setOutside(current ?? "");
-      else if (status === 401) tell(error);
-      else setTrouble(refusal(code));
+      setTrouble(refusal(error.problem.code));
+      return null;
+    } finally {
+      setBusy(false);
     }
-    setBusy(false);
   };
-  return { busy, trouble, outside, send, clear };
+  return { busy, trouble, doubts, send, clear };
 }
 
-interface OutsideProps {
+interface DoubtsProps {
   asking: Asking;
-  at: string;
-  onAnyway: () => void;
-  onNext: (at: string) => void;
+  /** What was done in spite of it, or nothing. */
+  done?: string;
+  children: JSX.Element;
 }
 
-/** The time is one at which nobody is called: another one, or it all the same. */
-export function Outside({ asking, at, onAnyway, onNext }: OutsideProps): JSX.Element | null {
-  const next = asking.outside;
+/** What the operator should know before he says that it is meant. */
+export function Doubts({ asking, done, children }: DoubtsProps): JSX.Element | null {
   if (asking.trouble)
     return (
       <p class="asks-wrong" role="alert">
         {asking.trouble}
       </p>
     );
-  if (next === null) return null;
+  if (!asking.doubts.length) return null;
   return (
     <div class="asks-outside" role="alert">
-      <p>{t("inbox.lead.outside")}</p>
-      <div class="asks-steps">
-        {next ? (
-          <button type="button" class="button strong" disabled={asking.busy} onClick={() => onNext(next)}>
-            {t("inbox.lead.next", { at: due(next) })}
-          </button>
-        ) : null}
-        <button type="button" class="button" disabled={asking.busy} onClick={onAnyway}>
-          {t("inbox.lead.anyway", { at: due(at) })}
-        </button>
-      </div>
+      {done ? <p>{done}</p> : null}
+      {asking.doubts.map((one) => (
+        <p key={one}>{t(`inbox.lead.doubt.${one}`)}</p>
+      ))}
+      <div class="asks-steps">{children}</div>
+    </div>
+  );
+}
+
+export function Steps(props: { label: string; busy: boolean; onClose: () => void }): JSX.Element {
+  return (
+    <div class="asks-steps">
+      <button type="button" class="button" onClick={props.onClose}>
+        {t("inbox.cancel")}
+      </button>
+      <button type="submit" class="button strong" disabled={props.busy}>
+        {props.label}
+      </button>
     </div>
   );
 }

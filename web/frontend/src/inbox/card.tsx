@@ -1,10 +1,12 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { fileAddress, safe } from "../links";
+import { Alike } from "./alike";
 import { isHere } from "./awaited";
 import { FileCard } from "./files";
 import { Avatar, Icon, IconButton } from "./parts";
 import { lines, opened, thread } from "./reading";
+import { Refusals } from "./refusals";
 import { open } from "./route";
 import { phone } from "./row";
 import { previewOf } from "./preview";
@@ -42,6 +44,8 @@ export function Card({ onClose }: { onClose: () => void }): JSX.Element | null {
         <IconButton icon="close" label={t("inbox.card_close")} class="card-close" onClick={onClose} />
       </header>
       <Reach phones={contact?.phones ?? []} emails={contact?.emails ?? []} callAt={dialog.call_at} />
+      {contact ? <Refusals dialog={dialog} contact={contact} /> : null}
+      {contact ? <Alike dialog={dialog} phones={contact.phones} /> : null}
       <Identities all={now.identities} />
       <Fields fields={dialog.fields ?? {}} />
       <Source dialog={dialog} />

@@ -10,7 +10,7 @@ import { type Item, Menu } from "./menu";
 import { Avatar, Empty, Icon } from "./parts";
 import { open } from "./route";
 import { phone } from "./row";
-import { clock, project, tell } from "./rows";
+import { channels, clock, project, tell } from "./rows";
 import { first, t } from "./settings";
 import { due, full } from "./times";
 import type { Lead, LeadView } from "./wire";
@@ -137,9 +137,9 @@ function LeadList({ view }: { view: LeadView }): JSX.Element {
           step={asked.step}
           lead={lead}
           onClose={() => setAsked(null)}
-          onDone={(next) => {
+          onDone={(next, stay = false) => {
             learn([next]);
-            setAsked(null);
+            if (!stay) setAsked(null);
             // Of a corrected phone the answer is another lead.
             if (next.id !== lead.id) void load(null);
           }}
@@ -179,7 +179,8 @@ function Row({ lead, onLearn, onAsk }: RowProps): JSX.Element {
   const automatic = async (): Promise<void> => {
     setBusy(true);
     try {
-      onLearn([await api.automateLead(lead.project, lead.id)]);
+      const { lead: next } = await api.automateLead(lead);
+      if (next) onLearn([next]);
     } catch (error) {
       tell(error);
     }
@@ -191,7 +192,7 @@ function Row({ lead, onLearn, onAsk }: RowProps): JSX.Element {
   items.push({ label: t("inbox.lead.cancel_title"), onChoose: () => onAsk("cancel") });
   return (
     <li class="lead">
-      <Avatar name={lead.name} kind={lead.kind || "site"} />
+      <Avatar name={lead.name} kind={kindOf(lead)} />
       <div class="lead-who">
         <p class="lead-name">
           {lead.dialog ? (
@@ -200,7 +201,7 @@ function Row({ lead, onLearn, onAsk }: RowProps): JSX.Element {
               onClick={(event) => {
                 if (event.metaKey || event.ctrlKey || event.shiftKey) return;
                 event.preventDefault();
-                open(lead.dialog ?? "");
+                open(lead.dialog);
               }}
             >
               <bdi>{name}</bdi>
@@ -232,12 +233,14 @@ function Row({ lead, onLearn, onAsk }: RowProps): JSX.Element {
   );
 }
 
+const kindOf = (lead: Lead): string =>
+  channels.value.find((one) => one.id === lead.channel)?.kind ?? "site";
+
 /** Who asked for it, how often, and how far it is. */
 function about(lead: Lead): string {
-  const again = lead.joins.length;
   return [
-    originOf(lead.origin, lead.rule, lead.rule_name),
-    again > 1 ? t("inbox.lead.joins", { n: again }) : "",
+    originOf(lead.origin, lead.rule, lead.rule_name ?? ""),
+    lead.joins > 1 ? t("inbox.lead.joins", { n: lead.joins }) : "",
     lead.attempts ? t("inbox.lead.attempts", { n: lead.attempts, of: lead.tries }) : "",
   ]
     .filter(Boolean)

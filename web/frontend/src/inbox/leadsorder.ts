@@ -8,7 +8,7 @@ export function belongsTo(lead: Lead, view: LeadView): boolean {
 
 const KEYS: Record<LeadView, (lead: Lead) => number> = {
   planned: (lead) => Date.parse(lead.due_at ?? lead.created_at),
-  waiting: (lead) => Date.parse(lead.created_at),
+  waiting: (lead) => -Date.parse(lead.created_at),
   ended: (lead) => -Date.parse(lead.ended_at ?? lead.changed_at),
 };
 

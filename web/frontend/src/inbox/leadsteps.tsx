@@ -2,17 +2,19 @@ import "./callback.css";
 import type { JSX } from "preact";
 import { useId, useState } from "preact/hooks";
 import { api } from "./api";
-import { When, Outside, fromField, inHours, toField, useAsking } from "./callbackwhen";
+import { Doubts, Steps, When, fromField, inHours, toField, useAsking } from "./callbackwhen";
 import { phone as written } from "./row";
 import { t } from "./settings";
 import { Sheet } from "./sheet";
-import type { Lead } from "./wire";
+import { due } from "./times";
+import { CANCELS, type Cancel, type Lead } from "./wire";
 
 export type LeadStep = "move" | "cancel" | "phone";
 
 interface StepProps {
   lead: Lead;
-  onDone: (lead: Lead) => void;
+  /** Told how it now stands; it is left open while there is something to be read. */
+  onDone: (lead: Lead, stay?: boolean) => void;
   onClose: () => void;
 }
 
@@ -22,48 +24,57 @@ export function LeadSheet({ step, ...props }: StepProps & { step: LeadStep }): J
     case "move":
       return <Move {...props} />;
     case "cancel":
-      return <Cancel {...props} />;
+      return <Cancelling {...props} />;
     case "phone":
       return <Correct {...props} />;
   }
 }
+
+export const zonesOf = (lead: Lead): string[] => lead.clocks.map(({ zone }) => zone);
 
 const whose = (lead: Lead): string =>
   [lead.name, written(lead.phone)].filter(Boolean).join(" · ");
 
 function Move({ lead, onDone, onClose }: StepProps): JSX.Element {
   const [value, setValue] = useState(toField(soonest(lead)));
+  const [moved, setMoved] = useState<Lead | null>(null);
   const asking = useAsking();
   const at = fromField(value);
-  const move = (to: string, anyway = false): Promise<void> =>
-    asking.send(async (meant) => onDone(await api.moveLead(lead.project, lead.id, to, meant)), anyway);
+  const move = async (): Promise<void> => {
+    const decided = await asking.send(() => api.moveLead(moved ?? lead, at));
+    if (!decided?.lead) return;
+    onDone(decided.lead, decided.warnings.length > 0);
+    setMoved(decided.lead);
+  };
   return (
     <Sheet title={t("inbox.lead.move_title")} class="asking" onClose={onClose}>
       <form
         class="asking-body"
         onSubmit={(event) => {
           event.preventDefault();
-          if (at) void move(at);
+          if (at) void move();
         }}
       >
         <p class="quiet">{whose(lead)}</p>
         <When
           value={value}
-          zones={lead.zones}
+          zones={zonesOf(lead)}
           onInput={(next) => {
             asking.clear();
             setValue(next);
           }}
         />
-        <Outside
+        <Doubts
           asking={asking}
-          at={at}
-          onAnyway={() => void move(at, true)}
-          onNext={(next) => void move(next)}
-        />
-        {asking.outside === null ? (
+          done={moved?.due_at ? t("inbox.lead.moved", { at: due(moved.due_at) }) : ""}
+        >
+          <button type="button" class="button" onClick={onClose}>
+            {t("inbox.lead.leave_so")}
+          </button>
+        </Doubts>
+        {asking.doubts.length ? null : (
           <Steps label={t("inbox.lead.move")} busy={asking.busy || !at} onClose={onClose} />
-        ) : null}
+        )}
       </form>
     </Sheet>
   );
@@ -74,52 +85,42 @@ function soonest(lead: Lead): Date {
   return due > Date.now() ? new Date(due) : inHours(1);
 }
 
-const REASONS = ["called", "asked", "wrong", "other"] as const;
-
-function Cancel({ lead, onDone, onClose }: StepProps): JSX.Element {
+function Cancelling({ lead, onDone, onClose }: StepProps): JSX.Element {
   const id = useId();
-  const [cause, setCause] = useState("");
+  const [cause, setCause] = useState<Cancel>(CANCELS[0]);
   const asking = useAsking();
-  const reasons = REASONS.map((one) => t(`inbox.lead.reason.${one}`));
+  const cancel = async (): Promise<void> => {
+    const decided = await asking.send(() => api.cancelLead(lead, cause));
+    if (decided?.lead) onDone(decided.lead);
+  };
   return (
     <Sheet title={t("inbox.lead.cancel_title")} class="asking" onClose={onClose}>
       <form
         class="asking-body"
         onSubmit={(event) => {
           event.preventDefault();
-          if (cause.trim())
-            void asking.send(async () =>
-              onDone(await api.cancelLead(lead.project, lead.id, cause.trim())),
-            );
+          void cancel();
         }}
       >
         <p class="quiet">{whose(lead)}</p>
-        <div class="asks">
-          <label for={id}>{t("inbox.lead.reason")}</label>
-          <input
-            id={id}
-            required
-            maxLength={200}
-            autoFocus
-            value={cause}
-            onInput={(event) => setCause(event.currentTarget.value)}
-          />
-          <div class="near" role="group" aria-label={t("inbox.lead.reasons")}>
-            {reasons.map((one) => (
-              <button
-                key={one}
-                type="button"
-                class="near-one"
-                aria-pressed={cause === one}
-                onClick={() => setCause(one)}
-              >
-                {one}
-              </button>
-            ))}
-          </div>
-        </div>
-        <Wrong words={asking.trouble} />
-        <Steps label={t("inbox.lead.cancel")} busy={asking.busy || !cause.trim()} onClose={onClose} />
+        <fieldset class="asks">
+          <legend>{t("inbox.lead.reason")}</legend>
+          {CANCELS.map((one) => (
+            <label key={one} class="asks-one">
+              <input
+                type="radio"
+                name={id}
+                checked={cause === one}
+                onChange={() => setCause(one)}
+              />
+              {t(`inbox.lead.cause.${one}`)}
+            </label>
+          ))}
+        </fieldset>
+        <Doubts asking={asking}>
+          <></>
+        </Doubts>
+        <Steps label={t("inbox.lead.cancel")} busy={asking.busy} onClose={onClose} />
       </form>
     </Sheet>
   );
@@ -129,16 +130,17 @@ function Correct({ lead, onDone, onClose }: StepProps): JSX.Element {
   const id = useId();
   const [phone, setPhone] = useState(written(lead.phone));
   const asking = useAsking();
+  const correct = async (): Promise<void> => {
+    const decided = await asking.send(() => api.correctLead(lead, phone.trim()));
+    if (decided?.lead) onDone(decided.lead);
+  };
   return (
     <Sheet title={t("inbox.lead.correct_title")} class="asking" onClose={onClose}>
       <form
         class="asking-body"
         onSubmit={(event) => {
           event.preventDefault();
-          if (phone.trim())
-            void asking.send(async () =>
-              onDone(await api.correctLead(lead.project, lead.id, phone.trim())),
-            );
+          if (phone.trim()) void correct();
         }}
       >
         <div class="asks">
@@ -161,30 +163,11 @@ function Correct({ lead, onDone, onClose }: StepProps): JSX.Element {
             {t("inbox.lead.correct_why")}
           </p>
         </div>
-        <Wrong words={asking.trouble} />
+        <Doubts asking={asking}>
+          <></>
+        </Doubts>
         <Steps label={t("inbox.lead.correct")} busy={asking.busy || !phone.trim()} onClose={onClose} />
       </form>
     </Sheet>
-  );
-}
-
-function Wrong({ words }: { words: string }): JSX.Element | null {
-  return words ? (
-    <p class="asks-wrong" role="alert">
-      {words}
-    </p>
-  ) : null;
-}
-
-function Steps(props: { label: string; busy: boolean; onClose: () => void }): JSX.Element {
-  return (
-    <div class="asks-steps">
-      <button type="button" class="button" onClick={props.onClose}>
-        {t("inbox.cancel")}
-      </button>
-      <button type="submit" class="button strong" disabled={props.busy}>
-        {props.label}
-      </button>
-    </div>
   );
 }

@@ -28,12 +28,14 @@ import { shown } from "./shown";
 import { FirstPassword, SignIn, Unreachable } from "./signin";
 import { Thread } from "./thread";
 import { Troubles } from "./troubles";
+import { Undo } from "./undo";
 import { compact } from "./window";
 
 const Admin = lazy(() => import("../admin/admin"), "Admin");
 const Health = lazy(() => import("./health"), "Health");
 const Hearing = lazy(() => import("./hearing"), "Hearing");
 const Help = lazy(() => import("./help"), "Help");
+const Leads = lazy(() => import("./leads"), "Leads");
 const Palette = lazy(() => import("./palette"), "Palette");
 
 function App(): JSX.Element {
@@ -75,6 +77,8 @@ function Inside(): JSX.Element {
           <Health />
         ) : page.value === "sounds" ? (
           <Hearing />
+        ) : page.value === "leads" ? (
+          <Leads />
         ) : page.value === "admin" ? (
           <Admin />
         ) : (
@@ -95,6 +99,7 @@ function Inside(): JSX.Element {
         )}
       </main>
       <Notice />
+      <Undo />
       {shown.value === "palette" ? <Palette /> : null}
       {shown.value === "help" ? <Help /> : null}
       {shown.value === "more" ? <More /> : null}

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { heardAt, light } from "./live";
 import { Tabs } from "./list";
 import { Icon, type IconName } from "./parts";
-import { type page as Page, back, page, showAdmin, showHealth, showSounds } from "./route";
+import { type page as Page, back, page, showAdmin, showHealth, showLeads, showSounds } from "./route";
 import { clock, counts, me, role } from "./rows";
 import { Settings } from "./me";
 import { ringing, presence, t } from "./settings";
@@ -23,7 +23,10 @@ interface Way {
 
 /** Where one may go from anywhere; what one may not see is not named. */
 function ways(): Way[] {
-  const found: Way[] = [{ to: "dialogs", icon: "inbox", words: t("inbox.title"), go: back }];
+  const found: Way[] = [
+    { to: "dialogs", icon: "inbox", words: t("inbox.title"), go: back },
+    { to: "leads", icon: "phone", words: t("inbox.leads"), go: showLeads },
+  ];
   if (role.value === "admin")
     found.push({ to: "admin", icon: "gear", words: t("inbox.admin"), go: showAdmin });
   if (role.value === "admin" || role.value === "supervisor")

@@ -1,5 +1,5 @@
 import { computed, signal } from "@preact/signals";
-import { ADMIN, HEALTH, type Place, SOUNDS, hashOf, placeOf } from "./address";
+import { ADMIN, HEALTH, LEADS, type Place, SOUNDS, hashOf, placeOf } from "./address";
 import { closeThread, jumpTo, openThread, thread } from "./reading";
 
 export const place = signal<Place>({ page: "dialogs", dialog: "" });
@@ -42,6 +42,7 @@ export function goTo(hash: string): void {
 }
 
 export const showHealth = (): void => goTo(HEALTH);
+export const showLeads = (): void => goTo(LEADS);
 export const showSounds = (): void => goTo(SOUNDS);
 export const showAdmin = (): void => goTo(ADMIN);
 

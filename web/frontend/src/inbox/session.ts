@@ -1,6 +1,7 @@
 import { batch, signal } from "@preact/signals";
 import { Refused, api, csrf, whenSignedOut } from "./api";
 import * as company from "./company";
+import { hear as hearLead, missed } from "./leadsheard";
 import * as live from "./live";
 import * as outbox from "./outbox";
 import * as reading from "./reading";
@@ -72,6 +73,9 @@ function mark(event: Event): void {
     case "presence.changed":
       rows.appear(event.operator, event.presence);
       break;
+    case "lead.changed":
+      hearLead(event.lead);
+      break;
     case "channel.told":
       troubles.learn(event);
       break;
@@ -85,6 +89,7 @@ function reload(): void {
   rows.reload();
   troubles.reload();
   reading.reread();
+  missed();
   outbox.flush();
 }
 

@@ -2,10 +2,10 @@
 import { compose } from "./composer";
 import { toSearch } from "./found";
 import { opened } from "./reading";
-import { back, goTo, page, showSounds } from "./route";
+import { back, goTo, page, showLeads, showSounds } from "./route";
 import { VIEWS, look, role } from "./rows";
 import { density, letters, presence, setPresence, t, theme } from "./settings";
-import { askAssign, closeAndNext, noReply, take } from "./steps";
+import { askAssign, askCallback, closeAndNext, markSpam, noReply, take } from "./steps";
 import { HEALTH } from "./address";
 import { goToRow, step } from "./rowlist";
 import { shown } from "./shown";
@@ -45,6 +45,8 @@ export function withDialog(): Act[] {
       : []),
     { name: t("inbox.step.close"), keys: "E", run: mine((row) => take(row, "close")) },
     { name: t("inbox.step.close_next"), keys: "Shift+E", run: mine(closeAndNext) },
+    { name: t("inbox.step.call_back"), run: mine(askCallback) },
+    { name: t("inbox.step.spam"), run: mine(markSpam) },
   ];
 }
 
@@ -61,6 +63,7 @@ export function everywhere(): Act[] {
   return [
     ...views,
     { name: t("inbox.act.search"), keys: "/", run: toSearch },
+    { name: t("inbox.leads"), run: showLeads },
     { name: t("inbox.sounds"), run: showSounds },
     ...(role.value === "admin" ? [{ name: t("inbox.admin"), run: () => goTo("#/admin") }] : []),
     ...(role.value === "admin" || role.value === "supervisor"

@@ -3,10 +3,15 @@ import { type Step, api } from "./api";
 import { openThread } from "./reading";
 import { open } from "./route";
 import { beside, learn, tell } from "./rows";
+import { t } from "./settings";
+import { undoable } from "./undo";
 import type { Dialog } from "./wire";
 
 /** The dialog for which somebody is being chosen, if that is going on. */
 export const choosing = signal<Dialog | null>(null);
+
+/** The dialog whose person is to be called back, while it is asked when. */
+export const callingBack = signal<Dialog | null>(null);
 
 async function did(dialog: Dialog, what: () => Promise<Dialog>): Promise<boolean> {
   try {
@@ -30,6 +35,12 @@ export async function closeAndNext(dialog: Dialog): Promise<void> {
   if ((await take(dialog, "close")) && next && next !== dialog.id) open(next);
 }
 
+/** Marks the dialog as spam; for a moment that can be taken back. */
+export async function markSpam(dialog: Dialog): Promise<void> {
+  if (!(await take(dialog, "spam"))) return;
+  undoable.value = { words: t("inbox.spam.done"), back: () => void take(dialog, "unspam") };
+}
+
 /** Says that what the client wrote needs no reply. */
 export function noReply(dialog: Dialog): Promise<boolean> {
   return did(dialog, () => api.noReply(dialog.id));
@@ -38,6 +49,11 @@ export function noReply(dialog: Dialog): Promise<boolean> {
 /** Gives the dialog to another operator. */
 export function assign(dialog: Dialog, operator: string): Promise<boolean> {
   return did(dialog, () => api.assign(dialog.id, operator));
+}
+
+/** Asks when to call the person back. */
+export function askCallback(dialog: Dialog): void {
+  callingBack.value = dialog;
 }
 
 /** Asks whom to give the dialog to. */

@@ -14,13 +14,14 @@ import { opened, openThread, thread } from "./reading";
 import { back, open } from "./route";
 import { channels, me } from "./rows";
 import { first, t } from "./settings";
-import { askAssign, closeAndNext, noReply, take } from "./steps";
+import { askAssign, askCallback, callingBack, closeAndNext, markSpam, noReply, take } from "./steps";
 import { Timeline } from "./timeline";
 import type { Step } from "./api";
 import type { Dialog } from "./wire";
 
 export { take } from "./steps";
 
+const Callback = lazy(() => import("./callback"), "Callback");
 const Doors = lazy(() => import("../admin/doors"), "Doors");
 const Lightbox = lazy(() => import("./lightbox"), "Lightbox");
 
@@ -74,6 +75,14 @@ export function Thread({ onCard }: { onCard: () => void }): JSX.Element {
       {dialog && !dialog.open ? <Closed dialog={dialog} /> : null}
       {over && takesFiles ? <p class="drop">{t("inbox.drop_files")}</p> : null}
       <Assign />
+      {callingBack.value ? (
+        <Callback
+          dialog={callingBack.value}
+          onClose={() => {
+            callingBack.value = null;
+          }}
+        />
+      ) : null}
       {gallery.value ? <Lightbox /> : null}
     </section>
   );
@@ -146,6 +155,11 @@ function Steps({ dialog }: { dialog: Dialog }): JSX.Element {
     return (
       <div class="thread-steps">
         {dialog.sealed ? null : <StepButton dialog={dialog} step="reopen" />}
+        <IconButton
+          icon="phone"
+          label={t("inbox.step.call_back")}
+          onClick={() => askCallback(dialog)}
+        />
       </div>
     );
   const items: Item[] = [];
@@ -155,6 +169,8 @@ function Steps({ dialog }: { dialog: Dialog }): JSX.Element {
     if (!nobodys) items.push({ label: t("inbox.step.return"), onChoose: () => void take(dialog, "return") });
     if (dialog.waiting_since && dialog.awaits === "operator")
       items.push({ label: t("inbox.step.no_reply"), onChoose: () => void noReply(dialog) });
+    items.push({ label: t("inbox.step.call_back"), narrow: true, onChoose: () => askCallback(dialog) });
+    items.push({ label: t("inbox.step.spam"), onChoose: () => void markSpam(dialog) });
   }
   return (
     <div class="thread-steps">
@@ -164,6 +180,12 @@ function Steps({ dialog }: { dialog: Dialog }): JSX.Element {
           <button type="button" class="button only-wide" onClick={() => askAssign(dialog)}>
             {t("inbox.step.assign")}
           </button>
+          <IconButton
+            icon="phone"
+            label={t("inbox.step.call_back")}
+            class="only-wide"
+            onClick={() => askCallback(dialog)}
+          />
           <StepButton dialog={dialog} step="close" quiet={nobodys} />
           <Menu label={t("inbox.step.more")} class="icon-button" items={items}>
             <Icon name="more" />

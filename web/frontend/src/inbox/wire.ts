@@ -165,6 +165,13 @@ export interface Contact {
   no_writes_at: string | null;
 }
 
+/** A time on somebody's wall, and the instant. */
+export interface CallTime {
+  at: string;
+  local: string;
+  zone: string;
+}
+
 /** An order to call somebody back. */
 export interface Lead {
   id: string;
@@ -173,36 +180,49 @@ export interface Lead {
   phone: string;
   extension: string;
   n: number;
+  dialog: string;
+  channel: string;
+  contact: string;
+  name: string;
   status: string;
   live: boolean;
   cause: string;
   /** The lead that it ended as a duplicate of, or that has the right phone. */
-  of: string | null;
-  dialog: string | null;
-  kind: string;
-  contact: string | null;
-  name: string;
+  of: string;
   origin: string;
   rule: string;
   /** What a connection, an automation or an own rule is called. */
-  rule_name: string;
+  rule_name?: string;
   /** Nobody but people call where it is null. */
   due_at: string | null;
   auto_due_at: string | null;
-  /** An operator set the time; or the person chose it. */
-  held: boolean;
-  wanted: boolean;
-  zones: string[];
-  zone_why: string;
-  attempts: number;
+  /** The time that an operator set, and the one that the person chose. */
+  held: CallTime | null;
+  wanted: CallTime | null;
+  /** Where the person may be, and by what that is known. */
+  clocks: { zone: string; local: string }[];
+  why: string;
   tries: number;
+  attempts: number;
   comment: string;
+  joins: number;
   requested_at: string | null;
-  joins: { origin: string; rule: string; at: string; dialog: string | null; lead: string | null }[];
   created_at: string;
   changed_at: string;
   ended_at: string | null;
 }
+
+/** What is odd about a time or a call that an operator wants. */
+export type Doubt = "outside" | "opted_out";
+
+/** What became of a decision; without a lead nothing was done yet. */
+export interface Decided {
+  lead: Lead | null;
+  warnings: Doubt[];
+}
+
+export const CANCELS = ["handled", "not_needed", "wrong_number", "called_back"] as const;
+export type Cancel = (typeof CANCELS)[number];
 
 export type LeadView = "planned" | "waiting" | "ended";
 

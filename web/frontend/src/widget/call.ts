@@ -5,9 +5,10 @@ import { allRight, Consents, Question } from "./form";
 import { fresh, ICON, make, worded } from "./make";
 import type { Answer } from "./live";
 import { icon } from "./style";
+import { isPhone } from "./phone";
 import { here, zone } from "./visit";
 import type { When } from "./when";
-import type { Config, Planned } from "./wire";
+import type { Config, Given, Planned } from "./wire";
 
 export interface Slots {
   zone?: string;
@@ -82,6 +83,14 @@ export class CallForm {
   focus(): void {
     const first = this.form.isConnected ? this.phone.input : this.element.querySelector("button");
     first?.focus();
+  }
+
+  /** What stands in the form, once it is a number and its boxes are ticked. */
+  typed(): { phone: string; given: Given[] } | null {
+    const { value } = this.phone;
+    const stands = this.form.isConnected && !this.busy && isPhone(value);
+    const { given } = this.consents;
+    return stands && given.length ? { phone: value, given } : null;
   }
 
   private showForm(): void {

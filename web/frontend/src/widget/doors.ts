@@ -1,5 +1,6 @@
 import { generate } from "lean-qr/nano";
 import type { Say } from "../texts";
+import { type Leaves, leaving } from "./left";
 import { fresh, ICON, link, make, round, worded } from "./make";
 import { icon } from "./style";
 import { device } from "./visit";
@@ -23,7 +24,7 @@ const SHAPES: Partial<Record<Kind, string>> = {
 /** Addresses that open a messenger, and nothing that a browser would run. */
 const LEADS = /^(https?|tg|viber|whatsapp):\/\//i;
 
-export interface Leads {
+export interface Leads extends Leaves {
   chosen: (kind: Kind) => void;
   /** A link that takes the person along and works once; empty if none is to be had. */
   lead: (kind: Kind) => Promise<string>;
@@ -61,7 +62,9 @@ export function messengers(say: Say, config: Config, asks: Leads): HTMLElement[]
   code.hidden = true;
   const phone = device() === "phone";
   for (const each of offered)
-    list.append(make("li", "", phone ? direct(each, asks) : shown(each, code, say, asks)));
+    list.append(
+      make("li", "", phone ? direct(each, code, say, config, asks) : shown(each, code, say, config, asks)),
+    );
   return [list, code];
 }
 
@@ -72,7 +75,13 @@ async function way({ kind, url, joins }: Messenger, asks: Leads): Promise<string
 }
 
 /** On a phone one tap opens the messenger; the link is asked for as the finger comes down. */
-function direct(messenger: Messenger, asks: Leads): HTMLElement {
+function direct(
+  messenger: Messenger,
+  code: HTMLElement,
+  say: Say,
+  config: Config,
+  asks: Leads,
+): HTMLElement {
   const { kind, url, joins } = messenger;
   const door = link(url, `messenger ${kind}`, badge(kind), make("span", "name", NAMES[kind]));
   const plain = door.href;
@@ -87,9 +96,27 @@ function direct(messenger: Messenger, asks: Leads): HTMLElement {
     asked = null;
     door.href = plain;
   };
+  const open = (): void =>
+    void ask().then((led) => {
+      const opened = window.open(led, "_blank");
+      if (opened) opened.opener = null;
+      else location.assign(led);
+      forget();
+    });
   if (joins) door.addEventListener("pointerdown", () => void ask());
   door.addEventListener("click", (event) => {
     asks.chosen(kind);
+    if (asks.asksPhone()) {
+      event.preventDefault();
+      const go = (): void => {
+        code.hidden = true;
+        open();
+      };
+      code.replaceChildren(leaving(say, config, kind, NAMES[kind], asks, go));
+      code.hidden = false;
+      code.scrollIntoView({ block: "nearest" });
+      return;
+    }
     if (!joins) return;
     if (door.href !== plain) {
       // The browser follows it once this is over.
@@ -97,18 +124,19 @@ function direct(messenger: Messenger, asks: Leads): HTMLElement {
       return;
     }
     event.preventDefault();
-    void ask().then((led) => {
-      const opened = window.open(led, "_blank");
-      if (opened) opened.opener = null;
-      else location.assign(led);
-      forget();
-    });
+    open();
   });
   return door;
 }
 
 /** On a computer the squares are shown to the phone that lies beside it. */
-function shown(messenger: Messenger, code: HTMLElement, say: Say, asks: Leads): HTMLElement {
+function shown(
+  messenger: Messenger,
+  code: HTMLElement,
+  say: Say,
+  config: Config,
+  asks: Leads,
+): HTMLElement {
   const { kind } = messenger;
   const button = make("button", `messenger ${kind}`, badge(kind), make("span", "name", NAMES[kind]));
   button.type = "button";
@@ -128,6 +156,13 @@ function shown(messenger: Messenger, code: HTMLElement, say: Say, asks: Leads): 
     if (open) return;
     button.setAttribute("aria-expanded", "true");
     asks.chosen(kind);
+    if (asks.asksPhone()) {
+      code.replaceChildren(leaving(say, config, kind, NAMES[kind], asks, reveal));
+      code.hidden = false;
+      code.scrollIntoView({ block: "nearest" });
+    } else reveal();
+  });
+  const reveal = (): void =>
     void way(messenger, asks).then((url) => {
       // Another one may have been pressed meanwhile.
       if (button.getAttribute("aria-expanded") !== "true") return;
@@ -139,7 +174,6 @@ function shown(messenger: Messenger, code: HTMLElement, say: Say, asks: Leads): 
       code.hidden = false;
       code.scrollIntoView({ block: "nearest" });
     });
-  });
   return button;
 }
 

@@ -54,6 +54,8 @@ export function mount(place: Place): Panel {
   let view = draw();
   let invite = inviting();
   document.addEventListener("visibilitychange", read, { signal: life });
+  // Before the line lets go of its socket, so the word still gets out.
+  window.addEventListener("pagehide", leave, { signal: life, capture: true });
   life.addEventListener("abort", () => {
     view.dismiss();
     invite?.hide();
@@ -122,6 +124,9 @@ export function mount(place: Place): Panel {
         emit("messenger", { kind });
         reached(place.config.goals, `otklik_messenger_${kind}`);
       },
+      asksPhone: () =>
+        !preview && place.config.asks_phone === true && !line.call && memory.shelf.get("left") !== "1",
+      passed: () => memory.shelf.set("left", "1"),
       lead: async (messenger) => {
         if (preview) return "";
         const asked = line.ask({ t: "join", key: freshKey(), messenger });
@@ -182,6 +187,14 @@ export function mount(place: Place): Panel {
       line.say({ t: "read", seq: last });
     }
     place.badge(looking ? 0 : theirs.filter((entry) => entry.seq > upto).length);
+  }
+
+  /** What was typed and not sent is told once, with the consent that was given to it. */
+  function leave(): void {
+    const typed = place.config.keeps_typed && !preview ? view.typed() : null;
+    if (!typed || memory.shelf.get("typed") === typed.phone) return;
+    memory.shelf.set("typed", typed.phone);
+    line.say({ t: "left", key: freshKey(), ...typed, sent: false, zone: zone(), page: here() });
   }
 
   async function slots(): Promise<Slots> {

@@ -27,6 +27,8 @@ export interface Asks {
   rate: (score: Score, text: string) => void;
   chosen: (kind: Kind) => void;
   lead: (kind: Kind) => Promise<string>;
+  asksPhone: () => boolean;
+  passed: () => void;
   speak: (lang: "ru" | "en") => void;
 }
 
@@ -131,6 +133,11 @@ export class View {
     else if (this.prechat) this.prechat.focus();
     else if (!this.composer.element.hidden) this.composer.focus();
     else this.panel.querySelector("button")?.focus();
+  }
+
+  /** A number that was typed in the form and not sent, with what was agreed to. */
+  typed(): { phone: string; given: Given[] } | null {
+    return this.call?.typed() ?? null;
   }
 
   showTyping(name: string): void {

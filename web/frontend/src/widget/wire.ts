@@ -44,6 +44,10 @@ export interface Config {
   messengers?: Messenger[];
   phone?: string;
   callback?: { enabled: boolean; text?: string };
+  /** Whoever goes on in a messenger is asked for a phone before. */
+  asks_phone?: boolean;
+  /** A number that was typed and not sent is told to the hub. */
+  keeps_typed?: boolean;
   prechat?: { enabled: boolean; fields?: Field[] };
   consents?: Consent[];
   offline?: { mode: "message" | "callback" | "hide"; text?: string };

@@ -1,0 +1,90 @@
+"""The call side of a dialog's row: what a wish, a plan and a call make of it. Pure, as `hub.fold`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from hub.model import Awaits, Dialog, Entry, cut
+from hub.statuses import PLANNED, RequestType, Side, Status, has_calls, moves
+
+
+def asked(row: Dialog, entry: Entry) -> Dialog:
+    """Somebody has to act, as after a question; a call that is under way stays as it is."""
+    planned = Status.NEW in moves(row.call_status, row.type, Side.CALL)
+    return replace(
+        row,
+        phone=entry.data.get("phone", "") or row.phone,
+        call_at=moment(entry.data.get("at", "")),
+        call_status=Status.NEW if planned else row.call_status,
+        awaits=Awaits.OPERATOR,
+        waiting_since=row.waiting_since or entry.stored_at,
+        unanswered=row.unanswered + 1,
+        snoozed_until=None,
+    )
+
+
+def planned(row: Dialog, entry: Entry) -> Dialog:
+    """Somebody of ours, or a rule, has the person called; whose own wish it is not."""
+    told, has_spoken = entry.data, row.asked_at is not None or row.chat_status is not None
+    row = replace(
+        row,
+        type=row.type if has_spoken else _type(told.get("type", "")) or row.type,
+        phone=told.get("phone", "") or row.phone,
+        connection=told.get("connection", "") or row.connection,
+        automation=told.get("automation", "") or row.automation,
+        planned_until=moment(told.get("deadline", "")),
+        planned_rule=told.get("rule", ""),
+    )
+    if Status.NEW in moves(row.call_status, row.type, Side.CALL):
+        row = replace(row, call_status=Status.NEW)
+    if row.call_status is Status.NEW:
+        row = replace(row, call_at=moment(told.get("at", "")))
+    return row if entry.author.kind == "operator" else _awaited(row, entry)
+
+
+def called(row: Dialog, entry: Entry) -> Dialog:
+    """How the call is coming on; a status that the table does not lead to is only told."""
+    told = entry.data
+    before = row.call_status
+    known = {each.value: each for each in moves(before, row.type, Side.CALL)}
+    row = replace(
+        row,
+        call_status=known.get(told.get("status", ""), before),
+        phone=told.get("phone", "") or row.phone,
+    )
+    if "at" in told:
+        row = replace(row, call_at=moment(told["at"]))
+    if row.call_status in PLANNED:
+        is_anew = before is Status.PROCESSED and row.open
+        return _awaited(row, entry) if is_anew else row
+    row = replace(row, call_at=None, planned_until=None, planned_rule="")
+    is_over = row.call_status is Status.PROCESSED and before is not Status.PROCESSED
+    if is_over and row.chat_status is None and row.asked_at is None:
+        # Nobody waits for anything but the call.
+        row = replace(row, awaits=Awaits.NOBODY, waiting_since=None, unanswered=0)
+    return row
+
+
+def _awaited(row: Dialog, entry: Entry) -> Dialog:
+    return replace(
+        row,
+        awaits=Awaits.OPERATOR,
+        waiting_since=row.waiting_since or entry.stored_at,
+        unanswered=max(row.unanswered, 1),
+    )
+
+
+def moment(text: str) -> datetime | None:
+    """The time that is written there; a log is read whatever it holds."""
+    try:
+        at = datetime.fromisoformat(text)
+        return cut(at) if at.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _type(code: str) -> RequestType | None:
+    known = {each.value: each for each in RequestType if has_calls(each)}
+    return known.get(code)
