@@ -22,7 +22,7 @@ from hub.schedule import Day, Schedule
 FIRST_YEAR, LAST_YEAR = 2013, 2100
 """From the first year of the holidays that there are today."""
 
-WARNS_FROM_MONTH = 12
+WARNS_FROM_MONTH = 11
 
 Kind = Literal["holiday", "day_off", "working", "shortened"]
 

@@ -1,4 +1,4 @@
-"""The call side of a dialog's row: what a wish, a plan and a call make of it. Pure, as `hub.fold`."""
+"""The call side of a row: what a wish, a plan and a call make of it. Pure, as `hub.fold`."""
 
 from __future__ import annotations
 

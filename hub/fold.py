@@ -6,12 +6,10 @@ folded forward by whoever meets it.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
 from msgspec.structs import replace
 
-from hub import legible
+from hub import callside, legible
 from hub.model import (
     Author,
     Awaits,
@@ -26,9 +24,8 @@ from hub.model import (
     Place,
     Preview,
     Verb,
-    cut,
 )
-from hub.statuses import PLANNED, RequestType, Side, Status, has_calls, has_chat, moves
+from hub.statuses import Side, Status, has_chat, moves
 from hub.visit import Visit
 
 PREVIEW_CHARS = 140
@@ -321,7 +318,9 @@ def _left_phone(row: Dialog, entry: Entry) -> Dialog:
     if not row.open:
         row = _opened(row, entry)
     at = entry.stored_at
-    return replace(row, phone=entry.data.get("phone", "") or row.phone, last_at=max(row.last_at, at))
+    return replace(
+        row, phone=entry.data.get("phone", "") or row.phone, last_at=max(row.last_at, at)
+    )
 
 
 def _potential(row: Dialog, entry: Entry) -> Dialog:
@@ -330,7 +329,9 @@ def _potential(row: Dialog, entry: Entry) -> Dialog:
     if row.chat_status is None and Status.POTENTIAL in moves(row.call_status, row.type, Side.CALL):
         row = replace(row, call_status=Status.POTENTIAL)
     at = entry.stored_at
-    return replace(row, phone=row.phone or entry.data.get("phone", ""), last_at=max(row.last_at, at))
+    return replace(
+        row, phone=row.phone or entry.data.get("phone", ""), last_at=max(row.last_at, at)
+    )
 
 
 def _marked_spam(row: Dialog) -> Dialog:

@@ -45,8 +45,11 @@ async def site(wire: Wire) -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def signed_in(browser: Browser, program: Program, url: str, lang: Lang = "ru") -> Operator:
-    printed = await program.command("user", "add", "olga", "--name", "Ольга", "--lang", lang)
+async def signed_in(
+    browser: Browser, program: Program, url: str, lang: Lang = "ru", role: str = "operator"
+) -> Operator:
+    told = ("--name", "Ольга", "--lang", lang, "--role", role)
+    printed = await program.command("user", "add", "olga", *told)
     operator = await Operator.arrive(browser, url, lang)
     await operator.sign_in("olga", printed.split("code ")[1].split()[0])
     return operator

@@ -141,7 +141,7 @@ async def ruled_by(operator: Operator, **policy: object) -> None:
 async def test_a_phone_may_be_left_on_the_way_and_what_is_typed_and_not_sent_is_told(
     browser: Browser, program: Program, telegram: Platform
 ) -> None:
-    operator = await signed_in(browser, program, program.url)
+    operator = await signed_in(browser, program, program.url, role="admin")
     await ruled_by(operator, silence={"enabled": True}, potential={"enabled": True})
     await operator.page.wait_for_function(
         "async () => { const config = await (await fetch('/widget/full/config')).json();"

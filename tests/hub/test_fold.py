@@ -27,7 +27,7 @@ from hub.model import (
     ProjectId,
     Verb,
 )
-from hub.statuses import CHAT_MOVES, RequestType, Status, has_chat
+from hub.statuses import CHAT_MOVES, RequestType, Side, Status, has_chat, moves
 from tests.spine import START
 
 ANNA, BORIS = Author("operator", "anna", "Anna"), Author("operator", "boris", "Boris")
@@ -109,8 +109,11 @@ steps = st.lists(
             "text": st.text(max_size=300),
             "result": st.sampled_from([None, "", "sold"]),
             "data": st.dictionaries(
-                st.sampled_from(["at", "phone", "operator", "name", "score", "page"]) | st.text(),
+                st.sampled_from(["at", "phone", "operator", "name", "score", "page"])
+                | st.sampled_from(["status", "type", "deadline", "rule", "cause"])
+                | st.text(),
                 st.sampled_from(["2026-03-03T12:00:00+03:00", "2026-03-03", "0001-01-01T00:00Z"])
+                | st.sampled_from([*Status, *RequestType])
                 | st.text(),
                 max_size=6,
             ),
@@ -144,7 +147,10 @@ def test_any_log_folds_and_its_row_never_contradicts_itself(
             assert row.cycle.queued_at is not None or before.open or line.kind is EntryKind.SYSTEM
         if row.chat_status is not before.chat_status:
             assert row.chat_status in CHAT_MOVES[before.chat_status]
-        assert has_chat(type) or row.chat_status is None
+        if row.call_status is not before.call_status:
+            assert row.call_status in moves(before.call_status, row.type, Side.CALL)
+        assert has_chat(row.type) or row.chat_status is None
+        assert row.type is before.type or before.asked_at is None
         assert row.sealed >= before.sealed
         assert row.last_at >= before.last_at
         assert row.changed_at >= before.changed_at

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.errors import RefusedError, UnavailableError
+from hub.filters import Filter, Given, Op
 from hub.model import Awaits, Dialog, Document, Entry, Lock, OperatorId
 from hub.schedule import Schedule, always, daily
 from hub.store.engine import (
@@ -383,6 +384,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(
             [always("UTC"), daily("Europe/Moscow", "09:00–13:00", "14:00–24:00")]
         )
+    if kind is Filter:
+        return FILTERS
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         hints = get_type_hints(kind)
         return st.builds(kind, **{name: values(hint) for name, hint in hints.items()})
@@ -402,6 +405,16 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         ),
     }
     return simple[kind] if kind in simple else st.sampled_from(kind)
+
+
+FILTERS = st.recursive(
+    st.builds(Filter, field=st.text(max_size=9), op=values(Op | None), value=values(Given)),
+    lambda parts: st.builds(
+        Filter, all=st.none() | st.lists(parts, max_size=2).map(tuple), not_=st.none() | parts
+    ),
+    max_leaves=4,
+)
+"""Filters hold filters, which `values` alone would follow for ever."""
 
 
 @pytest.mark.parametrize("kept", COLLECTIONS, ids=lambda kept: kept.name)

@@ -3,10 +3,11 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Refused } from "../inbox/api";
 import { clock, project as here } from "../inbox/rows";
-import { lang, refusal } from "../inbox/settings";
+import { refusal } from "../inbox/settings";
 import { moment } from "./ahead";
 import { calls } from "./calls";
 import { phoneOf } from "./checks";
+import { city } from "./cities";
 import { changes, put } from "./draft";
 import { wrong } from "./editing";
 import { Count, Lines, Pick, Switch, Text } from "./fields";
@@ -16,7 +17,7 @@ import { clock as timeOf } from "./spans";
 import { numberOf } from "./tidying";
 import { Time } from "./week";
 import { first, t } from "./words";
-import { city, dateIn, wall } from "./zones";
+import { dateIn, wall } from "./zones";
 
 /** The pauses of a project that says nothing else, as in the hub. */
 const PAUSES: Record<Cause, number> = {
@@ -44,7 +45,7 @@ function check({ calling }: Project): { place: string; words: string } | null {
 /** How a project calls people back. */
 export function Calling(): JSX.Element {
   return (
-    <Setup title={t("admin.room.calling")} check={check}>
+    <Setup home="calling" check={check}>
       {(now) => <Form project={now} />}
     </Setup>
   );

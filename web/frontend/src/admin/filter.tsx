@@ -228,7 +228,7 @@ function Value({ condition, field, ties, onPut }: ValueProps): JSX.Element | nul
     return (
       <input
         {...about}
-        class="condition-value count"
+        class="condition-value number"
         type="number"
         inputMode="numeric"
         value={typeof value === "number" ? value : ""}

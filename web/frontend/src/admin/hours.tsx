@@ -20,7 +20,7 @@ function wrong(now: Project): { place: string; words: string } | null {
 /** What a project is called, when it works, and when it has days off. */
 export function Hours(): JSX.Element {
   return (
-    <Setup title={t("admin.room.hours")} check={wrong}>
+    <Setup home="hours" check={wrong}>
       {(now) => (
         <>
           <YearMissing project={now} />

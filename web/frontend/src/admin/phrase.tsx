@@ -53,11 +53,11 @@ export function Phrase(props: PhraseProps): JSX.Element {
         </p>
       ) : null}
       {names ? (
-        <div class="chips" role="group" aria-label={t("admin.phrase.variables")}>
+        <div class="variables" role="group" aria-label={t("admin.phrase.variables")}>
           {names
             .filter((name) => !name.includes("…"))
             .map((name) => (
-              <button key={name} type="button" class="chip" title={`{{ ${name} }}`} onClick={() => add(name)}>
+              <button key={name} type="button" class="variable" title={`{{ ${name} }}`} onClick={() => add(name)}>
                 {first(`admin.variable.${name}`, "") || name}
               </button>
             ))}

@@ -44,12 +44,14 @@ export function Rules(): JSX.Element {
     };
   }, [here.value]);
   return (
-    <Setup title={t("admin.room.rules")} check={check}>
+    <Setup home="rules" check={check}>
       {(now) => (
         <div class="rules">
-          <p class="remark">{t("admin.rules.why")}</p>
-          <Cards project={now} names={names} />
-          <Own project={now} names={names} />
+          <div>
+            <p class="remark">{t("admin.rules.why")}</p>
+            <Cards project={now} names={names} />
+            <Own project={now} names={names} />
+          </div>
           <DryRun project={now} />
         </div>
       )}

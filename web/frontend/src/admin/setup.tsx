@@ -12,17 +12,21 @@ import { Wait } from "./wait";
 import { first, t } from "./words";
 
 /** On which page each part is changed. */
-const HOME: Record<string, string> = { calling: "calling", policy: "rules" };
+const HOME: Record<string, Home> = { schedule: "hours", calling: "calling", policy: "rules" };
+
+type Home = "hours" | "calling" | "rules";
+
+const part = (place: string): string => place.split(".")[0] ?? "";
 
 interface SetupProps {
-  title: string;
+  home: Home;
   /** Says what is wrong before it is sent, by its place; what the page itself can know. */
   check?: (now: Project) => { place: string; words: string } | null;
   children: (now: Project) => ComponentChildren;
 }
 
 /** A page of a project's settings: read when it opens, with a bar to save what was changed. */
-export function Setup({ title, check, children }: SetupProps): JSX.Element {
+export function Setup({ home, check, children }: SetupProps): JSX.Element {
   useEffect(() => {
     saved.value = false;
     void load();
@@ -47,7 +51,7 @@ export function Setup({ title, check, children }: SetupProps): JSX.Element {
   return (
     <div class="setup">
       <div class="setup-main">
-        <h1 class="site-title">{title}</h1>
+        <h1 class="site-title">{t(`admin.room.${home}`)}</h1>
         {state.value === "loading" ? (
           <Wait />
         ) : state.value !== "ready" || !now ? (
@@ -57,7 +61,16 @@ export function Setup({ title, check, children }: SetupProps): JSX.Element {
             </button>
           </Empty>
         ) : (
-          children(now)
+          <>
+            {now.warnings
+              .filter(({ field, code }) => HOME[part(field)] === home && code !== "unknown_names")
+              .map(({ field, code }) => (
+                <p key={field} class="remark warn" role="note">
+                  {first(`admin.warned.${code}`, "")}
+                </p>
+              ))}
+            {children(now)}
+          </>
         )}
       </div>
       {changes.value || saved.value ? <Bar check={check} /> : null}
@@ -118,8 +131,7 @@ function nearest(place: string): string {
 function show(): void {
   const wrong = refused.value;
   if (!wrong || wrong.place === "form") return;
-  const [part = ""] = wrong.place.split(".");
-  goTo(`#/admin/${ROOM}${HOME[part] ?? "hours"}`);
+  goTo(`#/admin/${ROOM}${HOME[part(wrong.place)] ?? "hours"}`);
   requestAnimationFrame(() => {
     const place = nearest(wrong.place);
     refused.value = { place, words: first(`admin.wrong.${place.replace(/\.\d.*$/, "")}`, "") || wrong.words };

@@ -3,13 +3,14 @@ import { useId, useMemo } from "preact/hooks";
 import { Icon } from "../inbox/parts";
 import { clock as now } from "../inbox/rows";
 import { lang } from "../inbox/settings";
+import { city } from "./cities";
 import { put } from "./draft";
 import { wrong } from "./editing";
 import { Frame } from "./fields";
 import type { Day, Project, Schedule } from "./project";
 import { ROUND, USUAL, asMonday, clock, ends, spanOf, withBreak } from "./spans";
 import { t } from "./words";
-import { RUSSIA, city, later, named, offset, others, wall } from "./zones";
+import { RUSSIA, later, named, offset, others, wall } from "./zones";
 
 const change = (project: Project, part: Partial<Schedule>): void =>
   put({ schedule: { ...project.schedule, ...part } });
@@ -110,7 +111,7 @@ export function DayHours({ place, name, day, onPut, children }: DayProps): JSX.E
   const less = (n: number): void => onPut(day.filter((_, at) => at !== n));
   const room = withBreak(day);
   return (
-    <div class="day" role="group" aria-labelledby={`${id}-name`} data-place={place}>
+    <div class="workday" role="group" aria-labelledby={`${id}-name`} data-place={place}>
       <label class="switch day-name">
         <input
           type="checkbox"
@@ -146,7 +147,7 @@ export function DayHours({ place, name, day, onPut, children }: DayProps): JSX.E
               {day.length > 1 ? (
                 <button
                   type="button"
-                  class="icon-button small"
+                  class="icon-button tiny"
                   aria-label={t("admin.remove", { what: `${from}–${to}` })}
                   title={t("admin.remove", { what: `${from}–${to}` })}
                   onClick={() => less(n)}

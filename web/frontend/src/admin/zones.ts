@@ -1,5 +1,4 @@
 // Zones of the clock in people's words.
-import { first } from "./words";
 
 /** From west to east; first for those who choose, since most live there. */
 export const RUSSIA = [
@@ -26,12 +25,6 @@ export function others(): string[] {
 function part(zone: string, lang: string, how: Intl.DateTimeFormatOptions["timeZoneName"], at: Date): string {
   const parts = new Intl.DateTimeFormat(lang, { timeZone: zone, timeZoneName: how }).formatToParts(at);
   return parts.find(({ type }) => type === "timeZoneName")?.value ?? "";
-}
-
-/** The city that a zone is named for. */
-export function city(zone: string): string {
-  const own = zone.split("/").at(-1) ?? zone;
-  return first(`inbox.zone.${own.toLowerCase()}`, "") || own.replaceAll("_", " ");
 }
 
 /** How far its clock is from UTC then, +7; "" for a zone the browser does not know. */

@@ -28,7 +28,7 @@ export function theirs(at: string, zones: readonly string[]): string {
   const [one] = zones;
   if (!one || !walls.length) return "";
   if (walls.length > 1) return `${walls[0]}–${walls.at(-1)}`;
-  return [walls[0], place(at, one)].filter(Boolean).join(", ");
+  return [walls[0], place(one)].filter(Boolean).join(", ");
 }
 
 function wall(at: string, zone: string): string {
@@ -38,10 +38,10 @@ function wall(at: string, zone: string): string {
     .join("");
 }
 
-function place(at: string, zone: string): string {
-  const named = parts(at, zone, { hour: "2-digit", timeZoneName: "shortGeneric" });
-  const name = named.find(({ type }) => type === "timeZoneName")?.value ?? "";
-  return name.replace(/ Time$/, "");
+/** The city that the zone is named for; browsers have no Russian names of them. */
+function place(zone: string): string {
+  const city = zone.split("/").at(-1) ?? "";
+  return first(`inbox.zone.${city.toLowerCase()}`, "") || (lang.value === "en" ? city.replaceAll("_", " ") : "");
 }
 
 function parts(at: string, zone: string, how: Intl.DateTimeFormatOptions): Intl.DateTimeFormatPart[] {

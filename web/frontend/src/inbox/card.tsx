@@ -189,7 +189,7 @@ function Fields({ fields }: { fields: Record<string, string> }): JSX.Element | n
     <Section name={t("inbox.card.fields")}>
       <dl>
         {known.map(([name, value]) => (
-          <Field key={name} name={name}>
+          <Field key={name} name={name === "comment" ? t("inbox.card.comment") : name}>
             <span dir="auto">{value}</span>
           </Field>
         ))}

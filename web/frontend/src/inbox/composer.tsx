@@ -14,7 +14,7 @@ import { can, cannot, kindName, limits as limitsOf, mayEdit, writeUntil } from "
 import { entryOf, fetchQuoted, lines, thread } from "./reading";
 import { clock, me } from "./rows";
 import { authorOf, gist } from "./said";
-import { t } from "./settings";
+import { first, t } from "./settings";
 import { full, hours } from "./times";
 import { Uploads } from "./uploads";
 import type { Dialog, Entry } from "./wire";
@@ -39,9 +39,10 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
   const foreign = dialog.owner !== null && dialog.owner !== me.value?.operator.id;
   const until = writeUntil(dialog);
   const shut = until !== null && clock.value > until;
-  const barred = foreign || shut;
-  const mode: Mode = barred ? "note" : wished;
   const limits = limitsOf(dialog);
+  const mute = limits?.text_max_chars === 0;
+  const barred = foreign || shut || mute;
+  const mode: Mode = barred ? "note" : wished;
   const most = mode === "note" ? NOTE_MAX : (limits?.text_max_chars ?? NOTE_MAX);
   const left = most - [...text].length;
   const files = mode === "note" ? [] : uploads;
@@ -251,7 +252,10 @@ function Window({ dialog, until }: { dialog: Dialog; until: number | null }): JS
   const away = thread.value?.id === dialog.id && !thread.value.reachable;
   const channel = kindName(dialog);
   const left = until === null ? null : until - clock.value;
-  const words = away
+  const mute = limitsOf(dialog)?.text_max_chars === 0;
+  const words = mute
+    ? first(`inbox.mute.${dialog.kind}`, "inbox.mute")
+    : away
     ? t("inbox.stopped", { channel })
     : left === null || left > SOON
       ? ""
@@ -260,7 +264,7 @@ function Window({ dialog, until }: { dialog: Dialog; until: number | null }): JS
         : t("inbox.window.until", { channel, at: hours(new Date(until ?? 0).toISOString()) });
   if (!words) return null;
   return (
-    <p class={away || (left ?? 1) <= 0 ? "window shut" : "window"} role="status">
+    <p class={mute || away || (left ?? 1) <= 0 ? "window shut" : "window"} role="status">
       <Icon name="clock" />
       <span>{words}</span>
     </p>
