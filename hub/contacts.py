@@ -162,7 +162,7 @@ async def merge(engine: Engine, into: ContactId, other: ContactId) -> ContactId:
     Whose identity is whose is the caller's to say. Two that are merged into each other at the
     same moment are one all the same.
     """
-    kept, gone = await _root(engine, into), await _root(engine, other)
+    kept, gone = await root(engine, into), await root(engine, other)
     if kept is None or gone is None or kept.id == gone.id:
         return ContactId(kept.id) if kept is not None else into
 
@@ -170,7 +170,12 @@ async def merge(engine: Engine, into: ContactId, other: ContactId) -> ContactId:
         return None if had.merged_into is not None else replace(had, merged_into=ContactId(kept.id))
 
     def filled(had: Contact) -> Contact | None:
-        after = replace(had, name=had.name or gone.name)
+        after = replace(
+            had,
+            name=had.name or gone.name,
+            no_calls_at=had.no_calls_at or gone.no_calls_at,
+            no_writes_at=had.no_writes_at or gone.no_writes_at,
+        )
         for phone in gone.phones:
             after = replace(after, phones=_with(after.phones, phone))
         for email in gone.emails:
@@ -182,7 +187,7 @@ async def merge(engine: Engine, into: ContactId, other: ContactId) -> ContactId:
     return ContactId(kept.id)
 
 
-async def _root(engine: Engine, id: ContactId) -> Contact | None:
+async def root(engine: Engine, id: ContactId) -> Contact | None:
     """Who that is now; of several that were merged in a circle, the same for whoever asks."""
     seen: dict[str, Contact] = {}
     while (contact := await engine.get(Contact, id)) is not None:

@@ -31,6 +31,8 @@ from hub.visit import Visit
 PREVIEW_CHARS = 140
 FIELDS_MAX = 40
 MENU_MAX = 8
+BY_HAND = (Status.NEW, Status.ACCEPTED)
+"""A request that was collected, until somebody answers it."""
 
 
 def fold(row: Dialog, entry: Entry) -> Dialog:
@@ -121,7 +123,7 @@ def _received(row: Dialog, entry: Entry) -> Dialog:
         row = replace(row, asked_at=row.asked_at or entry.at)
         # Whoever is on the list of spam stays there until somebody of ours takes it off.
         if has_chat(row.type) and row.chat_status is not Status.SPAM:
-            row = replace(row, chat_status=Status.CHATTING)
+            row = replace(row, chat_status=_asked(row.chat_status, entry))
     if was_open and row.staff_place is not None and _before(entry, row.staff_place):
         # Whoever answered in the messenger had it before the eyes already.
         return row
@@ -158,6 +160,13 @@ def _answers(told: dict[str, str]) -> dict[str, str]:
     except (msgspec.MsgspecError, UnicodeError):
         return {}
     return legible.fields(all)
+
+
+def _asked(before: Status | None, entry: Entry) -> Status:
+    """A talk, or a request that waits for somebody to handle it by hand."""
+    if "collected" in entry.data and before in (None, Status.NEW, Status.ACCEPTED):
+        return before or Status.NEW
+    return Status.CHATTING
 
 
 def _before(entry: Entry, place: Place) -> bool:
@@ -214,6 +223,7 @@ def _answered(row: Dialog, entry: Entry) -> Dialog:
         awaits=Awaits.CUSTOMER,
         waiting_since=None,
         unanswered=0,
+        chat_status=Status.CHATTING if row.chat_status in BY_HAND else row.chat_status,
         cycle=cycle,
     )
 
@@ -223,6 +233,8 @@ def _happened(row: Dialog, entry: Entry) -> Dialog:
     match entry.verb:
         case Verb.TAKEN:
             row = _owned(row, entry)
+            if row.chat_status is Status.NEW:
+                row = replace(row, chat_status=Status.ACCEPTED)
         case Verb.RETURNED:
             row = replace(row, owner=None, owner_name="")
         case Verb.CLOSED:

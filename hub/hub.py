@@ -43,6 +43,7 @@ from hub.model import Channel
 from hub.notices import Notices
 from hub.outages import Ear, Outages
 from hub.peace import Peace
+from hub.people import People
 from hub.polling import Polling
 from hub.projects import Projects
 from hub.pulse import Pulses
@@ -86,6 +87,7 @@ class Hub:
     intake: Intake
     desk: Desk
     callbacks: Callbacks
+    people: People
     amends: Amends
     lists: Lists
     examples: Examples
@@ -259,6 +261,7 @@ def assemble(
         intake=intake,
         desk=desk,
         callbacks=Callbacks(engine, bus, desk, now),
+        people=People(engine, bus, now),
         amends=Amends(engine, bus, channels, desk, now),
         lists=Lists(engine),
         examples=Examples(engine, bus, channels, vault, files, search, sightings, now),

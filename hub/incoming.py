@@ -130,7 +130,7 @@ def maker(
                     question=event.question and not beside.keys() & {"pressed", "answers"},
                     spot=event.spot,
                     card=_read(event.card),
-                    data=_moved(row, event.visit) | beside,
+                    data=_moved(row, event.visit) | beside | _collected(project),
                 )
             case StaffReplied():
                 return replace(
@@ -249,6 +249,11 @@ def _left(event: PhoneLeft) -> dict[str, str]:
         "unsent": "" if event.sent else "1",
     }
     return {name: value for name, value in told.items() if value}
+
+
+def _collected(project: Project) -> dict[str, str]:
+    """Where a project only collects requests, no talk begins by itself."""
+    return {"collected": "1"} if project.calling.mode == "collect" else {}
 
 
 def _moved(row: Dialog, visit: Visit | None) -> dict[str, str]:

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec.structs import replace
 
-from hub import contacts, dialogs
+from hub import contacts, dialogs, ordering
 from hub.abilities import Ability
 from hub.bus import Bus
 from hub.channels import Channels
@@ -157,6 +157,9 @@ class Joining:
                     f"{identity.id}:joined:{known.id}",
                     {"contact": person},
                 )
+        await ordering.unite(
+            self._engine, self._bus, row.project, person, row.contact, self._now()
+        )
         visit = known.visit if known.visit.page or before is None else before.visit
         told = {
             "contact": person,

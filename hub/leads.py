@@ -14,10 +14,10 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
-from hub import dialogs
+from hub import lines
 from hub.bus import Bus
 from hub.calling import Plan
-from hub.events import DialogChanged, LeadChanged
+from hub.events import LeadChanged
 from hub.lead import CONTACTS_MAX, JOINS_MAX, Joined, Lead
 from hub.model import (
     HUB,
@@ -29,7 +29,6 @@ from hub.model import (
     Dialog,
     DialogId,
     Entry,
-    EntryKind,
     LeadId,
     ProjectId,
     Verb,
@@ -409,26 +408,8 @@ async def tell(
     now: datetime,
     author: Author = HUB,
 ) -> Entry | None:
-    """A line about the call in that dialog, or in the person's last one if it was sealed; once."""
-    row = await engine.get(Dialog, dialog) if dialog is not None else None
-    while row is not None:
-
-        def make(current: Dialog) -> Entry:
-            line = dialogs.draft(current, id, EntryKind.SYSTEM, now, now)
-            return replace(line, author=author, verb=Verb.CALL, data=data)
-
-        try:
-            appended = await dialogs.append(engine, row, make)
-        except dialogs.SealedError:
-            last = await dialogs.latest(engine, row.project, row.identity)
-            row = last if last is not None and last.id != row.id else None
-            continue
-        await bus.announce(
-            DialogChanged(project=row.project, dialog=appended.row, entries=(appended.entry,))
-        )
-        await bus.wake("rules")
-        return appended.entry
-    return None
+    """A line about the call in that dialog, once."""
+    return await lines.write(engine, bus, dialog, id, Verb.CALL, data, now, author)
 
 
 async def announce(bus: Bus, lead: Lead) -> None:

@@ -14,11 +14,10 @@ from hub import contacts, leads, slots
 from hub.bus import Bus
 from hub.calling import Cause, Plan
 from hub.callside import moment
-from hub.lead import Joined, Lead
+from hub.lead import CONTACTS_MAX, Joined, Lead
 from hub.leads import DUPLICATE, Order, announce, tell
 from hub.model import (
     CallTime,
-    Contact,
     ContactId,
     Dialog,
     DialogId,
@@ -57,14 +56,16 @@ async def _ordered(engine: Engine, bus: Bus, row: Dialog, entry: Entry, now: dat
     if project is None or not phone:
         return
     # The door does so too; here it is done also if that died after the wish was in the log.
-    await contacts.fill(engine, row.contact, phone=phone)
+    person = await contacts.root(engine, row.contact)
+    contact = ContactId(person.id) if person is not None else row.contact
+    await contacts.fill(engine, contact, phone=phone)
     own, by_hand = _is_own(entry), entry.data.get("origin") == "operator"
-    since = await refused_at(engine, row.project, row.contact, phone)
+    since = await refused_at(engine, row.project, contact, phone)
     if since is not None and not by_hand and not (own and entry.stored_at > since):
         told = {"status": Status.PROCESSED, "cause": OPTED_OUT, "phone": phone}
         await tell(engine, bus, DialogId(row.id), f"{entry.id}:call", told, now)
         return
-    order = await _order(engine, project, row, entry, now)
+    order = replace(await _order(engine, project, row, entry, now), contact=contact)
     lead, _ = await leads.order(engine, order, now)
     lead = await leads.settle(engine, lead, now)
     lead = await _at_home(engine, lead, row)
@@ -88,7 +89,7 @@ async def refused_at(
     page = await engine.find(
         CONTACTS_BY_PHONE, {"project": project, "phones": phone}, limit=SAME_PHONE
     )
-    person = await engine.get(Contact, contact)
+    person = await contacts.root(engine, contact)
     known = [*page.items, *([person] if person is not None else [])]
     return max((each.no_calls_at for each in known if each.no_calls_at), default=None)
 
@@ -115,7 +116,6 @@ async def _order(
         automation=data.get("automation", ""),
         channel=row.channel,
         dialog=DialogId(row.id),
-        contact=row.contact,
         name=row.name,
         due_at=lawful(project, where.zones, at or entry.stored_at, now),
         held=held if by_hand else None,
@@ -202,12 +202,43 @@ async def _told(
             await _told_given_way(engine, bus, here, line, lead, now)
             joined = plan | {"cause": "joined", "from": here, "rule": entry.data.get("rule", "")}
             await tell(engine, bus, lead.dialog, f"{entry.id}:joined", joined, now)
-        for each in lead.joins:
-            if each.lead is not None:
-                concerned.add(each.dialog)
-                await _told_duplicate(engine, bus, each.lead, each.dialog, lead, now, each)
+        concerned |= await _told_joins(engine, bus, lead, now)
     for dialog in concerned:
         await _agree(engine, bus, dialog, now)
+
+
+async def _told_joins(engine: Engine, bus: Bus, lead: Lead, now: datetime) -> set[DialogId | None]:
+    """Says of the leads that gave way to this one that they did; in which dialogs."""
+    gave_way = [each for each in lead.joins if each.lead is not None]
+    for each in gave_way:
+        await _told_duplicate(engine, bus, each.lead or lead.id, each.dialog, lead, now, each)
+    return {each.dialog for each in gave_way}
+
+
+async def unite(
+    engine: Engine,
+    bus: Bus,
+    project: ProjectId,
+    person: ContactId,
+    former: ContactId,
+    now: datetime,
+) -> None:
+    """Leaves two contacts that became one person one live lead."""
+
+    def of_person(had: Lead) -> Lead | None:
+        if not had.live or person in had.contacts:
+            return None
+        return replace(had, contacts=(person, *had.contacts)[:CONTACTS_MAX], contact=person)
+
+    for each in await leads.live_of(engine, project, former):
+        await engine.change(Lead, each.id, of_person)
+    for each in await leads.live_of(engine, project, person):
+        lead = await leads.settle(engine, each, now)
+        if lead.live:
+            await announce(bus, lead)
+            told = await _told_joins(engine, bus, lead, now)
+            for dialog in told | {lead.dialog}:
+                await _agree(engine, bus, dialog, now)
 
 
 async def _told_given_way(

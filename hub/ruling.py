@@ -267,7 +267,7 @@ class Ruling:
             now = self._now()
             return replace(
                 dialogs.draft(row, self._key(moment, effect), kind, now, now),
-                author=Author("rule", effect.rule),
+                author=Author("rule", effect.rule, effect.name),
                 verb=verb,
                 data=data,
             )
@@ -307,6 +307,7 @@ class Ruling:
             "origin": plan.origin,
             "phone": plan.phone,
             "extension": plan.extension,
+            "zone": plan.zone,
             "at": plan.at.isoformat() if plan.at else "",
             "deadline": plan.deadline.isoformat() if plan.deadline else "",
             "type": plan.type,

@@ -49,11 +49,12 @@ def no_kind(kind: str) -> type[ChannelKind[Any]]:
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
-    """What a new channel of a kind is asked for, and how its updates may come."""
+    """What a new channel of a kind is asked for, how its updates may come, if it only hears."""
 
     kind: str
     fields: tuple[Field, ...]
     receives: tuple[str, ...]
+    mute: bool = False
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,8 +96,13 @@ class Setup:
     async def form(self, kind: str) -> Form:
         """What that kind asks for; BadValueError if there is none of that name."""
         found = await self._kind(kind)
-        receives = tuple(sorted(found.capabilities.receives))
-        return Form(kind=kind, fields=form(found.settings_type), receives=receives)
+        can = found.capabilities
+        return Form(
+            kind=kind,
+            fields=form(found.settings_type),
+            receives=tuple(sorted(can.receives)),
+            mute=can.mute,
+        )
 
     async def get(self, project: ProjectId, id: str) -> Channel:
         """The document as it now stands; NotFoundError also for another project's."""

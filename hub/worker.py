@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from hub import contacts, dialogs, handling, joining, lanes, marks, observe, ordering
+from hub import contacts, dialogs, handling, joining, lanes, marks, observe, ordering, people
 from hub.bus import Bus
 from hub.echo import echo
 from hub.errors import UnavailableError
@@ -240,6 +240,7 @@ class Worker:
                 await marks.settle(self._engine, self._bus, row.channel, entry, now)
             await handling.follow(self._engine, self._bus, row, entry, now)
             await ordering.follow(self._engine, self._bus, row, entry, now)
+            await people.follow(self._engine, self._bus, entry, now)
             if entry.verb is Verb.CLOSED and entry.cycle is not None:
                 cycles[entry.cycle.n] = entry.cycle
             elif entry.verb is Verb.RATED:

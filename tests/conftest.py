@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -18,6 +20,9 @@ from tests.ports import WORKER, free_port
 if TYPE_CHECKING:
     from hub.store.engine import Engine
     from tests.bucket import S3Server
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - the folder made there has a name of its own
+ROOM = 2**30
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,22 +52,26 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     folder = tmp_path_factory.mktemp("secantus")
     program = Path(sys.executable).with_name("secantusd-py")
-    kept = ("--storage-path", folder / "data", "--log-level", "WARNING", "--cache-size", "64M")
-    with (folder / "log").open("wb") as told:
-        server = subprocess.Popen(
-            [program, *("--standalone", "--sync-on-commit", "--port", str(port)), *kept],
-            stderr=told,
-            cwd=folder,
-        )
-    url = f"mongodb://127.0.0.1:{port}/"
-    try:
-        with MongoClient[dict[str, object]](url) as client:
-            # The driver itself waits for a server that is only starting.
-            client.admin.command("ping")
-        yield url
-    finally:
-        server.kill()
-        server.wait()
+    # Each test makes a database with all its indexes. That is many syncs of a disk, and a power
+    # cut is nothing that a test makes.
+    memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    with TemporaryDirectory(prefix="hub-", dir=MEMORY if memory else folder) as data:
+        kept = ("--storage-path", data, "--log-level", "WARNING", "--cache-size", "64M")
+        with (folder / "log").open("wb") as told:
+            server = subprocess.Popen(
+                [program, *("--standalone", "--sync-on-commit", "--port", str(port)), *kept],
+                stderr=told,
+                cwd=folder,
+            )
+        url = f"mongodb://127.0.0.1:{port}/"
+        try:
+            with MongoClient[dict[str, object]](url) as client:
+                # The driver itself waits for a server that is only starting.
+                client.admin.command("ping")
+            yield url
+        finally:
+            server.kill()
+            server.wait()
 
 
 @pytest.fixture(scope="session")

@@ -31,11 +31,15 @@ class KindList(View, frozen=True, kw_only=True):
 
 
 class FormView(View, frozen=True, kw_only=True):
-    """`fields` are those that a plain form can hold, in the order in which they are asked."""
+    """`fields` are those that a plain form can hold, in the order in which they are asked.
+
+    A `mute` kind only hears: what it is sent can be tried out by a reading.
+    """
 
     kind: str
     fields: list[Field]
     receives: list[str]
+    mute: bool
 
 
 class StepView(View, frozen=True, kw_only=True):
@@ -73,7 +77,12 @@ async def kinds(ask: Ask[Nothing, Nothing]) -> KindList:
 
 async def form(ask: Ask[Nothing, Nothing]) -> FormView:
     found = await ask.hub.setup.form(ask.part("kind"))
-    return FormView(kind=found.kind, fields=list(found.fields), receives=list(found.receives))
+    return FormView(
+        kind=found.kind,
+        fields=list(found.fields),
+        receives=list(found.receives),
+        mute=found.mute,
+    )
 
 
 async def begin(ask: Ask[Nothing, Nothing]) -> TrialNow:

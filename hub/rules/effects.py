@@ -11,9 +11,13 @@ from hub.content import Button
 
 
 class _Effect(msgspec.Struct, frozen=True, kw_only=True):
-    """`rule` is who wanted it; `once` stands in the key where the entry else would."""
+    """`rule` is who wanted it, by the `name` that people gave it if they did.
+
+    `once` stands in the key where the entry else would.
+    """
 
     rule: str
+    name: str = ""
     once: str = ""
 
 
@@ -31,6 +35,7 @@ class Plan(_Effect, frozen=True, kw_only=True):
     origin: str
     phone: str
     extension: str = ""
+    zone: str = ""
     at: datetime | None = None
     deadline: datetime | None = None
     type: str = ""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from hub import filters, phrases, policy
 from hub.model import EntryKind, Verb
 from hub.policy import OwnRule
@@ -29,7 +31,8 @@ def rule(moment: Moment) -> Iterator[Effect]:
         if subject is None:
             subject = {**filters.subject(moment.row, moment.at), "text": moment.entry.text}
         if filters.passes(each.where, subject):
-            yield from _actions(each, moment)
+            for effect in _actions(each, moment):
+                yield replace(effect, name=each.name)
 
 
 def _happened(moment: Moment) -> frozenset[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from hub import phrases
 from hub.content import Button
 from hub.rules.effects import Effect, Plan, Promise, Say, Withdraw
 from hub.rules.moment import Moment, asks, is_heard, left_phone
@@ -38,7 +39,8 @@ def rule(moment: Moment) -> Iterator[Effect]:
             )
     elif settings.asks_phone and _only_opened(moment):
         lang = moment.project.lang
-        words = settings.text or text(lang, "rules.ask_phone", name=moment.project.name)
+        own = phrases.render(settings.text, moment.names).strip()
+        words = own or text(lang, "rules.ask_phone", name=moment.project.name)
         share = Button(label=text(lang, "rules.share_phone"), asks="phone")
         yield Say(rule=ASK, once=row.id, text=words, buttons=((share,),))
 
@@ -63,6 +65,7 @@ def _fires(moment: Moment) -> Iterator[Effect]:
         rule=RULE,
         origin=RULE,
         phone=phone,
+        zone=entry.data.get("zone", ""),
         deadline=entry.at + timedelta(minutes=settings.minutes),
         type=entry.data.get("messenger", ""),
     )

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from tests.chaos.process import Program
@@ -33,15 +34,30 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All who speak with the one Chromium of a run are on its loop."""
+    for item in items:
+        if item.get_closest_marker("e2e"):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def launched() -> AsyncIterator[Browser]:
     async with async_playwright() as play:
-        launched = await play.chromium.launch(executable_path=chromium(), args=QUIET)
-        yield launched
-        await launched.close()
+        made = await play.chromium.launch(executable_path=chromium(), args=QUIET)
+        yield made
+        await made.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(launched: Browser) -> AsyncIterator[Browser]:
+    """The Chromium of the run; whoever was at it is gone after the test."""
+    yield launched
+    for context in launched.contexts:
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def program(tmp_path: Path) -> AsyncIterator[Program]:
     made = Program(tmp_path)
     await made.start()
@@ -49,7 +65,7 @@ async def program(tmp_path: Path) -> AsyncIterator[Program]:
     await made.stop()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def wire(program: Program) -> AsyncIterator[Wire]:
     """Everything a browser sends to `wire.url` reaches the hub, until it is cut."""
     async with Wire("127.0.0.1", program.port) as made:

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 
 from bots.platforms.telegram import TelegramPlatform
@@ -18,7 +19,7 @@ from .test_axe import Theme, put_on, wrong
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def platform() -> AsyncIterator[TelegramPlatform]:
     made = TelegramPlatform()
     await made.start()

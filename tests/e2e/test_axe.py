@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.chaos.process import ROOT, Program
@@ -37,7 +38,7 @@ async def put_on(page: Page, theme: Theme) -> None:
     await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def printed(tmp_path: Path) -> AsyncIterator[dict[str, str]]:
     """What a demo of its own said of itself."""
     program = Program(tmp_path)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.chaos.process import Program
@@ -16,7 +17,7 @@ from .people import Operator, Visitor
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def installed(tmp_path: Path) -> AsyncIterator[Program]:
     """The program as it comes, not started yet."""
     made = Program(tmp_path)

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Browser, FilePayload, expect
 
@@ -35,7 +36,7 @@ def picture(name: str, colour: tuple[int, int, int]) -> FilePayload:
     return {"name": name, "mimeType": "image/png", "buffer": body}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def site(wire: Wire) -> AsyncIterator[str]:
     """A company's page on an origin of its own, whose chat reaches the hub over the wire."""
     runner = web.AppRunner(demo.build(wire.url, "site"), access_log=None)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 import bots
@@ -69,7 +70,7 @@ def toml(kind: str, settings: dict[str, object]) -> str:
     return f'[channels.messenger]\nkind = "{kind}"\nname = "Мессенджер"\nsettings = {{ {told} }}\n'
 
 
-@pytest.fixture(params=KINDS)
+@pytest_asyncio.fixture(loop_scope="session", params=KINDS)
 async def room(
     request: pytest.FixtureRequest, browser: Browser, tmp_path: Path
 ) -> AsyncIterator[Room]:

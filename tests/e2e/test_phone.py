@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from hub.texts import text
@@ -20,7 +21,7 @@ STARTING = 60_000
 """How long the messengers may take on a busy machine; a bound against hanging."""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def program(tmp_path: Path) -> AsyncIterator[Program]:
     program = Program(tmp_path)
     yield program

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from bots.platforms.telegram import TelegramPlatform
@@ -19,7 +20,7 @@ from .test_messengers import toml
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def telegram() -> AsyncIterator[TelegramPlatform]:
     platform = TelegramPlatform()
     await platform.start()
@@ -27,7 +28,7 @@ async def telegram() -> AsyncIterator[TelegramPlatform]:
     await platform.stop()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def shop(telegram: TelegramPlatform, tmp_path: Path) -> AsyncIterator[Program]:
     channels = toml("telegram", telegram.settings())
     program = Program(tmp_path, channels=channels, script="quick_hub.py")

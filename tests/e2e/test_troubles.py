@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from bots.platforms.telegram import TelegramPlatform
@@ -18,7 +19,7 @@ from .test_axe import wrong
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def platform() -> AsyncIterator[TelegramPlatform]:
     made = TelegramPlatform()
     await made.start()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiohttp import ClientSession
 from playwright.async_api import Browser, Page, expect
 
@@ -34,7 +35,7 @@ Otklik.q.push(["setField", "plan", "pro"]);
 """
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def program(tmp_path: Path) -> AsyncIterator[Program]:
     """One hub with a channel for each way in which a project may set up its chat."""
     # An hour of the day that is over, wherever in it the test runs.

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from bots import platforms
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 LAUNCHER = "#otklik-widget .launcher"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def telegram() -> AsyncIterator[Platform]:
     platform = platforms.load("telegram")()
     await platform.start()
@@ -31,7 +32,7 @@ async def telegram() -> AsyncIterator[Platform]:
     await platform.stop()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def program(tmp_path: Path, telegram: Platform) -> AsyncIterator[Program]:
     told = telegram.settings() | {"receive": "poll"}
     settings = "\n".join(f'{name} = "{each}"' for name, each in told.items())
@@ -170,9 +171,7 @@ async def test_a_phone_may_be_left_on_the_way_and_what_is_typed_and_not_sent_is_
         await other.page.get_by_role("button", name=say("widget.left.skip")).click()
         code = other.page.get_by_role("img", name=say("widget.messenger.code", name="Telegram"))
         await expect(code).to_be_visible()
-        way = other.page.get_by_role("dialog").get_by_role(
-            "button", name=say("widget.call.title")
-        )
+        way = other.page.get_by_role("dialog").get_by_role("button", name=say("widget.call.title"))
         await way.last.click()
         form = other.page.get_by_role("form", name=say("widget.call.title"))
         await form.get_by_label(say("widget.field.phone")).fill("8 912 345-00-01")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Browser, FilePayload, Page, Route, WebSocketRoute, expect
 
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 LAUNCHER = "#otklik-widget .launcher"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def shop(wire: Wire) -> AsyncIterator[Shop]:
     async with Shop(wire.url) as made:
         yield made

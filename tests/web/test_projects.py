@@ -265,6 +265,16 @@ async def test_a_year_that_is_none_is_refused(ada: Admin) -> None:
         assert (await ada.ask("POST", f"calendar/{year}", body, expect=400))["field"] == "year"
 
 
+async def test_visitors_are_offered_calls_only_outside_the_projects_quiet(
+    house: House, ada: Admin
+) -> None:
+    await ada.change(calling={"quiet": {"since": "10:00", "until": "12:00"}})
+    visitor = await house.browser()
+    status, told = await visitor.ask("GET", "/widget/alpha-site/slots?zone=Asia/Omsk")
+    labels = {slot["label"] for day in told["days"] for slot in day["slots"]}
+    assert (status, labels) == (200, {"10:00", "10:30", "11:00", "11:30"})
+
+
 async def test_short_days_follow_the_week(house: House, ada: Admin) -> None:
     await ada.change(schedule=FIVE)
     year = now_in(house, "Europe/Moscow").year

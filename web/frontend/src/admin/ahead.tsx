@@ -52,8 +52,14 @@ function Told({ outlook, zone }: { outlook: Outlook; zone: string }): JSX.Elemen
         {outlook.days.map(({ date, spans, why }) => (
           <li key={date} class={why === "date" ? "special" : undefined}>
             <span class="ahead-date">{named(date, lang.value, { weekday: "short", month: "short", year: undefined })}</span>
-            <span class={spans.length ? undefined : "quiet"}>{hours(spans)}</span>
-            {why === "date" ? <span class="tag">{t("admin.ahead.special")}</span> : null}
+            <span class={spans.length ? "ahead-hours" : "ahead-hours quiet"}>
+              {hours(spans)
+                .split(", ")
+                .map((span) => (
+                  <span key={span}>{span}</span>
+                ))}
+              {why === "date" ? <span class="tag">{t("admin.ahead.special")}</span> : null}
+            </span>
           </li>
         ))}
       </ol>

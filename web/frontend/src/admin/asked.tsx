@@ -4,7 +4,7 @@ import { refused, wrong } from "./editing";
 import type { FormField } from "./wire";
 import { Area, Lines, Pick, Switch, Text } from "./fields";
 import { EXAMPLES } from "./known";
-import { type Value, type Values, isKept, isNetwork, ordered } from "./filling";
+import { type Value, type Values, isKept, isMapping, isNetwork, ordered } from "./filling";
 import { first, t } from "./words";
 
 interface AskedProps {
@@ -18,24 +18,39 @@ interface AskedProps {
 /** The settings of a kind: what it needs, and folded away the way to it. */
 export function Asked(props: AskedProps): JSX.Element {
   const { fields, values } = props;
-  const plain = ordered(fields.filter((field) => !isNetwork(field)));
-  const network = fields.filter(isNetwork);
-  const [open, setOpen] = useState(() =>
-    network.some(({ name, default: usual }) => isKept(values[name]) || (typeof values[name] === "string" && values[name] !== usual)),
-  );
-  const faulty = network.some(({ name }) => wrong(name));
+  const folded = (field: FormField): boolean => isNetwork(field) || isMapping(field);
+  const plain = ordered(fields.filter((field) => !folded(field)));
   const one = (field: FormField): JSX.Element => <One key={field.name} field={field} {...props} />;
   return (
     <>
       {plain.map(one)}
-      {network.length ? (
-        <details class="more-fields" open={open || faulty} onToggle={(event) => setOpen(event.currentTarget.open)}>
-          <summary>{t("admin.network")}</summary>
-          <p class="remark">{t("admin.network.why")}</p>
-          {network.map(one)}
-        </details>
-      ) : null}
+      <Folded name={t("admin.mapping")} why={t("admin.mapping.why")} fields={fields.filter(isMapping)} values={values} one={one} />
+      <Folded name={t("admin.network")} why={t("admin.network.why")} fields={fields.filter(isNetwork)} values={values} one={one} />
     </>
+  );
+}
+
+interface FoldedProps {
+  name: string;
+  why: string;
+  fields: FormField[];
+  values: Values;
+  one: (field: FormField) => JSX.Element;
+}
+
+/** Settings that few look for: open where one of them is other than usual, or wrong. */
+function Folded({ name, why, fields, values, one }: FoldedProps): JSX.Element | null {
+  const [open, setOpen] = useState(() =>
+    fields.some(({ name, default: usual }) => isKept(values[name]) || (typeof values[name] === "string" && values[name] !== usual)),
+  );
+  const faulty = fields.some(({ name }) => wrong(name));
+  if (!fields.length) return null;
+  return (
+    <details class="more-fields" open={open || faulty} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{name}</summary>
+      <p class="remark">{why}</p>
+      {fields.map(one)}
+    </details>
   );
 }
 

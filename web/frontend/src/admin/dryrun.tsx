@@ -5,22 +5,26 @@ import { project as here } from "../inbox/rows";
 import { refusal } from "../inbox/settings";
 import { date as dateOf, full } from "../inbox/times";
 import { calls } from "./calls";
+import { placeOf } from "./draft";
 import { refused } from "./editing";
 import { Count } from "./fields";
 import type { DryRun as Tried, Policy, Project, Would } from "./project";
+import { type Check, show } from "./setup";
 import { tidied } from "./tidying";
 import { first, t } from "./words";
 
 const MOST_DAYS = 30;
 
 /** What these rules, saved or not, would have done in the last days. */
-export function DryRun({ project }: { project: Project }): JSX.Element {
+export function DryRun({ project, check }: { project: Project; check: Check }): JSX.Element {
   const [days, setDays] = useState(7);
   const [tried, setTried] = useState<{ of: Policy; days: number; found: Tried } | null>(null);
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState("");
   const run = async (): Promise<void> => {
     const { policy } = tidied(project);
+    refused.value = check(project);
+    if (refused.value) return show();
     setBusy(true);
     setTrouble("");
     try {
@@ -29,7 +33,11 @@ export function DryRun({ project }: { project: Project }): JSX.Element {
       if (!(error instanceof Refused)) throw error;
       const { code, field = "" } = error.problem;
       setTried(null);
-      setTrouble(error.problem.status === 400 && field ? t("admin.dry.wrong") : refusal(code));
+      if (error.problem.status === 400 && field) {
+        setTrouble(t("admin.dry.wrong"));
+        refused.value = { place: placeOf(field), words: t("admin.wrong.value") };
+        show();
+      } else setTrouble(refusal(code));
     }
     setBusy(false);
   };
@@ -53,7 +61,7 @@ export function DryRun({ project }: { project: Project }): JSX.Element {
           value={days}
           onInput={setDays}
         />
-        <button type="submit" class="button strong" disabled={busy || refused.value !== null}>
+        <button type="submit" class="button strong" disabled={busy}>
           {t(busy ? "admin.dry.busy" : "admin.dry.go")}
         </button>
       </form>

@@ -11,6 +11,11 @@ export function isNetwork(field: FormField): boolean {
   return NETWORK.includes(field.name) && !field.required;
 }
 
+/** What most forms do without: which field is what, and a key of one's own. */
+export function isMapping({ name, required }: FormField): boolean {
+  return (name.endsWith("_field") || name === "honeypot" || name === "key") && !required;
+}
+
 /** What must be given first, then the rest; the order of the kind otherwise. */
 export function ordered(fields: FormField[]): FormField[] {
   return [...fields].sort((a, b) => Number(b.required) - Number(a.required));

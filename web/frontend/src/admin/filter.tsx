@@ -84,7 +84,12 @@ function Items({ group, fields, place, nests = false, onPut }: ItemsProps): JSX.
             <li key={n} class={isGroup(item) ? "condition-group" : "condition"} data-place={at}>
               {isGroup(item) ? (
                 <>
-                  <Items group={item} fields={fields} place={at} onPut={(next) => change(n, next)} />
+                  <Items
+                    group={item}
+                    fields={fields}
+                    place={at}
+                    onPut={(next) => (next.items.length ? change(n, next) : drop(n))}
+                  />
                   <IconButton icon="close" label={t("filter.builder.drop_group")} onClick={() => drop(n)} />
                 </>
               ) : (
@@ -378,7 +383,9 @@ function oneSaid(item: Filter | Group, fields: FilterField[]): string {
   const shown = Array.isArray(value)
     ? value.map((one) => valueName(one, name, field)).join(", ")
     : valueName(value, name, field);
-  return [fieldName(name), field ? opName(op, field) : op, shown].filter(Boolean).join(" ");
+  if (op === "is" || op === "one_of") return `${fieldName(name)}: ${shown || "…"}`;
+  const bare = op === "is_set" || op === "not_set";
+  return [fieldName(name), field ? opName(op, field) : op, bare ? "" : shown || "…"].filter(Boolean).join(" ");
 }
 
 function valueName(value: Filter["value"], name: string, field: FilterField | undefined): string {

@@ -91,11 +91,15 @@ export function valueFor({ type, choices }: FilterField, op: string): Filter["va
   return choices[0] ?? "";
 }
 
-/** Whether nothing is lacking that the hub would refuse it for. */
-export function isWhole(filter: Filter): boolean {
+/** The place of the first value that is not given yet, as all.1.value; else "". */
+export function lacking(filter: Filter): string {
   const group = opened(filter);
-  if (!group) return true;
-  return group.items.every((item) => (isGroup(item) ? isWhole(closed(item)) : whole(item)));
+  if (!group) return "";
+  for (const [n, item] of group.items.entries()) {
+    const inner = isGroup(item) ? lacking(closed(item)) : whole(item) ? "" : "value";
+    if (inner) return `${group.join}.${n}.${inner}`;
+  }
+  return "";
 }
 
 function whole({ field = "", op, value }: Filter): boolean {

@@ -16,4 +16,7 @@ export const LINKS: Record<string, string> = {
   whatsapp: "https://developers.facebook.com/apps",
   greenapi: "https://console.green-api.com",
   viber: "https://partners.viber.com",
+  tilda: "https://tilda.cc/projects/",
+  marquiz: "https://panel.marquiz.ru",
+  jivosite: "https://app.jivosite.com",
 };

@@ -13,6 +13,7 @@ import { type Value, type Values, missing, nameOf, told } from "./filling";
 import { formOf } from "./forms";
 import { health } from "./health";
 import { KindMark } from "./mark";
+import { Reading } from "./reading";
 import { Trying, begin } from "./trial";
 import { Wait } from "./wait";
 import { first, t } from "./words";
@@ -160,6 +161,7 @@ export function Linked({ found }: { found: View }): JSX.Element {
         </p>
         <Trying channel={view} onSeen={look} />
         <Handed kind={kind} values={view.handed} />
+        {form?.mute && view.enabled ? <Reading channel={id} /> : null}
         {form ? (
           <form
             noValidate

@@ -6,10 +6,11 @@ const SHAPES: Record<string, string> = {
   whatsapp:
     "M4 20l1.2-4.3A8.2 8.2 0 1 1 8.3 18.8zM9 8.5c0 3.5 3 6.5 6.5 6.5l1-1.8-2-1.2-1.2 1a5 5 0 0 1-2.3-2.3l1-1.2-1.2-2z",
   viber: "M6 5h12v10h-6l-3.5 3.5V15H6zM9.5 8.5c0 2.5 1.5 4 4 4M13 8.5a2 2 0 0 1 1.5 1.5",
+  form: "M5 4h14v16H5zM8 8.5h8M8 12.5h8M8 16.5h4",
 };
 SHAPES.greenapi = SHAPES.whatsapp ?? "";
 
-const LETTERS: Record<string, string> = { vk: "VK", max: "M" };
+const LETTERS: Record<string, string> = { vk: "VK", max: "M", tilda: "T", marquiz: "Q", jivosite: "J" };
 
 /** The platform by its shape or letters; the colour only repeats it. */
 export function KindMark({ kind, picture = "" }: { kind: string; picture?: string }): JSX.Element {

@@ -10,7 +10,7 @@ import { phoneOf } from "./checks";
 import { put, rule } from "./draft";
 import { Count, Lines, Switch } from "./fields";
 import { DryRun } from "./dryrun";
-import { isWhole } from "./filtering";
+import { lacking } from "./filtering";
 import { Own, wrongRule } from "./own";
 import { Phrase } from "./phrase";
 import type { Policy, Project } from "./project";
@@ -25,7 +25,8 @@ function check({ policy }: Project): { place: string; words: string } | null {
   for (const [n, own] of policy.own.entries()) {
     const wrong = wrongRule(own);
     if (wrong) return { place: `policy.own.${n}.${wrong}`, words: t("admin.wrong.empty") };
-    if (!isWhole(own.where)) return { place: `policy.own.${n}.where`, words: t("admin.wrong.filter") };
+    const empty = lacking(own.where);
+    if (empty) return { place: `policy.own.${n}.where.${empty}`, words: t("admin.wrong.filter") };
   }
   return null;
 }
@@ -52,7 +53,7 @@ export function Rules(): JSX.Element {
             <Cards project={now} names={names} />
             <Own project={now} names={names} />
           </div>
-          <DryRun project={now} />
+          <DryRun project={now} check={check} />
         </div>
       )}
     </Setup>

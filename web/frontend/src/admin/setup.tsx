@@ -18,10 +18,12 @@ type Home = "hours" | "calling" | "rules";
 
 const part = (place: string): string => place.split(".")[0] ?? "";
 
+/** What is wrong before it is sent, as far as a page can know. */
+export type Check = (now: Project) => { place: string; words: string } | null;
+
 interface SetupProps {
   home: Home;
-  /** Says what is wrong before it is sent, by its place; what the page itself can know. */
-  check?: (now: Project) => { place: string; words: string } | null;
+  check: Check;
   children: (now: Project) => ComponentChildren;
 }
 
@@ -78,8 +80,6 @@ export function Setup({ home, check, children }: SetupProps): JSX.Element {
   );
 }
 
-type Check = SetupProps["check"];
-
 function Bar({ check }: { check: Check }): JSX.Element {
   const unsaved = changes.value !== null;
   const wrong = refused.value;
@@ -116,7 +116,7 @@ function Bar({ check }: { check: Check }): JSX.Element {
 
 /** Saves, or brings what is wrong into view with the cursor in it. */
 async function saveAndShow(check: Check): Promise<void> {
-  const wrong = draft.value && check ? check(draft.value) : null;
+  const wrong = draft.value && check(draft.value);
   refused.value = wrong;
   if (wrong || !(await save())) show();
 }
@@ -128,16 +128,20 @@ function nearest(place: string): string {
   return place;
 }
 
-function show(): void {
+/** Brings what was refused into view, on the page where it is changed. */
+export function show(): void {
   const wrong = refused.value;
   if (!wrong || wrong.place === "form") return;
   goTo(`#/admin/${ROOM}${HOME[part(wrong.place)] ?? "hours"}`);
+  // What is folded away opens first, then what is wrong is said there, then it is looked for.
   requestAnimationFrame(() => {
     const place = nearest(wrong.place);
-    refused.value = { place, words: first(`admin.wrong.${place.replace(/\.\d.*$/, "")}`, "") || wrong.words };
+    const own = first(`admin.wrong.${place.replace(/\.\d.*$/, "")}`, "");
+    refused.value = { place, words: own || wrong.words };
     requestAnimationFrame(() => {
-      const found = document.querySelector<HTMLElement>(`.admin [aria-invalid="true"]`);
-      found?.focus();
+      const field = document.querySelector<HTMLElement>(".admin [aria-invalid='true']");
+      field?.focus();
+      const found = field ?? document.querySelector<HTMLElement>(`[data-place="${CSS.escape(place)}"]`);
       found?.scrollIntoView({ block: "center" });
     });
   });

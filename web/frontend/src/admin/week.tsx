@@ -15,6 +15,9 @@ import { RUSSIA, later, named, offset, others, wall } from "./zones";
 const change = (project: Project, part: Partial<Schedule>): void =>
   put({ schedule: { ...project.schedule, ...part } });
 
+/** More spans than this are nobody's day. */
+const MOST = 8;
+
 /** A Monday, so that the days of a week have names in every language. */
 const MONDAY = "2024-01-01";
 
@@ -158,9 +161,19 @@ export function DayHours({ place, name, day, onPut, children }: DayProps): JSX.E
             </span>
           );
         })}
-        {day.length && room !== day && day.length < 8 ? (
+        {day.length === 1 && room !== day ? (
           <button type="button" class="link" onClick={() => onPut(room)}>
             {t("admin.hours.break")}
+          </button>
+        ) : day.length && room !== day && day.length < MOST ? (
+          <button
+            type="button"
+            class="icon-button tiny"
+            aria-label={t("admin.hours.break")}
+            title={t("admin.hours.break")}
+            onClick={() => onPut(room)}
+          >
+            <Icon name="plus" />
           </button>
         ) : null}
         {children}

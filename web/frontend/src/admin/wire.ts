@@ -117,6 +117,30 @@ export interface ChannelForm {
   kind: string;
   fields: FormField[];
   receives: ("hook" | "poll")[];
+  /** It only hears: nobody can be answered there. */
+  mute: boolean;
+}
+
+/** How a source would read a body. */
+export interface Reading {
+  /** Why nothing could be made of it, or what else it was than a request. */
+  error: string;
+  event: string;
+  form: string;
+  id: string;
+  handling: "" | "callback" | "register";
+  name: string;
+  /** Empty where nobody could be called, by `why_not`; `written` is what stood there. */
+  phone: string;
+  written: string;
+  why_not: string;
+  email: string;
+  comment: string;
+  page: string;
+  utm: Record<string, string>;
+  fields: { name: string; value: string }[];
+  said: { staff: boolean; text: string; at: string }[];
+  ignored: { name: string; why: string }[];
 }
 
 export interface TrialStep {

@@ -5,7 +5,7 @@ import { project as here } from "../inbox/rows";
 import { lang, refusal } from "../inbox/settings";
 import { hours } from "./ahead";
 import { calls } from "./calls";
-import { kept, takeOver } from "./draft";
+import { changes, kept, takeOver } from "./draft";
 import type { CalendarYear, Project, Proposal } from "./project";
 import { first, t } from "./words";
 import { dateIn, named, weekday } from "./zones";
@@ -73,6 +73,12 @@ export function YearCalendar({ project }: { project: Project }): JSX.Element {
     setChosen(next);
   };
   const fixed = project.as_code.includes("hours");
+  const today = dateIn(project.schedule.zone, new Date());
+  const past = found?.proposals.filter(({ date }) => date < today) ?? [];
+  const line = (each: Proposal): JSX.Element => (
+    <Line key={each.date} proposal={each} on={chosen.has(each.date)} onTick={(on) => tick(each.date, on)} />
+  );
+  const unsaved = changes.value?.schedule !== undefined;
   return (
     <section id="year" class="year">
       <h2>{t("admin.year")}</h2>
@@ -94,12 +100,17 @@ export function YearCalendar({ project }: { project: Project }): JSX.Element {
       </div>
       {found?.year === year ? (
         <>
+          {unsaved ? <p class="remark warn">{t("admin.year.saved_hours")}</p> : null}
           {found.moves_known ? null : <p class="remark warn">{t("admin.year.no_moves", { year })}</p>}
           <fieldset class="proposals" disabled={fixed || busy}>
             <legend class="visually-hidden">{t("admin.year.of", { year })}</legend>
-            {found.proposals.map((each) => (
-              <Line key={each.date} proposal={each} on={chosen.has(each.date)} onTick={(on) => tick(each.date, on)} />
-            ))}
+            {past.length ? (
+              <details>
+                <summary>{t("admin.dates.past", { n: past.length })}</summary>
+                {past.map(line)}
+              </details>
+            ) : null}
+            {found.proposals.filter(({ date }) => date >= today).map(line)}
           </fieldset>
           <p class="steps">
             <button type="button" class="button strong" disabled={fixed || busy} onClick={() => void confirm()}>

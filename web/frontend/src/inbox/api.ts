@@ -5,6 +5,7 @@ import type {
   ChannelForm,
   ChannelSettings,
   CheckStep,
+  Reading,
   SiteSettings,
   Trial,
 } from "../admin/wire";
@@ -199,6 +200,8 @@ export const api = {
     get<{ trial: Trial | null }>(`/projects/${of(project)}/channels/${of(channel)}/test`).then(
       (answer) => answer.trial,
     ),
+  readBody: (project: string, channel: string, body: string, content_type: string) =>
+    post<Reading>(`/projects/${of(project)}/channels/${of(channel)}/reading`, { body, content_type }),
   checkPage: (project: string, channel: string, url: string) =>
     post<{ steps: CheckStep[] }>(`/projects/${of(project)}/channels/${of(channel)}/check`, {
       url,

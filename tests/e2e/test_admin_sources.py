@@ -1,0 +1,56 @@
+"""An administrator opens a door for the site's forms, tries a body and sees the first request."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.chaos.process import Program
+
+from .test_admin_channels import choose, step
+from .test_admin_site import administrator
+from .test_axe import wrong
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+ANNA = {"name": "Анна", "phone": "8 (912) 345-67-89", "comment": "После шести"}
+
+
+async def test_a_form_is_connected_tried_and_its_first_request_stands_in_the_inbox(
+    browser: Browser, program: Program
+) -> None:
+    operator = await administrator(browser, program)
+    page, say = operator.page, operator.say
+    await choose(operator, say("channel.form"))
+    await page.get_by_role("button", name=say("admin.add_and_try")).click()
+    await expect(step(operator, "channel.form.trial.hook.by_hand")).to_be_visible()
+    await expect(step(operator, "admin.trial.seen.waiting")).to_be_visible()
+
+    handed = [await each.inner_text() for each in await page.locator(".handed code").all()]
+    address, header, key = handed
+    assert (address.startswith(program.url), header) == (True, "X-Hub-Key")
+
+    body = page.get_by_label(say("admin.reading.body"))
+    await body.fill("{")
+    await page.get_by_role("button", name=say("admin.reading.read")).click()
+    await expect(page.get_by_text(say("admin.reading.error.json"))).to_be_visible()
+    await body.fill("name=Анна&phone=8 912 345-67-89&utm_source=ya")
+    await page.get_by_role("button", name=say("admin.reading.read")).click()
+    await expect(page.get_by_text("+79123456789", exact=True)).to_be_visible()
+    await expect(page.get_by_text(say("admin.reading.ignored.service"))).to_be_visible()
+    assert await wrong(page) == []
+
+    async with aiohttp.ClientSession() as site:
+        async with site.post(address, json=ANNA, headers={header: key}) as answer:
+            assert (answer.status, (await answer.json())["taken"]) == (200, True)
+        async with site.post(address, json=ANNA) as answer:
+            assert answer.status == 403
+    await expect(page.get_by_text(say("admin.trial.done"))).to_be_visible()
+
+    await page.get_by_role("link", name=say("admin.trial.dialog")).click()
+    await expect(operator.log.get_by_text("После шести")).to_be_visible()
+    await expect(page.get_by_text(say("inbox.mute"))).to_be_visible()
+    await expect(page.get_by_role("button", name=say("inbox.mode.reply"))).to_be_disabled()
+    await expect(page.get_by_text(say("inbox.card.comment"))).to_be_visible()
+    assert operator.troubles == []
