@@ -53,6 +53,7 @@ class Lead(Document, frozen=True, kw_only=True):
     of: LeadId | None = None
     origin: str
     rule: str = ""
+    rule_name: str = ""
     connection: str = ""
     automation: str = ""
     joins: tuple[Joined, ...] = ()

@@ -60,6 +60,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     origin: str
     extension: str = ""
     rule: str = ""
+    rule_name: str = ""
     connection: str = ""
     automation: str = ""
     channel: ChannelId | None = None
@@ -120,6 +121,7 @@ def _opened(order: Order, n: int, now: datetime) -> Lead:
         status=Status.AWAITING_RETRY if order.attempts else Status.NEW,
         origin=order.origin,
         rule=order.rule,
+        rule_name=order.rule_name,
         connection=order.connection,
         automation=order.automation,
         joins=(_join(order),),

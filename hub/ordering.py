@@ -112,6 +112,7 @@ async def _order(
         at=entry.stored_at,
         origin=data.get("origin") or ("asked" if entry.verb is Verb.CALL_ASKED else "own"),
         rule=data.get("rule", ""),
+        rule_name=entry.author.name if entry.author.kind == "rule" else "",
         connection=data.get("connection", ""),
         automation=data.get("automation", ""),
         channel=row.channel,
@@ -125,7 +126,7 @@ async def _order(
         zone_why=where.why,
         plan=await _plan(engine, project, data.get("connection", "")),
         comment=data.get("comment", ""),
-        requested_at=moment(data.get("submitted", "")),
+        requested_at=moment(data.get("requested", "")),
     )
 
 
@@ -133,7 +134,10 @@ def place_of(project: Project, row: Dialog, phone: str, entry: Entry | None = No
     """Where the person is, by what the entry and the dialog know."""
     data = entry.data if entry is not None else {}
     said, browser = data.get("said_zone", ""), data.get("zone", "")
-    if entry is not None and entry.verb is Verb.PLANNED:
+    if data.get("rule", "").startswith("connection:"):
+        # Only the wall that the planning was read by.
+        browser = ""
+    elif entry is not None and entry.verb is Verb.PLANNED:
         # A zone beside a time was named with it.
         said, browser = said or browser, ""
     return whereabouts(phone, project.schedule.zone, said=said, browser=browser or row.visit.zone)
@@ -421,6 +425,7 @@ def _in_place_of(old: Lead, project: Project, row: Dialog, entry: Entry, now: da
         at=entry.stored_at,
         origin=old.origin,
         rule=old.rule,
+        rule_name=old.rule_name,
         connection=old.connection,
         automation=old.automation,
         channel=old.channel,

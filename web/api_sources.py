@@ -102,6 +102,7 @@ def _shown(found: Reading, error: str = "") -> ReadingView:
     number, why_not = _number(told)
     other = next((each for each in events if isinstance(each, FieldsTold)), None)
     answers = form.fields if form else other.fields if other else {}
+    passed = {name for name, _ in found.ignored}
     visit = getattr(form or first, "visit", None)
     return ReadingView(
         error=error,
@@ -117,7 +118,11 @@ def _shown(found: Reading, error: str = "") -> ReadingView:
         comment=form.comment if form else "",
         page=visit.page if visit else "",
         utm=visit.utm if visit else {},
-        fields=[FieldView(name=name, value=value) for name, value in answers.items()],
+        fields=[
+            FieldView(name=name, value=value)
+            for name, value in answers.items()
+            if name not in passed
+        ],
         said=[
             SaidView(staff=isinstance(each, StaffReplied), text=each.text, at=each.at)
             for each in events

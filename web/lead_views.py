@@ -51,6 +51,7 @@ class LeadView(View, frozen=True, kw_only=True):
     of: str
     origin: str
     rule: str
+    rule_name: str
     connection: str
     automation: str
     due_at: datetime | None
@@ -109,6 +110,7 @@ def lead(document: Lead) -> LeadView:
         of=document.of or "",
         origin=document.origin,
         rule=document.rule,
+        rule_name=document.rule_name,
         connection=document.connection,
         automation=document.automation,
         due_at=document.due_at,

@@ -95,7 +95,7 @@ _UTM = re.compile(r"utm_\w{1,20}")
 _SERVICE = re.compile(
     r"utm_\w+|tran_?id|form_?id|form_?name|request_?id|lead_?id|submission_?id|entry_?id|quiz_?id"
     r"|_?ym_?\w*|_?ga|_ga_\w+|gclid|yclid|fbclid|roistat\w*|ref(?:errer|erer)?|action|created\w*"
-    r"|timestamp|time_?zone|lang|href|page_?url|url|source_?url|_wp\w+"
+    r"|timestamp|time_?zone|lang|href|page|page_?url|url|source_?url|_wp\w+"
     r"|api_version|campaign_id|adgroup_id|gcl_?id|is_test"
 )
 """The end of a name that no person fills in."""

@@ -25,7 +25,7 @@ async def test_a_form_is_connected_tried_and_its_first_request_stands_in_the_inb
     await choose(operator, say("channel.form"))
     await page.get_by_role("button", name=say("admin.add_and_try")).click()
     await expect(step(operator, "channel.form.trial.hook.by_hand")).to_be_visible()
-    await expect(step(operator, "admin.trial.seen.waiting")).to_be_visible()
+    await expect(step(operator, "channel.form.trial.seen.waiting")).to_be_visible()
 
     handed = [await each.inner_text() for each in await page.locator(".handed code").all()]
     address, header, key = handed
@@ -49,7 +49,7 @@ async def test_a_form_is_connected_tried_and_its_first_request_stands_in_the_inb
     await expect(page.get_by_text(say("admin.trial.done"))).to_be_visible()
 
     await page.get_by_role("link", name=say("admin.trial.dialog")).click()
-    await expect(operator.log.get_by_text("После шести")).to_be_visible()
+    await expect(operator.log.get_by_text("comment: После шести")).to_be_visible()
     await expect(page.get_by_text(say("inbox.mute"))).to_be_visible()
     await expect(page.get_by_role("button", name=say("inbox.mode.reply"))).to_be_disabled()
     await expect(page.get_by_text(say("inbox.card.comment"))).to_be_visible()

@@ -45,8 +45,8 @@ from tests.spine import (
 )
 
 
-async def planned(hub: Hub, visitor: str = "ivan", phone: str = PHONE, **data: str) -> Lead:
-    row = await plan(hub, await ask(hub, visitor=visitor), phone=phone, **data)
+async def planned(hub: Hub, visitor: str = "ivan", phone: str = PHONE, at: str = "") -> Lead:
+    row = await plan(hub, await ask(hub, visitor=visitor), phone=phone, at=at)
     await works(hub)
     return next(each for each in await live(hub.engine) if each.dialog == row.id)
 

@@ -17,6 +17,7 @@ from hub.model import Dialog, Entry, Verb
 from hub.planning import Row
 from hub.statuses import RequestType, Status
 from hub.store.engine import Insert
+from hub.store.schema import LEADS, RULES_DUE
 from hub.terms import Connection, Invalid, Source, Terms
 from tests.spine import (
     BAKERY,
@@ -311,6 +312,23 @@ async def test_the_same_form_within_ten_minutes_is_one_call(hub: Hub, clock: Clo
     await hub.worker.work()
     lines = await verbs(hub, row)
     assert sum(each.verb is Verb.PLANNED for each in lines) == 5
+
+
+async def test_one_phone_in_forms_of_many_at_once_is_one_lead(hub: Hub) -> None:
+    await connect(hub)
+    await connect(hub, "site", source=Source.FORM, phone_field="")
+    written = ["8 (912) 345-67-89", "+79123456789", "9123456789"]
+    await asyncio.gather(
+        *(
+            receive(hub, form(n, visitor=f"v{n}", phone=written[n % 3], source=source))
+            for n, source in enumerate(["vk", "form"] * 6)
+        )
+    )
+    while await hub.engine.count(RULES_DUE):
+        await asyncio.gather(*(hub.worker.work() for _ in range(3)))
+    page = await hub.engine.find(LEADS, {"project": SHOP, "phone": PHONE}, limit=10)
+    [lead] = page.items
+    assert (lead.live, len(lead.joins)) == (True, 12)
 
 
 async def test_a_form_whose_dialog_was_sealed_goes_on_in_the_next(hub: Hub, clock: Clock) -> None:

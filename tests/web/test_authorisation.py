@@ -29,6 +29,11 @@ BODIES: dict[str, object] = {
     "patch/dialogs/{dialog}/entries/{entry}": {"key": "walk-0003", "text": "x"},
     "put/dialogs/{dialog}/entries/{entry}/reaction": {"key": "walk-0004", "emoji": ""},
     "put/dialogs/{dialog}/seen": {"seq": 1},
+    "post/dialogs/{dialog}/callback": {"key": "walk-0008", "phone": "+79161234567"},
+    "post/dialogs/{dialog}/merge": {"contact": "ghost"},
+    "post/projects/{project}/leads/{lead}/move": {"at": "2026-03-03T12:00:00Z"},
+    "post/projects/{project}/leads/{lead}/cancel": {"cause": "handled"},
+    "post/projects/{project}/leads/{lead}/phone": {"phone": "+79161234567"},
     "put/dialogs/{dialog}/draft": {"mode": "note", "text": "x"},
     "patch/projects/{project}/settings": {"rev": 0},
     "post/projects/{project}/calendar/{year}": {"rev": 0, "chosen": []},
@@ -101,6 +106,9 @@ async def parts(house: House) -> dict[str, str]:
     await house.hub.intake.undigested(kept, b"x", "ours")
     [letter] = (await house.hub.letters.of(ProjectId("alpha"), None)).items
     parts = {"project": "alpha", "dialog": ok["dialog"], "entry": said["id"]}
+    call = {"key": "callback-1", "phone": "+79161234567", "anyway": True}
+    asked = await anna.post(f"/dialogs/{ok['dialog']}/callback", call, expect=201)
+    parts |= {"lead": asked["lead"]["id"]}
     known = await house.hub.accounts.by_login("anna")
     assert known is not None
     told = Reach(

@@ -172,12 +172,14 @@ async def test_an_admin_sees_how_a_body_would_be_read_and_nothing_is_kept(
     assert (found["written"], found["comment"]) == ("8 (912) 345-67-89", "После шести")
     assert (found["form"], found["page"]) == ("Замер", "https://shop.example/")
     assert (found["utm"], found["handling"]) == ({"utm_source": "ya"}, "callback")
+    assert [each["name"] for each in found["fields"]] == ["name", "номер", "comment"]
     assert found["id"].startswith("form:")
     assert {each["name"]: each["why"] for each in found["ignored"]} == {
         "csrf": "dropped",
         "utm_source": "service",
         "formname": "service",
         "formid": "service",
+        "page": "service",
     }
     assert await requests(house) == []
     letters = await house.hub.engine.find(DEAD_LETTERS, {"project": ALPHA}, limit=5)

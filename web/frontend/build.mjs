@@ -14,8 +14,8 @@ const first = path.join(src, "inbox/main.tsx");
 
 /** Which sentences the code of a folder carries with it. */
 const PREFIXES = {
-  inbox: ["inbox.", "status.", "kind.", "error.", "failure."],
-  admin: ["admin.", "channel.", "filter.", "rules."],
+  inbox: ["inbox.", "status.", "kind.", "error.", "failure.", "invalid."],
+  admin: ["admin.", "channel.", "filter.", "rules.", "planning.", "automation."],
   widget: ["widget."],
   "widget/loader.ts": ["widget.launcher."],
 };

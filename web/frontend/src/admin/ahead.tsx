@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { project } from "../inbox/rows";
 import { lang } from "../inbox/settings";
+import { compact } from "../inbox/window";
 import { calls } from "./calls";
 import type { Day, Outlook, Schedule } from "./project";
 import { ROUND, wrongSpan } from "./spans";
@@ -48,21 +49,24 @@ function Told({ outlook, zone }: { outlook: Outlook; zone: string }): JSX.Elemen
         <span class="ahead-sign" aria-hidden="true" />
         {words}
       </p>
-      <ol class="ahead-days">
-        {outlook.days.map(({ date, spans, why }) => (
-          <li key={date} class={why === "date" ? "special" : undefined}>
-            <span class="ahead-date">{named(date, lang.value, { weekday: "short", month: "short", year: undefined })}</span>
-            <span class={spans.length ? "ahead-hours" : "ahead-hours quiet"}>
-              {hours(spans)
-                .split(", ")
-                .map((span) => (
-                  <span key={span}>{span}</span>
-                ))}
-              {why === "date" ? <span class="tag">{t("admin.ahead.special")}</span> : null}
-            </span>
-          </li>
-        ))}
-      </ol>
+      <details class="ahead-more" open={!compact.value}>
+        <summary>{t("admin.ahead.days")}</summary>
+        <ol class="ahead-days">
+          {outlook.days.map(({ date, spans, why }) => (
+            <li key={date} class={why === "date" ? "special" : undefined}>
+              <span class="ahead-date">{named(date, lang.value, { weekday: "short", month: "short", year: undefined })}</span>
+              <span class={spans.length ? "ahead-hours" : "ahead-hours quiet"}>
+                {hours(spans)
+                  .split(", ")
+                  .map((span) => (
+                    <span key={span}>{span}</span>
+                  ))}
+                {why === "date" ? <span class="tag">{t("admin.ahead.special")}</span> : null}
+              </span>
+            </li>
+          ))}
+        </ol>
+      </details>
     </>
   );
 }

@@ -19,16 +19,17 @@ const MOST_DAYS = 30;
 export function DryRun({ project, check }: { project: Project; check: Check }): JSX.Element {
   const [days, setDays] = useState(7);
   const [tried, setTried] = useState<{ of: Policy; days: number; found: Tried } | null>(null);
+  const now = tidied(project).policy;
+  const stale = tried !== null && JSON.stringify(tried.of) !== JSON.stringify(now);
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState("");
   const run = async (): Promise<void> => {
-    const { policy } = tidied(project);
     refused.value = check(project);
     if (refused.value) return show();
     setBusy(true);
     setTrouble("");
     try {
-      setTried({ of: project.policy, days, found: await calls.dryRun(here.value, policy, days) });
+      setTried({ of: now, days, found: await calls.dryRun(here.value, now, days) });
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const { code, field = "" } = error.problem;
@@ -67,7 +68,7 @@ export function DryRun({ project, check }: { project: Project; check: Check }): 
       </form>
       <div role="status">
         {trouble ? <p class="field-wrong">{trouble}</p> : null}
-        {tried && tried.of !== project.policy ? <p class="remark warn">{t("admin.dry.stale")}</p> : null}
+        {stale ? <p class="remark warn">{t("admin.dry.stale")}</p> : null}
         {tried ? <Found days={tried.days} found={tried.found} policy={tried.of} /> : null}
       </div>
     </section>

@@ -90,7 +90,9 @@ function Items({ group, fields, place, nests = false, onPut }: ItemsProps): JSX.
                     place={at}
                     onPut={(next) => (next.items.length ? change(n, next) : drop(n))}
                   />
-                  <IconButton icon="close" label={t("filter.builder.drop_group")} onClick={() => drop(n)} />
+                  {item.items.length > 1 ? (
+                    <IconButton icon="close" label={t("filter.builder.drop_group")} onClick={() => drop(n)} />
+                  ) : null}
                 </>
               ) : (
                 <Condition

@@ -33,10 +33,11 @@ export function health(channel: Arranged): Shape {
   return heard(channel, "admin.health.silent");
 }
 
-function heard({ pulse }: Arranged, otherwise: "admin.health.unknown" | "admin.health.silent"): Shape {
+function heard({ kind, pulse }: Arranged, otherwise: "admin.health.unknown" | "admin.health.silent"): Shape {
   const last = pulse?.last_in_at;
   if (last) return { tone: "good", words: t("admin.health.heard", { when: passed(last) }) };
-  return { tone: otherwise === "admin.health.silent" ? "good" : "quiet", words: t(otherwise) };
+  const words = first(`channel.${kind}.silent`, otherwise);
+  return { tone: otherwise === "admin.health.silent" ? "good" : "quiet", words };
 }
 
 /** The time of today, else the day with it. */

@@ -43,8 +43,8 @@ export function Hours(): JSX.Element {
                   label={t("admin.hours.lang")}
                   value={now.lang}
                   of={[
-                    ["ru", "Русский"],
-                    ["en", "English"],
+                    ["ru", t("inbox.lang.ru")],
+                    ["en", t("inbox.lang.en")],
                   ]}
                   help={t("admin.hours.lang.help")}
                   onPick={(lang) => put({ lang })}

@@ -30,7 +30,7 @@ export function Reading({ channel }: { channel: string }): JSX.Element {
     setBusy(false);
   };
   return (
-    <section class="reading" aria-labelledby={`${id}-title`}>
+    <section class="form-reading" aria-labelledby={`${id}-title`}>
       <h2 id={`${id}-title`}>{t("admin.reading")}</h2>
       <p class="remark" id={`${id}-why`}>
         {t("admin.reading.why")}
@@ -41,18 +41,21 @@ export function Reading({ channel }: { channel: string }): JSX.Element {
           if (body.trim() && !busy) void read();
         }}
       >
-        <label class="visually-hidden" for={id}>
-          {t("admin.reading.body")}
-        </label>
-        <textarea
-          id={id}
-          aria-describedby={`${id}-why`}
-          spellcheck={false}
-          maxLength={BODY_MAX}
-          placeholder={SAMPLE}
-          value={body}
-          onInput={(event) => setBody(event.currentTarget.value)}
-        />
+        <div class="setting">
+          <label class="visually-hidden" for={id}>
+            {t("admin.reading.body")}
+          </label>
+          <textarea
+            id={id}
+            rows={4}
+            aria-describedby={`${id}-why`}
+            spellcheck={false}
+            maxLength={BODY_MAX}
+            placeholder={SAMPLE}
+            value={body}
+            onInput={(event) => setBody(event.currentTarget.value)}
+          />
+        </div>
         <p class="steps">
           <button type="submit" class="button" disabled={busy || !body.trim()}>
             {t(busy ? "admin.reading.reading" : "admin.reading.read")}
@@ -136,11 +139,12 @@ function List({ name, of }: { name: string; of: (readonly [string, string])[] })
   );
 }
 
-function Pair({ name, children }: { name: string; children: ComponentChildren }): JSX.Element {
+function Pair({ name, children }: { name: string; children: ComponentChildren }): JSX.Element | null {
+  if (!children) return null;
   return (
     <>
       <dt dir="auto">{name}</dt>
-      <dd dir="auto">{children || "—"}</dd>
+      <dd dir="auto">{children}</dd>
     </>
   );
 }

@@ -13,6 +13,7 @@ const ROOMS = {
   hours: lazy<RoomProps, "Hours">(() => import("./hours"), "Hours"),
   calling: lazy<RoomProps, "Calling">(() => import("./calling"), "Calling"),
   rules: lazy<RoomProps, "Rules">(() => import("./rules"), "Rules"),
+  connections: lazy<RoomProps, "Connections">(() => import("./connections"), "Connections"),
 };
 
 type Id = keyof typeof ROOMS;

@@ -188,7 +188,7 @@ function wording({ step, state, code, detail }: TrialStep, kind: string, trial: 
   }
   if (code === "heard") return t("admin.trial.seen.heard");
   if (state === "ok") return t("admin.trial.seen.ok", { name: detail || t("admin.trial.somebody") });
-  return t("admin.trial.seen.waiting");
+  return first(`channel.${kind}.trial.seen.waiting`, "admin.trial.seen.waiting");
 }
 
 function took(ms: number): string {

@@ -80,7 +80,7 @@ export function YearCalendar({ project }: { project: Project }): JSX.Element {
   );
   const unsaved = changes.value?.schedule !== undefined;
   return (
-    <section id="year" class="year">
+    <section id="year" class="year" aria-label={t("admin.year")}>
       <h2>{t("admin.year")}</h2>
       <p class="remark">{t("admin.year.why")}</p>
       <div class="pick-of" role="group" aria-label={t("admin.year.which")}>

@@ -141,7 +141,7 @@ function ended(status: string, cause: string): string {
 function routed({ data }: Entry): string {
   if (data.invalid)
     return t("inbox.call.invalid", {
-      reason: first(`inbox.phone.${data.invalid}`, "inbox.phone.no_such_number"),
+      reason: first(`invalid.${data.invalid}`, "invalid.no_such_number"),
     });
   return data.name
     ? t("inbox.call.routed", { name: data.name })

@@ -5,6 +5,7 @@ import { Alike } from "./alike";
 import { isHere } from "./awaited";
 import { FileCard } from "./files";
 import { Avatar, Icon, IconButton } from "./parts";
+import { isMute } from "./may";
 import { lines, opened, thread } from "./reading";
 import { Refusals } from "./refusals";
 import { open } from "./route";
@@ -115,7 +116,7 @@ function Reach(props: { phones: string[]; emails: string[]; callAt: string | nul
 
 /** Where else the same person is known, each with what the messenger calls them. */
 function Identities({ all }: { all: Known[] }): JSX.Element | null {
-  const known = all.filter((one) => one.kind !== "site");
+  const known = all.filter((one) => one.kind !== "site" && !isMute(one.channel));
   if (!known.length) return null;
   return (
     <Section name={t("inbox.card.messengers")}>

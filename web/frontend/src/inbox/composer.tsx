@@ -10,7 +10,7 @@ import { Menu } from "./menu";
 import * as outbox from "./outbox";
 import { Icon, IconButton } from "./parts";
 import { rewriting } from "./acts";
-import { can, cannot, kindName, limits as limitsOf, mayEdit, writeUntil } from "./may";
+import { can, cannot, isMute, kindName, limits as limitsOf, mayEdit, writeUntil } from "./may";
 import { entryOf, fetchQuoted, lines, thread } from "./reading";
 import { clock, me } from "./rows";
 import { authorOf, gist } from "./said";
@@ -40,7 +40,7 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
   const until = writeUntil(dialog);
   const shut = until !== null && clock.value > until;
   const limits = limitsOf(dialog);
-  const mute = limits?.text_max_chars === 0;
+  const mute = isMute(dialog.channel);
   const barred = foreign || shut || mute;
   const mode: Mode = barred ? "note" : wished;
   const most = mode === "note" ? NOTE_MAX : (limits?.text_max_chars ?? NOTE_MAX);
@@ -252,16 +252,16 @@ function Window({ dialog, until }: { dialog: Dialog; until: number | null }): JS
   const away = thread.value?.id === dialog.id && !thread.value.reachable;
   const channel = kindName(dialog);
   const left = until === null ? null : until - clock.value;
-  const mute = limitsOf(dialog)?.text_max_chars === 0;
+  const mute = isMute(dialog.channel);
   const words = mute
     ? first(`inbox.mute.${dialog.kind}`, "inbox.mute")
     : away
-    ? t("inbox.stopped", { channel })
-    : left === null || left > SOON
-      ? ""
-      : left <= 0
-        ? t("inbox.window.closed", { channel, at: full(new Date(until ?? 0).toISOString()) })
-        : t("inbox.window.until", { channel, at: hours(new Date(until ?? 0).toISOString()) });
+      ? t("inbox.stopped", { channel })
+      : left === null || left > SOON
+        ? ""
+        : left <= 0
+          ? t("inbox.window.closed", { channel, at: full(new Date(until ?? 0).toISOString()) })
+          : t("inbox.window.until", { channel, at: hours(new Date(until ?? 0).toISOString()) });
   if (!words) return null;
   return (
     <p class={mute || away || (left ?? 1) <= 0 ? "window shut" : "window"} role="status">

@@ -9,6 +9,10 @@ export function limits(dialog: Dialog): Channel["capabilities"] | undefined {
   return channels.value.find((channel) => channel.id === dialog.channel)?.capabilities;
 }
 
+/** Whether the channel only hears: nobody can be answered there. */
+export const isMute = (channel: string): boolean =>
+  channels.value.find(({ id }) => id === channel)?.capabilities.text_max_chars === 0;
+
 export function can(dialog: Dialog, ability: Ability): boolean {
   return limits(dialog)?.does.includes(ability) ?? false;
 }

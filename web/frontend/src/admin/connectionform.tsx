@@ -1,0 +1,641 @@
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { freshKey } from "../keys";
+import { Refused } from "../inbox/api";
+import { Empty, Icon, IconButton } from "../inbox/parts";
+import { goTo } from "../inbox/route";
+import { project as here } from "../inbox/rows";
+import { ConnectionTrial } from "./connectiontrial";
+import {
+  CONNECTIONS,
+  type By,
+  type Condition,
+  type Connection,
+  type Doubt,
+  type PlanRow,
+  type Sources,
+  type Terms,
+  UNITS,
+  type Unit,
+  addressOf,
+  blank,
+  connecting,
+  inUnits,
+  tidy,
+} from "./connecting";
+import { placeOf } from "./draft";
+import { refused } from "./editing";
+import { Count, Frame, Lines, Pick, Switch, Text } from "./fields";
+import { Wait } from "./wait";
+import { first, t } from "./words";
+
+const MOST = 20;
+
+/** One connection: which forms it takes, what it makes of them, and a form to try it on. */
+export function ConnectionForm({ id }: { id: string }): JSX.Element {
+  const [sources, setSources] = useState<Sources | null>(null);
+  const [kept, setKept] = useState<Connection | null>(null);
+  const [terms, setTerms] = useState<Terms | null>(null);
+  const [trouble, setTrouble] = useState<"" | "admin.missing" | "admin.failed">("");
+  const [busy, setBusy] = useState(false);
+  const [saved, setSaved] = useState(false);
+  const key = useRef(freshKey());
+  const project = here.value;
+
+  const read = async (): Promise<void> => {
+    setTrouble("");
+    try {
+      const [all, one] = await Promise.all([
+        connecting.sources(project),
+        id ? connecting.get(project, id) : null,
+      ]);
+      setSources(all);
+      setKept(one);
+      setTerms(one ? one.terms : blank(all));
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      setTrouble(error.problem.status === 404 ? "admin.missing" : "admin.failed");
+    }
+  };
+  useEffect(() => {
+    refused.value = null;
+    void read();
+    return () => {
+      refused.value = null;
+    };
+  }, []);
+
+  if (trouble)
+    return (
+      <Empty title={t(trouble)}>
+        <button type="button" class="button" onClick={() => void read()}>
+          {t("admin.again")}
+        </button>
+      </Empty>
+    );
+  if (!sources || !terms) return <Wait />;
+
+  const before = kept ? kept.terms : blank(sources);
+  const unsaved = JSON.stringify(tidy(terms)) !== JSON.stringify(tidy(before));
+  const put = (change: Partial<Terms>): void => {
+    setTerms({ ...terms, ...change });
+    setSaved(false);
+    const [part = ""] = refused.value?.place.split(".") ?? [];
+    if (part in change) refused.value = null;
+  };
+  const save = async (): Promise<void> => {
+    const wanted = tidy(terms);
+    if (!wanted.name) {
+      refused.value = { place: "name", words: t("admin.links.wrong.name") };
+      return;
+    }
+    setBusy(true);
+    refused.value = null;
+    try {
+      const now = kept
+        ? await connecting.change(project, kept.id, kept.rev, wanted)
+        : await connecting.add(project, key.current, wanted);
+      setKept(now);
+      setTerms(now.terms);
+      setSaved(true);
+      if (!id) goTo(addressOf(now.id));
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      const { code, field } = error.problem;
+      refused.value = {
+        place: field ? placeOf(field).replace(/^terms\./, "") : "form",
+        words: first(`error.${code}`, "admin.wrong.value"),
+      };
+    }
+    setBusy(false);
+  };
+  const drop = async (): Promise<void> => {
+    if (!kept) return;
+    try {
+      await connecting.drop(project, kept.id, kept.rev);
+      goTo(CONNECTIONS);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      refused.value = { place: "form", words: first(`error.${error.problem.code}`, "error.refused") };
+    }
+  };
+
+  return (
+    <div class="setup connections">
+      <div class="setup-main">
+        <header class="admin-head">
+          <a class="link" href={CONNECTIONS}>
+            {t("admin.room.connections")}
+          </a>
+          <h1 class="site-title">{terms.name || t("admin.links.new")}</h1>
+        </header>
+        <div class="link-form">
+          <div>
+            <TermFields terms={terms} kept={kept} sources={sources} put={put} />
+            {kept ? <Drop onDrop={() => void drop()} /> : null}
+          </div>
+          <ConnectionTrial id={kept?.id ?? ""} terms={tidy(terms)} />
+        </div>
+      </div>
+      {unsaved || saved ? (
+        <div class={unsaved ? "save-bar" : "save-bar done"} role="status">
+          <span class={refused.value ? "save-wrong" : undefined}>
+            {refused.value?.words ?? t(unsaved ? "admin.unsaved" : "admin.project.saved")}
+          </span>
+          {unsaved ? (
+            <>
+              <button
+                type="button"
+                class="button"
+                disabled={busy}
+                onClick={() => {
+                  setTerms(before);
+                  refused.value = null;
+                }}
+              >
+                {t("admin.drop")}
+              </button>
+              <button type="button" class="button strong" disabled={busy} onClick={() => void save()}>
+                {t("admin.save")}
+              </button>
+            </>
+          ) : null}
+        </div>
+      ) : null}
+    </div>
+  );
+}
+
+interface TermsProps {
+  terms: Terms;
+  kept: Connection | null;
+  sources: Sources;
+  put: (change: Partial<Terms>) => void;
+}
+
+function TermFields({ terms, kept, sources, put }: TermsProps): JSX.Element {
+  const source = sources.items.find((one) => one.source === terms.source);
+  const become = (to: string): void => {
+    const next = sources.items.find((one) => one.source === to);
+    put({
+      source: to,
+      phone_field: next?.phone_field ?? "",
+      conditions: terms.conditions.filter(({ by }) => next?.conditions.includes(by)),
+    });
+  };
+  return (
+    <>
+      <Text place="name" label={t("admin.links.name")} max={200} value={terms.name} onInput={(name) => put({ name })} />
+      <Switch label={t("admin.links.active")} value={terms.active} onTurn={(active) => put({ active })} />
+      <div class="pair">
+        <Frame place="source" label={t("admin.links.source")}>
+          {(ties) => (
+            <select {...ties} value={terms.source} onChange={(event) => become(event.currentTarget.value)}>
+              {sources.items.map((one) => (
+                <option key={one.source} value={one.source}>
+                  {first(`admin.source.${one.source}`, one.source)}
+                </option>
+              ))}
+            </select>
+          )}
+        </Frame>
+        <Count
+          place="priority"
+          label={t("admin.links.priority")}
+          help={t("admin.links.priority.help")}
+          min={0}
+          max={1000}
+          unit=""
+          value={terms.priority}
+          onInput={(priority) => put({ priority })}
+        />
+      </div>
+      <Text
+        place="object_id"
+        label={t("admin.links.object")}
+        help={t("admin.links.object.help")}
+        max={200}
+        short
+        value={terms.object_id}
+        onInput={(object_id) => put({ object_id })}
+      />
+      <Pick
+        label={t("admin.links.handling")}
+        value={terms.handling}
+        of={[
+          ["callback", t("admin.links.handling.callback")],
+          ["register", t("admin.links.handling.register")],
+        ]}
+        help={t(`admin.links.handling.${terms.handling}.help`)}
+        onPick={(handling) => put({ handling })}
+      />
+
+      <h2>{t("admin.links.conditions")}</h2>
+      <p class="remark">{t("admin.links.conditions.why")}</p>
+      <Conditions all={terms.conditions} of={source?.conditions ?? []} onPut={(conditions) => put({ conditions })} />
+
+      <h2>{t("admin.links.call")}</h2>
+      <Text
+        place="phone_field"
+        label={t("admin.links.phone_field")}
+        help={t("admin.links.phone_field.help")}
+        max={100}
+        short
+        value={terms.phone_field ?? ""}
+        onInput={(phone_field) => put({ phone_field })}
+      />
+      <h3 class="field-name">{t("admin.links.planning")}</h3>
+      <p class="remark">{t("admin.links.planning.why")}</p>
+      <Planning rows={terms.planning} kept={kept} onPut={(planning) => put({ planning })} />
+      <h3 class="field-name">{t("admin.links.offsets")}</h3>
+      <p class="remark">{t("admin.links.offsets.why")}</p>
+      <Offsets all={terms.offsets} onPut={(offsets) => put({ offsets })} />
+      <Lines
+        place="numbers"
+        label={t("admin.links.numbers")}
+        help={t("admin.links.numbers.help")}
+        example="+74951234567"
+        value={terms.numbers}
+        onInput={(numbers) => put({ numbers })}
+      />
+      <Text
+        place="shown"
+        label={t("admin.links.shown")}
+        example="+74951234567"
+        keys="tel"
+        short
+        max={20}
+        value={terms.shown}
+        onInput={(shown) => put({ shown })}
+      />
+
+      <h2>{t("admin.links.parameters")}</h2>
+      <p class="remark">
+        {t("admin.links.parameters.why", {
+          names: [...sources.variables, ...(source?.fields ?? [])].map((one) => `$${one}$`).join(" "),
+        })}
+      </p>
+      <Parameters terms={terms} sources={sources} unknown={kept?.unknown ?? {}} put={put} />
+    </>
+  );
+}
+
+interface ConditionsProps {
+  all: Condition[];
+  of: By[];
+  onPut: (all: Condition[]) => void;
+}
+
+function Conditions({ all, of, onPut }: ConditionsProps): JSX.Element {
+  const change = (n: number, part: Partial<Condition>): void =>
+    onPut(all.map((each, at) => (at === n ? { ...each, ...part } : each)));
+  return (
+    <>
+      {all.map((one, n) => (
+        <div class="line-of" key={n}>
+          <Frame place={`conditions.${n}.by`} label={t("admin.links.condition.by")}>
+            {(ties) => (
+              <select
+                {...ties}
+                value={one.by}
+                onChange={(event) => change(n, { by: event.currentTarget.value as By })}
+              >
+                {of.map((by) => (
+                  <option key={by} value={by}>
+                    {t(`admin.links.by.${by}`)}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Frame>
+          {one.by === "field" ? (
+            <Text
+              place={`conditions.${n}.field`}
+              label={t("admin.links.condition.field")}
+              max={100}
+              value={one.field}
+              onInput={(field) => change(n, { field })}
+            />
+          ) : null}
+          <Frame place={`conditions.${n}.op`} label={t("admin.links.condition.op")}>
+            {(ties) => (
+              <select
+                {...ties}
+                value={one.op}
+                onChange={(event) => change(n, { op: event.currentTarget.value as Condition["op"] })}
+              >
+                {(["is", "is_not", "contains"] as const).map((op) => (
+                  <option key={op} value={op}>
+                    {t(`admin.links.op.${op}`)}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Frame>
+          {one.by === "field" ? null : <Values one={one} n={n} onPut={(values) => change(n, { values })} />}
+          <IconButton
+            icon="close"
+            label={t("admin.remove", { what: t(`admin.links.by.${one.by}`) })}
+            onClick={() => onPut(all.filter((_, at) => at !== n))}
+          />
+          {one.by === "field" ? <Values one={one} n={n} onPut={(values) => change(n, { values })} /> : null}
+        </div>
+      ))}
+      {all.length < MOST && of.length ? (
+        <Add
+          words={t("admin.links.condition.add")}
+          onAdd={() => onPut([...all, { by: of[0] ?? "form_name", values: [], field: "", op: "is" }])}
+        />
+      ) : null}
+    </>
+  );
+}
+
+function Values(props: { one: Condition; n: number; onPut: (values: string[]) => void }): JSX.Element {
+  return (
+    <Text
+      place={`conditions.${props.n}.values`}
+      label={t("admin.links.condition.values")}
+      max={300}
+      value={props.one.values.join("; ")}
+      onInput={(text) => props.onPut(text.split(";").map((each) => each.replace(/^ /, "")))}
+    />
+  );
+}
+
+interface PlanningProps {
+  rows: PlanRow[];
+  kept: Connection | null;
+  onPut: (rows: PlanRow[]) => void;
+}
+
+/** Rows of a field, its value and when to call; each is told back as the hub understands it. */
+function Planning({ rows, kept, onPut }: PlanningProps): JSX.Element {
+  const [told, setTold] = useState<{ words: string[]; doubts: Doubt[]; wrong: string; at: number }>({
+    words: kept?.words ?? [],
+    doubts: kept?.doubts ?? [],
+    wrong: "",
+    at: -1,
+  });
+  const whole = rows.every((row) => row.field.trim() && row.when.trim());
+  const asked = JSON.stringify(rows);
+  useEffect(() => {
+    if (!rows.length || !whole) return;
+    let mine = true;
+    const later = window.setTimeout(() => {
+      connecting.plan(here.value, rows).then(
+        ({ words, doubts }) => mine && setTold({ words, doubts, wrong: "", at: -1 }),
+        (error: unknown) => {
+          if (!(error instanceof Refused)) throw error;
+          const { code, field = "" } = error.problem;
+          const at = Number(/(\d+)/.exec(field)?.[1] ?? rows.length - 1);
+          if (mine) setTold({ words: [], doubts: [], wrong: first(`error.${code}`, "admin.wrong.value"), at });
+        },
+      );
+    }, 400);
+    return () => {
+      mine = false;
+      clearTimeout(later);
+    };
+  }, [asked]);
+  const change = (n: number, part: Partial<PlanRow>): void =>
+    onPut(rows.map((each, at) => (at === n ? { ...each, ...part } : each)));
+  const back = (n: number): string => {
+    if (told.at === n) return told.wrong;
+    const doubt = told.doubts.find((one) => one.row === n);
+    const words = told.words[n];
+    return [
+      words ? t("admin.links.planning.so", { when: words }) : "",
+      doubt ? first(`planning.doubt.${doubt.code}`, doubt.code).replace("{n}", String(n + 1)) : "",
+    ]
+      .filter(Boolean)
+      .join(" · ");
+  };
+  return (
+    <>
+      {rows.map((row, n) => (
+        <div class="line-of" key={n}>
+          <Text
+            place={`planning.${n}.field`}
+            label={t("admin.links.planning.field")}
+            max={100}
+            value={row.field}
+            onInput={(field) => change(n, { field })}
+          />
+          <Text
+            place={`planning.${n}.value`}
+            label={t("admin.links.planning.value")}
+            example={t("admin.links.planning.any")}
+            max={300}
+            value={row.value}
+            onInput={(value) => change(n, { value })}
+          />
+          <Text
+            place={`planning.${n}.when`}
+            label={t("admin.links.planning.when")}
+            example={t("admin.links.planning.example")}
+            max={60}
+            value={row.when}
+            onInput={(when) => change(n, { when })}
+          />
+          <IconButton
+            icon="close"
+            label={t("admin.remove", { what: t("admin.links.planning.nth", { n: n + 1 }) })}
+            onClick={() => onPut(rows.filter((_, at) => at !== n))}
+          />
+          <p class={told.at === n ? "said-back wrong" : "said-back"} aria-live="polite">
+            {back(n)}
+          </p>
+        </div>
+      ))}
+      {rows.length < MOST ? (
+        <Add
+          words={t("admin.links.planning.add")}
+          onAdd={() => onPut([...rows, { field: rows.at(-1)?.field ?? "", value: "", when: "" }])}
+        />
+      ) : null}
+    </>
+  );
+}
+
+function Offsets({ all, onPut }: { all: number[]; onPut: (all: number[]) => void }): JSX.Element {
+  const change = (n: number, seconds: number): void =>
+    onPut(all.map((each, at) => (at === n ? seconds : each)));
+  return (
+    <>
+      {all.map((seconds, n) => {
+        const { n: count, unit } = inUnits(seconds);
+        const label = t("admin.links.offset.nth", { n: n + 1 });
+        return (
+          <div class="line-of" key={n}>
+            <Frame place={`offsets.${n}`} label={label}>
+              {(ties) => (
+                <input
+                  {...ties}
+                  type="number"
+                  inputMode="numeric"
+                  min={0}
+                  max={44_640}
+                  value={count}
+                  onInput={(event) => {
+                    const typed = event.currentTarget.valueAsNumber;
+                    if (Number.isInteger(typed) && typed >= 0) change(n, typed * UNITS[unit]);
+                  }}
+                />
+              )}
+            </Frame>
+            <Frame place={`offsets.${n}.unit`} label={t("admin.links.offset.unit")}>
+              {(ties) => (
+                <select
+                  {...ties}
+                  value={unit}
+                  onChange={(event) => change(n, count * UNITS[event.currentTarget.value as Unit])}
+                >
+                  {(["minute", "hour", "day"] as const).map((one) => (
+                    <option key={one} value={one}>
+                      {t(`admin.links.unit.${one}`)}
+                    </option>
+                  ))}
+                </select>
+              )}
+            </Frame>
+            <span />
+            <IconButton
+              icon="close"
+              label={t("admin.remove", { what: label })}
+              onClick={() => onPut(all.filter((_, at) => at !== n))}
+            />
+          </div>
+        );
+      })}
+      {all.length < 10 ? (
+        <Add
+          words={t("admin.links.offset.add")}
+          onAdd={() => onPut([...all, all.length ? (all.at(-1) ?? 0) + UNITS.hour : 0])}
+        />
+      ) : null}
+    </>
+  );
+}
+
+interface ParametersProps {
+  terms: Terms;
+  sources: Sources;
+  unknown: Record<string, string[]>;
+  put: (change: Partial<Terms>) => void;
+}
+
+function Parameters({ terms, sources, unknown, put }: ParametersProps): JSX.Element {
+  const left = sources.parameters.filter((name) => !(name in terms.parameters));
+  const custom = Object.entries(terms.custom);
+  const odd = (place: string): string => {
+    const names = unknown[place] ?? [];
+    return names.length ? t("admin.links.unknown", { names: names.map((one) => `$${one}$`).join(", ") }) : "";
+  };
+  const rest = (of: Record<string, string>, name: string): Record<string, string> =>
+    Object.fromEntries(Object.entries(of).filter(([key]) => key !== name));
+  return (
+    <>
+      {Object.entries(terms.parameters).map(([name, value]) => (
+        <div class="line-of" key={name}>
+          <Text
+            place={`parameters.${name}`}
+            label={first(`admin.links.parameter.${name}`, name)}
+            help={odd(`parameters.${name}`)}
+            example="$form_name$"
+            max={1000}
+            value={value}
+            onInput={(next) => put({ parameters: { ...terms.parameters, [name]: next } })}
+          />
+          <span />
+          <span />
+          <IconButton
+            icon="close"
+            label={t("admin.remove", { what: name })}
+            onClick={() => put({ parameters: rest(terms.parameters, name) })}
+          />
+        </div>
+      ))}
+      {custom.map(([name, value], n) => (
+        <div class="line-of" key={n}>
+          <Text
+            place={`custom.${name}.name`}
+            label={t("admin.links.custom.name")}
+            max={64}
+            value={name}
+            onInput={(next) =>
+              put({ custom: Object.fromEntries(custom.map((pair, at) => (at === n ? [next, value] : pair))) })
+            }
+          />
+          <Text
+            place={`custom.${name}`}
+            label={t("admin.links.custom.value")}
+            help={odd(`custom.${name}`)}
+            example="$form_name$"
+            max={1000}
+            value={value}
+            onInput={(next) => put({ custom: { ...terms.custom, [name]: next } })}
+          />
+          <span />
+          <IconButton
+            icon="close"
+            label={t("admin.remove", { what: name || t("admin.links.custom.name") })}
+            onClick={() => put({ custom: rest(terms.custom, name) })}
+          />
+        </div>
+      ))}
+      <div class="adds">
+        {left.length ? (
+          <select
+            class="button"
+            aria-label={t("admin.links.parameter.add")}
+            value=""
+            onChange={(event) => {
+              const name = event.currentTarget.value;
+              if (name) put({ parameters: { ...terms.parameters, [name]: "" } });
+            }}
+          >
+            <option value="">{t("admin.links.parameter.add")}</option>
+            {left.map((name) => (
+              <option key={name} value={name}>
+                {first(`admin.links.parameter.${name}`, name)}
+              </option>
+            ))}
+          </select>
+        ) : null}
+        {custom.length < MOST && !("" in terms.custom) ? (
+          <button type="button" class="button" onClick={() => put({ custom: { ...terms.custom, "": "" } })}>
+            {t("admin.links.custom.add")}
+          </button>
+        ) : null}
+      </div>
+    </>
+  );
+}
+
+function Add({ words, onAdd }: { words: string; onAdd: () => void }): JSX.Element {
+  return (
+    <div class="adds">
+      <button type="button" class="button with-icon" onClick={onAdd}>
+        <Icon name="plus" />
+        {words}
+      </button>
+    </div>
+  );
+}
+
+function Drop({ onDrop }: { onDrop: () => void }): JSX.Element {
+  const [sure, setSure] = useState(false);
+  return (
+    <div class="adds">
+      <button
+        type="button"
+        class={sure ? "button danger" : "button"}
+        onBlur={() => setSure(false)}
+        onClick={() => (sure ? onDrop() : setSure(true))}
+      >
+        {t(sure ? "admin.links.drop_sure" : "admin.links.drop")}
+      </button>
+    </div>
+  );
+}
