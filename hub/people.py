@@ -32,17 +32,18 @@ from hub.model import (
 from hub.records import Audit
 from hub.rights import Right, What, may
 from hub.store.engine import AbsentError, Engine, Insert
-from hub.store.schema import CONTACTS_BY_PHONE, IDENTITIES_OF
+from hub.store.schema import BY_CONTACT, CONTACTS_BY_PHONE, IDENTITIES_OF
 
 ALIKE_MAX = 10
 IDENTITIES_MAX = 50
+DIALOGS_MAX = 20
 
 
 class Alike(msgspec.Struct, frozen=True):
-    """Another contact with a phone of this one, and where the asker sees that one."""
+    """Another contact with a phone of this one, and its last dialogs that the asker sees."""
 
     contact: Contact
-    identities: tuple[Identity, ...]
+    dialogs: tuple[Dialog, ...]
 
 
 class People:
@@ -66,14 +67,24 @@ class People:
                 where=lambda each: each.merged_into is None and each.id != person.id,
             )
             found |= {each.id: each for each in page.items}
-        alike = [Alike(each, await self._seen(who, each)) for each in found.values()]
-        return [each for each in alike if each.identities][:ALIKE_MAX]
+        seen = [each for each in found.values() if await self._is_seen(who, each)]
+        return [Alike(each, await self._dialogs(who, each)) for each in seen[:ALIKE_MAX]]
 
-    async def _seen(self, who: Who, contact: Contact) -> tuple[Identity, ...]:
+    async def _is_seen(self, who: Who, contact: Contact) -> bool:
         known = await _identities(self._engine, contact)
-        return tuple(
-            each for each in known if may(who, Right.SEE, What(each.project, each.channel))
+        return any(may(who, Right.SEE, What(each.project, each.channel)) for each in known)
+
+    async def _dialogs(self, who: Who, contact: Contact) -> tuple[Dialog, ...]:
+        page = await self._engine.find(
+            BY_CONTACT,
+            {"project": contact.project, "contact": contact.id},
+            descending=True,
+            limit=DIALOGS_MAX,
+            where=lambda each: (
+                each.seq > 0 and may(who, Right.SEE, What(each.project, each.channel))
+            ),
         )
+        return tuple(page.items)
 
     async def merge(self, who: Who, row: Dialog, other: str, address: str) -> Dialog:
         """Makes the contact one with the dialog's; NotFoundError for one that is not alike.

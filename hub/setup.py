@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from hub.abilities import Capabilities
 from hub.accounts import Who, clean_name
 from hub.bus import Bus
 from hub.channel import ChannelKind
@@ -110,6 +111,10 @@ class Setup:
         if document is None or document.project != project:
             raise NotFoundError
         return document
+
+    async def capabilities(self, document: Channel) -> Capabilities:
+        """What its kind can do, also where the channel is switched off."""
+        return (await self._kind(document.kind)).capabilities
 
     async def shown(self, document: Channel) -> dict[str, Any]:
         """All its settings with the kind's defaults; of a secret only whether it is set."""

@@ -9,9 +9,11 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from hub import answering
+from hub.abilities import Ability, Capabilities
 from hub.answering import LINES_MAX, Line
 from hub.bot import Bot, BotSettings
 from hub.content import Button
+from hub.errors import ConflictError
 from hub.model import Channel, ChannelId
 from hub.rights import Right
 from hub.rules.checks import Warned, check_bot
@@ -20,11 +22,17 @@ from web.views import View
 
 
 class BotView(View, frozen=True, kw_only=True):
-    """`rev` is 0 where nobody has set the bot up yet."""
+    """`rev` is 0 where nobody has set the bot up yet.
+
+    Without `buttons` the channel says the menu as numbered lines, without `phone` it has no
+    sharing of one's number.
+    """
 
     rev: int
     settings: BotSettings
     warnings: list[Warned]
+    buttons: bool
+    phone: bool
 
 
 class NewBot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,16 +65,16 @@ class SandboxView(View, frozen=True, kw_only=True):
 
 
 async def get(ask: Ask[Nothing, Nothing]) -> BotView:
-    document = await _channel(ask)
+    document, can = await _channel(ask)
     bot = await answering.of(ask.hub.engine, ChannelId(document.id))
     settings = bot.settings if bot is not None else BotSettings()
     rev = bot.rev + 1 if bot is not None else 0
-    return BotView(rev=rev, settings=settings, warnings=[*check_bot(settings)])
+    return _view(rev, settings, can)
 
 
 async def put(ask: Ask[Nothing, NewBot]) -> BotView:
-    document, settings = await _channel(ask), ask.body.settings
-    warnings = check_bot(settings)
+    (document, can), settings = await _channel(ask), ask.body.settings
+    check_bot(settings)
     bot = Bot(
         id=document.id,
         project=document.project,
@@ -76,17 +84,17 @@ async def put(ask: Ask[Nothing, NewBot]) -> BotView:
     )
     saved = await answering.save(ask.hub.engine, bot, ask.body.rev)
     await ask.hub.setup.note(document, "bot.changed", ask.who, address=ask.address)
-    return BotView(rev=saved.rev + 1, settings=saved.settings, warnings=[*warnings])
+    return _view(saved.rev + 1, saved.settings, can)
 
 
 async def sandbox(ask: Ask[Nothing, Trying]) -> SandboxView:
-    document = await _channel(ask)
+    document, can = await _channel(ask)
     check_bot(ask.body.settings)
     answers = answering.try_out(
         replace(ask.body.settings, enabled=True),
         ask.hub.channels.project(ask.project),
         document,
-        ask.hub.channels.get(document.id).capabilities,
+        can,
         ask.body.lines,
         ask.hub.now(),
     )
@@ -105,8 +113,23 @@ async def sandbox(ask: Ask[Nothing, Trying]) -> SandboxView:
     )
 
 
-async def _channel(ask: Ask[Any, Any]) -> Channel:
-    return await ask.hub.setup.get(ask.project, ask.part("channel"))
+def _view(rev: int, settings: BotSettings, can: Capabilities) -> BotView:
+    return BotView(
+        rev=rev,
+        settings=settings,
+        warnings=[*check_bot(settings)],
+        buttons=Ability.BUTTONS in can.does,
+        phone=Ability.PHONE in can.does,
+    )
+
+
+async def _channel(ask: Ask[Any, Any]) -> tuple[Channel, Capabilities]:
+    """A channel that is off has a bot too; one that only hears has nobody to speak to."""
+    document = await ask.hub.setup.get(ask.project, ask.part("channel"))
+    can = await ask.hub.setup.capabilities(document)
+    if can.mute:
+        raise ConflictError("mute")
+    return document, can
 
 
 _PATH = "/projects/{project}/channels/{channel}/bot"

@@ -130,7 +130,7 @@ async def dialog(ask: Ask[Nothing, Nothing]) -> views.DialogCard:
         dialog=ask.state.views.dialog(row),
         contact=views.contact(contact),
         identities=[
-            ask.state.views.identity(each, kind_of(ask.hub, each))
+            ask.state.views.identity(each, _kind_of(ask.hub, each))
             for each in identities
             if may(ask.who, Right.SEE, What(each.project, each.channel))
         ],
@@ -146,7 +146,7 @@ async def dialog(ask: Ask[Nothing, Nothing]) -> views.DialogCard:
     )
 
 
-def kind_of(hub: Hub, identity: Identity) -> str:
+def _kind_of(hub: Hub, identity: Identity) -> str:
     try:
         return hub.channels.document(identity.channel).kind
     except NotFoundError:

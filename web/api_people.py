@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from hub.rights import Right
 from web import views
-from web.api_dialogs import Id, kind_of
+from web.api_dialogs import Id
 from web.routes import AnyRoute, Ask, Nothing, Route
 
 
@@ -15,8 +17,15 @@ class Merging(msgspec.Struct, frozen=True):
 
 
 class AlikeView(views.View, frozen=True, kw_only=True):
-    contact: views.ContactView
-    identities: list[views.IdentityView]
+    """`dialogs` counts those that the asker sees, `kind` is the channel's of the last of them."""
+
+    contact: str
+    name: str
+    phones: tuple[str, ...]
+    emails: tuple[str, ...]
+    dialogs: int
+    last_at: datetime | None
+    kind: str
 
 
 class AlikeList(views.View, frozen=True, kw_only=True):
@@ -28,10 +37,13 @@ async def alike(ask: Ask[Nothing, Nothing]) -> AlikeList:
     return AlikeList(
         items=[
             AlikeView(
-                contact=views.contact(each.contact),
-                identities=[
-                    ask.state.views.identity(one, kind_of(ask.hub, one)) for one in each.identities
-                ],
+                contact=each.contact.id,
+                name=each.contact.name,
+                phones=each.contact.phones,
+                emails=each.contact.emails,
+                dialogs=len(each.dialogs),
+                last_at=max((one.last_at for one in each.dialogs), default=None),
+                kind=each.dialogs[0].kind if each.dialogs else "",
             )
             for each in found
         ]

@@ -57,7 +57,7 @@ async def test_a_rule_is_tried_on_the_past_and_does_nothing_until_it_is_saved(
     ).to_be_visible()
     await words.fill("")
     variables = silence.get_by_role("group", name=say("admin.phrase.variables"))
-    await variables.get_by_role("button", name=say("admin.variable.first_name")).click()
+    await variables.get_by_role("button", name=say("admin.variable.first_name"), exact=True).click()
     await expect(words).to_have_value("{{ first_name }}")
     await expect(words).to_be_focused()
 

@@ -118,7 +118,8 @@ async def test_two_contacts_with_one_phone_are_suggested_and_made_one(house: Hou
         people[dialog] = (await anna.get(f"/dialogs/{dialog}"))["dialog"]["contact"]
         await contacts.fill(house.hub.engine, ContactId(people[dialog]), phone=PHONE)
     [alike] = (await anna.get(f"/dialogs/{one}/alike"))["items"]
-    assert (alike["contact"]["id"], len(alike["identities"])) == (people[two], 1)
+    assert (alike["contact"], alike["phones"]) == (people[two], [PHONE])
+    assert (alike["dialogs"], alike["kind"]) == (1, "site")
 
     stranger = (await anna.get(f"/dialogs/{three}"))["dialog"]["contact"]
     await anna.post(f"/dialogs/{one}/merge", {"contact": stranger}, expect=404)
