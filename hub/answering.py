@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from hub import contacts, dialogs, incoming
@@ -63,12 +64,12 @@ async def save(engine: Engine, bot: Bot, rev: int) -> Bot:
         raise ConflictError("changed", bot.id) from None
 
 
-class Line(Struct, frozen=True, kw_only=True):
+class Line(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What somebody says, or presses, or the number that is shared."""
 
-    text: str = ""
-    pressed: str = ""
-    phone: str = ""
+    text: Annotated[str, Meta(max_length=4_000)] = ""
+    pressed: Annotated[str, Meta(max_length=64)] = ""
+    phone: Annotated[str, Meta(max_length=32)] = ""
     opens: bool = False
 
 

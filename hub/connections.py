@@ -84,7 +84,7 @@ def fitting(connections: Iterable[Connection], form: Filled) -> list[Connection]
 
 
 def meets(one: Connection, other: Connection) -> bool:
-    """Whether some form could fit both, as far as their conditions tell."""
+    """Whether some form could fit both that says what object it is of."""
     mine, theirs = one.terms, other.terms
     if not (_is_on(one) and _is_on(other)) or mine.source is not theirs.source:
         return False

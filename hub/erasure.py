@@ -13,10 +13,11 @@ from hub import fetching
 from hub.automation import Handled
 from hub.bookmarks import Bookmark
 from hub.files import Files
+from hub.lead import Lead
 from hub.model import Awaits, Dialog, DialogId, Entry
 from hub.search import Search
 from hub.store.engine import AbsentError, Engine
-from hub.store.schema import BOOKMARKS, HANDLED_IN, LOG
+from hub.store.schema import BOOKMARKS, HANDLED_IN, LEADS_IN, LOG
 
 AT_ONCE = 200
 
@@ -63,6 +64,14 @@ class Eraser:
             for each in kept.items:
                 await self._engine.delete_if(Bookmark, each.id, lambda _: True)
             if not kept.items:
+                break
+        while True:
+            asked = await self._engine.find(
+                LEADS_IN, {"project": row.project, "dialog": id}, limit=AT_ONCE
+            )
+            for lead in asked.items:
+                await self._engine.delete_if(Lead, lead.id, lambda _: True)
+            if not asked.items:
                 break
         while True:
             done = await self._engine.find(HANDLED_IN, {"dialog": id}, limit=AT_ONCE)

@@ -6,7 +6,8 @@ may do it again. What operators decide about a lead is an entry too, and follows
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -34,7 +35,11 @@ from hub.store.schema import CONTACTS_BY_PHONE, LEADS_IN
 from hub.terms import Connection
 
 OPTED_OUT = "opted_out"
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 SAME_PHONE = 50
+FAR = timedelta(days=366)
+"""Nothing is planned further off, whatever a form says."""
+
 OWN_WORDS = frozenset({"bot"})
 """Origins by which it is the person who asks, as by the widget's form."""
 
@@ -53,7 +58,7 @@ async def follow(engine: Engine, bus: Bus, row: Dialog, entry: Entry, now: datet
 async def _ordered(engine: Engine, bus: Bus, row: Dialog, entry: Entry, now: datetime) -> None:
     project = await engine.get(Project, row.project)
     phone = entry.data.get("phone", "")
-    if project is None or not phone:
+    if project is None or not E164.fullmatch(phone):
         return
     # The door does so too; here it is done also if that died after the wish was in the log.
     person = await contacts.root(engine, row.contact)
@@ -152,7 +157,9 @@ def lawful(
     """
     if project.calling.autonomous or project.calling.mode == "collect":
         return None
-    return slots.soonest(project.schedule, zones, max(at, now), project.calling.quiet)
+    return slots.soonest(
+        project.schedule, zones, min(max(at, now), now + FAR), project.calling.quiet
+    )
 
 
 async def _plan(engine: Engine, project: Project, connection: str) -> Plan:
@@ -394,7 +401,7 @@ async def _correct(
     """
     phone = entry.data.get("phone", "")
     project = await engine.get(Project, row.project)
-    if project is None or lead.phone == phone:
+    if project is None or lead.phone == phone or not E164.fullmatch(phone):
         return
     old = await leads.end(engine, lead, Status.PROCESSED, now, leads.CORRECTED)
     if old.cause != leads.CORRECTED:

@@ -17,6 +17,7 @@ from hub.errors import ConflictError
 from hub.model import Channel, ChannelId
 from hub.rights import Right
 from hub.rules.checks import Warned, check_bot
+from web.api_channels import asked
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.views import View
 
@@ -125,7 +126,7 @@ def _view(rev: int, settings: BotSettings, can: Capabilities) -> BotView:
 
 async def _channel(ask: Ask[Any, Any]) -> tuple[Channel, Capabilities]:
     """A channel that is off has a bot too; one that only hears has nobody to speak to."""
-    document = await ask.hub.setup.get(ask.project, ask.part("channel"))
+    document = await asked(ask)
     can = await ask.hub.setup.capabilities(document)
     if can.mute:
         raise ConflictError("mute")

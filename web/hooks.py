@@ -7,16 +7,27 @@ would not help the platform, and losing it would not help us.
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 import msgspec
 from aiohttp import web
 
 from hub.channel import OK, Answer, ChannelKind, Hook
-from hub.errors import DeliveryError, NotFoundError, SignatureError, UnavailableError
+from hub.errors import (
+    DeliveryError,
+    LimitedError,
+    NotFoundError,
+    SignatureError,
+    UnavailableError,
+)
 from hub.observe import HOOKS_REFUSED, about
 from web import wire
 from web.place import SiteDoor
 from web.state import STATE
+
+FORMS = 600
+FORMS_PERIOD = timedelta(minutes=1)
+"""No site is left so many; who has a source's key and floods it is to slow down."""
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +50,10 @@ async def hook(request: web.Request) -> web.StreamResponse:
     )
     with about(channel=kind.id):
         _believe(kind, asked)
+        if kind.capabilities.mute:
+            wait = await hub.bus.allow(f"forms:{kind.id}", FORMS, FORMS_PERIOD)
+            if wait is not None:
+                raise LimitedError(wait)
         await hub.intake.take(kind, asked)
         answer = await _answer(kind, asked)
     return web.Response(status=answer.status, text=answer.text, content_type=answer.content_type)

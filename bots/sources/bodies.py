@@ -22,6 +22,7 @@ READ_MAX = 1_000
 DEPTH_MAX = 3
 NAMELESS = "field"
 KEYS_MAX = 8
+EDGE_MIN, EDGE_MAX = 3, 202
 
 ASKED = ("title", "label", "q", "question", "question_text", "name", "column_name", "key", "id")
 ANSWERED = ("value", "a", "answer", "answer_text", "string_value", "values", "raw_value")
@@ -59,7 +60,7 @@ def read(body: bytes, content_type: str) -> Told:
 
 def _decoded(body: bytes, content_type: str, told: Told) -> Any:
     kind = content_type.partition(";")[0].strip().lower()
-    if kind.startswith("multipart/"):
+    if kind.startswith("multipart/") or (not kind and body.startswith(b"--")):
         return _nested(_parts(body, content_type, told))
     # Many a script sends JSON and says that it is a form, as its library does by itself.
     if kind.endswith("json") or body.lstrip()[:1] in (b"{", b"["):
@@ -91,12 +92,10 @@ def _mended(text: str) -> str:
 def _parts(body: bytes, content_type: str, told: Told) -> Iterator[tuple[str, str]]:
     """https://www.rfc-editor.org/rfc/rfc7578; files are left where they are."""
     found = re.search(r'(?i)boundary="?([^";,]{1,200})', content_type)
-    if found is None:
+    # A body that was kept has lost what it was called, and begins with its edge all the same.
+    edge = f"--{found[1].strip()}".encode() if found else body.partition(b"\r\n")[0][:EDGE_MAX]
+    if len(edge) < EDGE_MIN:
         raise PayloadError("multipart")
-    try:
-        edge = b"--" + found[1].strip().encode("ascii")
-    except UnicodeEncodeError:
-        raise PayloadError("multipart") from None
     pieces = body.split(edge, READ_MAX + 2)
     if len(pieces) < 2:
         raise PayloadError("multipart")

@@ -5,12 +5,13 @@ Only what people do makes happenings, so no rule can set off another, however th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from msgspec.structs import replace
 
 from hub import filters, phrases, policy
+from hub.filters import Value
 from hub.model import EntryKind, Verb
 from hub.policy import OwnRule
 from hub.rules import effects
@@ -29,10 +30,28 @@ def rule(moment: Moment) -> Iterator[Effect]:
         if not each.enabled or each.on not in happened:
             continue
         if subject is None:
-            subject = {**filters.subject(moment.row, moment.at), "text": moment.entry.text}
+            subject = _Said(filters.subject(moment.row, moment.at), moment.entry.text)
         if filters.passes(each.where, subject):
             for effect in _actions(each, moment):
                 yield replace(effect, name=each.name)
+
+
+class _Said(Mapping[str, Value]):
+    """The dialog as filters see it, with the line that set the rule off."""
+
+    def __init__(self, row: Mapping[str, Value], text: str) -> None:
+        self._row = row
+        self._text = text
+
+    def __getitem__(self, name: str) -> Value:
+        return self._text if name == "text" else self._row[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield "text"
+        yield from self._row
+
+    def __len__(self) -> int:
+        return len(self._row) + 1
 
 
 def _happened(moment: Moment) -> frozenset[str]:

@@ -8,7 +8,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import crowd, fan, hooks, idle, many, messages, mongo, screens, starting, writing
+from tests.bench import (
+    crowd,
+    fan,
+    hooks,
+    idle,
+    many,
+    messages,
+    mongo,
+    rules,
+    screens,
+    starting,
+    writing,
+)
 from tests.bench.figure import Figure, machine, table
 
 MEASURES: dict[str, Callable[[Path], Awaitable[Sequence[Figure]]]] = {
@@ -21,6 +33,7 @@ MEASURES: dict[str, Callable[[Path], Awaitable[Sequence[Figure]]]] = {
     "writing": writing.measure,
     "many": many.measure,
     "timers": many.claims,
+    "rules": rules.measure,
     "mongo": mongo.measure,
     "screens": screens.measure,
 }

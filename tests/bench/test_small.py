@@ -19,7 +19,7 @@ from hub.hub import Hub, assemble, opened
 from hub.model import Dialog, DialogId, OperatorId, ProjectId, Role
 from hub.store.schema import LOG
 from hub.store.sqlite import SqliteEngine
-from tests.bench import crowd, fan, hooks, idle, messages, mongo, screens, starting, writing
+from tests.bench import crowd, fan, hooks, idle, messages, mongo, rules, screens, starting, writing
 from tests.bench.bare_mongo import Round
 from tests.bench.ears import WIDGET, listening
 from tests.bench.figure import Figure, machine, table
@@ -254,3 +254,8 @@ async def test_what_is_waited_for_on_screens_really_comes(tmp_path: Path) -> Non
     )
     assert [len(each.rounds) for each in figures] == [1, 1, 2, 1]
     assert all(each.value > 0 for each in figures[:3])
+
+
+async def test_fifty_rules_and_silent_hours_come_with_their_floors(tmp_path: Path) -> None:
+    figures = await rules.measure(tmp_path, rounds=1, lines=20, people=4)
+    assert all(figure.value > 0 and figure.floor is not None for figure in figures)

@@ -187,6 +187,11 @@ def test_a_form_in_parts_leaves_its_files_and_says_so() -> None:
     assert form_of(source("form"), hook).fields == {"Телефон": "8 912 345-67-89"}
 
 
+def test_a_form_in_parts_that_was_kept_is_read_again_without_being_told_what_it_is() -> None:
+    body = b'--edge\r\nContent-Disposition: form-data; name="tel"\r\n\r\n89123456789\r\n--edge--'
+    assert form_of(source("form"), sent(body, "")).phone == "89123456789"
+
+
 def test_an_old_sites_cyrillic_is_read_too() -> None:
     body = b"name=%C0%ED%ED%E0&phone=89123456789"
     assert form_of(source("form"), sent(body, URLENCODED)).name == "Анна"

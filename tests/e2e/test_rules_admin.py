@@ -103,11 +103,11 @@ async def test_an_own_rule_is_put_together_and_what_it_lacks_is_pointed_at(
     await expect(value).to_be_focused()
     await value.fill("/night")
     await rules.get_by_role("button", name=say("admin.action.add")).click()
-    await rules.get_by_label(say("admin.action.nth", n=2)).select_option("call")
+    await rules.get_by_label(say("admin.action.nth", n=2), exact=True).select_option("call")
     await save(operator)
 
     await page.reload()
-    line = rules.get_by_role("button", name="Ночные вопросы")
+    line = rules.get_by_role("listitem").filter(has_text="Ночные вопросы")
     await expect(line).to_contain_text("«/night»")
     await expect(line).to_contain_text(say("admin.action.call.short"))
     await rules.get_by_role("switch").uncheck()

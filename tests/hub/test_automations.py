@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from hub import dialogs
 from hub.accounts import Who
 from hub.filters import Filter, Op
 from hub.hub import Hub
@@ -17,6 +18,8 @@ from hub.model import (
     ChannelId,
     Contact,
     Dialog,
+    Entry,
+    EntryKind,
     Role,
 )
 from hub.statuses import Status
@@ -164,6 +167,14 @@ async def _elsewhere(hub: Hub, who: Who, _: Dialog) -> None:
     await hub.desk.reply(who, other.id, "key-0002", "Здравствуйте")
 
 
+async def _bot_says(hub: Hub, row: Dialog) -> None:
+    def make(current: Dialog) -> Entry:
+        line = dialogs.draft(current, f"{row.id}:bot", EntryKind.OUT, hub.now(), hub.now())
+        return replace(line, author=Author("bot", "greeting"), text="Здравствуйте")
+
+    await dialogs.append(hub.engine, row, make)
+
+
 HANDLING: dict[str, Act] = {
     "a staff message": lambda hub, who, row: hub.desk.reply(who, row.id, "key-0002", "Да"),
     "a staff message to the same phone elsewhere": _elsewhere,
@@ -181,6 +192,7 @@ NOT_HANDLING: dict[str, Act] = {
     "taking it": lambda hub, who, row: hub.desk.take(who, row.id),
     "closing without a result": lambda hub, who, row: hub.desk.close(who, row.id, ""),
     "a note": lambda hub, who, row: hub.desk.note(who, row.id, "key-0002", "странно"),
+    "a word of the bot": lambda hub, _, row: _bot_says(hub, row),
     "a missed call": lambda hub, _, row: call(hub, row, Status.VISITOR_ON_LINE),
     "a call to nobody": lambda hub, _, row: call(hub, row, Status.CALLING_VISITOR),
     "a duplicate": lambda hub, _, row: call(hub, row, Status.PROCESSED),
@@ -219,6 +231,7 @@ async def test_what_was_done_before_the_request_is_no_handling_of_it(
     await hub.desk.reply(olga, before.id, "key-0002", "Здравствуйте")
     clock.forward(MINUTE)
     await asks(hub, channel="kiosk")
+    await ask(hub, 2, channel="site")
     assert len(await round_of(hub)) == 1
     assert [each.state for each in await done(hub, made)] == ["planned"]
 

@@ -111,7 +111,9 @@ def test_two_that_fit_one_form_are_said_to_meet(had: list[Connection], form: Fil
     for one in fitting:
         assert one.terms.active
         for other in fitting:
-            assert connections.meets(one, other)
+            # A form that does not say of which object it is may fit those of several.
+            objects = {one.terms.object_id, other.terms.object_id} - {""}
+            assert connections.meets(one, other) or len(objects) == 2
 
 
 @given(FORMS, st.text(max_size=30), st.text(max_size=30))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hub import contacts, dialogs, leads
+from hub import contacts, dialogs, leads, ordering
 from hub.accounts import Who
 from hub.bus import LocalBus
 from hub.calling import Calling
+from hub.erasure import Eraser
 from hub.hub import Hub
 from hub.lead import Lead
 from hub.model import (
@@ -30,16 +30,13 @@ from hub.model import (
 )
 from hub.statuses import RequestType, Status
 from hub.store.engine import Engine
-from hub.store.schema import LEADS_LIVE
+from hub.store.schema import LEADS_LIVE, RULES_DUE
 from hub.worker import Worker
-from tests.hub.test_leads import Shuffled
 from tests.spine import (
     MS,
     SHOP,
     START,
     Clock,
-    Crash,
-    Mortal,
     ask,
     current,
     log_of,
@@ -75,12 +72,8 @@ async def plan(
 async def works(hub: Hub) -> None:
     while await hub.worker.work():
         pass
-    rows = [row.id for row in (await hub.engine.find(_DUE, limit=1)).items]
-    if rows:
+    if (await hub.engine.find(RULES_DUE, limit=1)).items:
         await works(hub)
-
-
-from hub.store.schema import RULES_DUE as _DUE  # noqa: E402
 
 
 async def arrange(hub: Hub, **calling: object) -> None:
@@ -211,6 +204,38 @@ class TestWhen:
         assert (lead.plan.tries, lead.plan.numbers) == (5, ("+78001234567",))
         assert lead.plan.pauses["busy"] == 7  # type: ignore[index]
 
+    @given(
+        data=st.dictionaries(
+            st.sampled_from(
+                ["phone", "at", "zone", "said_zone", "local", "chosen", "origin", "connection"]
+            )
+            | st.sampled_from(["extension", "requested", "type", "deadline", "do", "lead"]),
+            st.sampled_from(
+                ["1", "operator", "Europe/Nowhere", "../../etc/passwd", "9999-12-31T23:59:59Z"]
+            )
+            | st.sampled_from(["0001-01-01T00:00:00+14:00", "Asia/Omsk", "+", "move"])
+            | st.text(max_size=20),
+        ),
+        verb=st.sampled_from([Verb.PLANNED, Verb.CALL_ASKED, Verb.CALL]),
+    )
+    @settings(
+        max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
+    async def test_whatever_a_line_says_the_worker_gets_over_it(
+        self, hub: Hub, data: dict[str, str], verb: Verb
+    ) -> None:
+        row = await ask(hub, visitor=f"v{len(await live(hub.engine))}")
+
+        def make(current: Dialog) -> Entry:
+            id = f"{current.id}:{current.seq + 1}:wild"
+            line = dialogs.draft(current, id, EntryKind.SYSTEM, hub.now(), hub.now())
+            return replace(line, verb=verb, data=data)
+
+        row = (await dialogs.append(hub.engine, row, make)).row
+        for entry in await log_of(hub.engine, row.id):
+            await ordering.follow(hub.engine, hub.bus, row, entry, hub.now())
+        await sound(hub.engine, row.id)
+
 
 class TestJoining:
     async def test_one_phone_on_two_channels_is_one_lead_and_a_duplicate(self, hub: Hub) -> None:
@@ -312,6 +337,17 @@ async def same_person(hub: Hub, one: Dialog, other: Dialog) -> None:
     await hub.engine.change(Identity, other.identity, lambda had: replace(had, contact=one.contact))
 
 
+async def test_a_dialog_that_is_erased_takes_its_lead_with_it(hub: Hub) -> None:
+    row = await ask(hub)
+    await plan(hub, row)
+    await works(hub)
+    eraser = Eraser(hub.engine, hub.files, hub.search)
+    gone = await eraser.close_off(await current(hub), START)
+    assert gone is not None
+    await eraser.erase(gone)
+    assert await leads.latest(hub.engine, SHOP, PHONE) is None
+
+
 class TestRefused:
     """«Не звонить» beats every rule."""
 
@@ -409,92 +445,3 @@ class TestWithdrawing:
         assert len(await live(hub.engine)) == 1
         await self.withdraw(hub, row, "")
         assert await live(hub.engine) == []
-
-
-class TestDying:
-    """A worker that dies at any step leaves what another makes whole."""
-
-    async def test_at_any_step_the_same_stands_in_the_end(
-        self, hub: Hub, mortal: Mortal, clock: Clock
-    ) -> None:
-        steps = 0
-        while True:
-            phone, other = f"+7916{steps:07d}", f"+7926{steps:07d}"
-            one = await ask(hub, visitor=f"a{steps}")
-            two = await ask(hub, visitor=f"b{steps}", channel="kiosk")
-            three = await ask(hub, visitor=f"c{steps}")
-            await same_person(hub, one, three)
-            await works(hub)
-            await plan(hub, one, phone=phone, at=iso(clock() + 5 * HOUR))
-            await plan(hub, two, phone=phone)
-            await plan(hub, three, phone=other)
-            mortal.dies_after(steps)
-            try:
-                await works(hub)
-                died = False
-            except Crash:
-                died = True
-            mortal.lives()
-            for row in (one, two, three):
-                await again(hub, row)
-            found = [each for each in await live(hub.engine) if each.phone in (phone, other)]
-            assert len(found) == 1
-            states = []
-            for row in (one, two, three):
-                states.append((await sound(hub.engine, row.id)).call_status)
-                lines = await calls(hub, row)
-                assert len(lines) == len({str(sorted(each.items())) for each in lines})
-            assert sorted(map(str, states)) == ["new", "processed", "processed"]
-            if not died:
-                break
-            steps += 1 if mortal.kind == "sqlite" else 6
-        assert steps > 10
-
-    @given(
-        orders=st.lists(
-            st.tuples(st.integers(0, 2), st.integers(0, 3), st.booleans()), min_size=2, max_size=6
-        ),
-        seed=st.integers(0, 2**32),
-    )
-    @settings(
-        max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
-    async def test_of_several_workers_in_any_order(
-        self, hub: Hub, clock: Clock, orders: list[tuple[int, int, bool]], seed: int
-    ) -> None:
-        clock.forward(timedelta(minutes=1))
-        mark = f"{(clock() - START).total_seconds():.0f}"
-        rows = [await ask(hub, visitor=f"{mark}v{n}") for n in range(4)]
-        await same_person(hub, rows[0], rows[1])
-        await works(hub)
-        phones = [f"+7916{n}{int(mark):06d}" for n in range(3)]
-        for phone, who, is_wish in orders:
-            await plan(hub, rows[who], phone=phones[phone], origin="bot" if is_wish else "own")
-        store = Shuffled(hub.engine, random.Random(seed))
-
-        async def work(name: str) -> None:
-            worker = Worker(store, LocalBus(), hub.files, hub.search, hub.now, name)
-            while True:
-                try:
-                    page = await hub.engine.find(_DUE, limit=1)
-                    if not page.items:
-                        return
-                    await worker.work()
-                except Crash:
-                    clock.forward(MS)
-
-        await asyncio.gather(*(work(name) for name in "abc"))
-        for row in rows:
-            await sound(hub.engine, row.id)
-            ids = [each.id for each in await log_of(hub.engine, row.id)]
-            assert len(ids) == len(set(ids))
-        last = [await leads.latest(hub.engine, SHOP, phone) for phone in phones]
-        found = [each for each in last if each is not None and each.live]
-        assert found
-        assert len({each.phone for each in found}) == len(found)
-        people = [each for lead in found for each in lead.contacts]
-        assert len(set(people)) == len(people)
-        for row in rows:
-            state = (await current(hub, row.identity.partition(":")[2])).call_status
-            homes = {each.dialog for each in found}
-            assert (state is Status.NEW) == (row.id in homes), (row.id, state, homes)

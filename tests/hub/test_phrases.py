@@ -39,6 +39,7 @@ NAMES = st.dictionaries(
 @example("{{ '" + "\\ud800" + "' }}", {})
 @example("{{ " + "(" * 1_900 + "x" + ")" * 1_900 + " }}", {"x": "1"})
 @example("{% if x %}" * 200 + "{% endif %}" * 200, {"x": "1"})
+@example("{% if x %}" * 110 + "{% endif %}" * 110, {"x": "1"})
 @example("{{ " + "not " * 900 + "x }}", {"x": "1"})
 @example("{{ 0x" + "f" * 3_900 + " }}", {})
 @settings(max_examples=300, deadline=None)

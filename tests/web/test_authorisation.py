@@ -51,6 +51,8 @@ BODIES: dict[str, object] = {
     "post/projects/{project}/connections/preview": {"source": "vk"},
     "post/projects/{project}/invalid-forms/resend": {"ids": ["ghost"]},
     "post/projects/{project}/channels/{channel}/check": {"url": "https://shop.example"},
+    "put/projects/{project}/channels/{channel}/bot": {"rev": 0, "settings": {}},
+    "post/projects/{project}/channels/{channel}/bot/sandbox": {"settings": {}, "lines": []},
     "post/me/password": {"current": PASSWORD, "new": "another password"},
     "post/me/reaches": {"project": "ghost", "channel": "ghost"},
     "put/me/presence": {"presence": "away"},

@@ -15,6 +15,7 @@ from hub.model import Dialog, Entry, Role
 from hub.store.schema import BY_CHANGE, DEAD_LETTERS, LOG
 from tests.web.house import ALPHA, BETA, Browser, House
 from web.api_sources import READINGS
+from web.hooks import FORMS, FORMS_PERIOD
 
 CHANNELS = "/projects/alpha/channels"
 PUBLIC = {"public_url": "http://hub.example"}
@@ -104,6 +105,18 @@ async def test_a_form_posted_twenty_times_at_once_is_one_line(house: House, ada:
     assert {status for status, _ in told} == {200}
     [row] = await requests(house)
     assert len(await lines(house, row)) == 1
+
+
+async def test_a_flood_of_forms_is_told_to_slow_down(house: House, ada: Browser) -> None:
+    made_here = await made(ada)
+    door = made_here["handed"]
+    while await house.hub.bus.allow(f"forms:{made_here['id']}", FORMS, FORMS_PERIOD) is None:
+        pass
+    status, told = await send(ada, door["hook"], key=door["key"])
+    assert (status, told["code"]) == (429, "limited")
+    # Nobody who lacks the key can use the turns up.
+    status, _ = await send(ada, door["hook"], key="x")
+    assert status == 403
 
 
 async def test_tilda_may_try_its_address_before_it_knows_the_key(

@@ -30,6 +30,8 @@ test("what is wrong with a schedule is named as the hub names it", () => {
 
 test("a break is put at lunch, or in the middle of a day that is not around it", () => {
   assert.deepEqual(withBreak(["09:00–18:00"]), ["09:00–13:00", "14:00–18:00"]);
+  assert.deepEqual(withBreak(["930–18"]), ["09:30–13:00", "14:00–18:00"]);
+  assert.deepEqual(withBreak(["–18:00"]), ["–18:00"]);
   assert.deepEqual(withBreak(["16:00–22:00"]), ["16:00–18:30", "19:30–22:00"]);
   assert.deepEqual(withBreak(["09:00–13:00", "14:00–20:00"]), ["09:00–13:00", "14:00–16:30", "17:30–20:00"]);
 });

@@ -26,6 +26,7 @@ import {
 import { placeOf } from "./draft";
 import { refused } from "./editing";
 import { Count, Frame, Lines, Pick, Switch, Text } from "./fields";
+import { Bar, DropButton } from "./savebar";
 import { Wait } from "./wait";
 import { first, t } from "./words";
 
@@ -132,36 +133,25 @@ export function ConnectionForm({ id }: { id: string }): JSX.Element {
         <div class="link-form">
           <div>
             <TermFields terms={terms} kept={kept} sources={sources} put={put} />
-            {kept ? <Drop onDrop={() => void drop()} /> : null}
+            {kept ? (
+              <div class="adds">
+                <DropButton words={t("admin.links.drop")} onDrop={() => void drop()} />
+              </div>
+            ) : null}
           </div>
           <ConnectionTrial id={kept?.id ?? ""} terms={tidy(terms)} />
         </div>
       </div>
-      {unsaved || saved ? (
-        <div class={unsaved ? "save-bar" : "save-bar done"} role="status">
-          <span class={refused.value ? "save-wrong" : undefined}>
-            {refused.value?.words ?? t(unsaved ? "admin.unsaved" : "admin.project.saved")}
-          </span>
-          {unsaved ? (
-            <>
-              <button
-                type="button"
-                class="button"
-                disabled={busy}
-                onClick={() => {
-                  setTerms(before);
-                  refused.value = null;
-                }}
-              >
-                {t("admin.drop")}
-              </button>
-              <button type="button" class="button strong" disabled={busy} onClick={() => void save()}>
-                {t("admin.save")}
-              </button>
-            </>
-          ) : null}
-        </div>
-      ) : null}
+      <Bar
+        unsaved={unsaved}
+        saved={saved}
+        busy={busy}
+        onDrop={() => {
+          setTerms(before);
+          refused.value = null;
+        }}
+        onSave={() => void save()}
+      />
     </div>
   );
 }
@@ -537,7 +527,7 @@ function Parameters({ terms, sources, unknown, put }: ParametersProps): JSX.Elem
   return (
     <>
       {Object.entries(terms.parameters).map(([name, value]) => (
-        <div class="line-of" key={name}>
+        <div class="line-of wide" key={name}>
           <Text
             place={`parameters.${name}`}
             label={first(`admin.links.parameter.${name}`, name)}
@@ -547,8 +537,6 @@ function Parameters({ terms, sources, unknown, put }: ParametersProps): JSX.Elem
             value={value}
             onInput={(next) => put({ parameters: { ...terms.parameters, [name]: next } })}
           />
-          <span />
-          <span />
           <IconButton
             icon="close"
             label={t("admin.remove", { what: name })}
@@ -619,22 +607,6 @@ function Add({ words, onAdd }: { words: string; onAdd: () => void }): JSX.Elemen
       <button type="button" class="button with-icon" onClick={onAdd}>
         <Icon name="plus" />
         {words}
-      </button>
-    </div>
-  );
-}
-
-function Drop({ onDrop }: { onDrop: () => void }): JSX.Element {
-  const [sure, setSure] = useState(false);
-  return (
-    <div class="adds">
-      <button
-        type="button"
-        class={sure ? "button danger" : "button"}
-        onBlur={() => setSure(false)}
-        onClick={() => (sure ? onDrop() : setSure(true))}
-      >
-        {t(sure ? "admin.links.drop_sure" : "admin.links.drop")}
       </button>
     </div>
   );

@@ -357,8 +357,8 @@ export function fieldName(name: string): string {
   return (first(`filter.field.${family}.other`, "") || name).replace("{name}", rest);
 }
 
-function opName(op: string, field: FilterField): string {
-  return first(`filter.op.${field.type}.${op}`, `filter.op.${op}`);
+function opName(op: string, field?: FilterField): string {
+  return first(`filter.op.${field?.type}.${op}`, `filter.op.${op}`);
 }
 
 function choiceName(field: string, code: string): string {
@@ -387,7 +387,7 @@ function oneSaid(item: Filter | Group, fields: FilterField[]): string {
     : valueName(value, name, field);
   if (op === "is" || op === "one_of") return `${fieldName(name)}: ${shown || "…"}`;
   const bare = op === "is_set" || op === "not_set";
-  return [fieldName(name), field ? opName(op, field) : op, bare ? "" : shown || "…"].filter(Boolean).join(" ");
+  return [fieldName(name), opName(op, field), bare ? "" : shown || "…"].filter(Boolean).join(" ");
 }
 
 function valueName(value: Filter["value"], name: string, field: FilterField | undefined): string {

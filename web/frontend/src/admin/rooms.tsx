@@ -14,6 +14,7 @@ const ROOMS = {
   calling: lazy<RoomProps, "Calling">(() => import("./calling"), "Calling"),
   rules: lazy<RoomProps, "Rules">(() => import("./rules"), "Rules"),
   connections: lazy<RoomProps, "Connections">(() => import("./connections"), "Connections"),
+  automations: lazy<RoomProps, "Automations">(() => import("./automations"), "Automations"),
 };
 
 type Id = keyof typeof ROOMS;

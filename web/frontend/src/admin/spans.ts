@@ -56,15 +56,12 @@ export function wrongSpan(schedule: Schedule): string {
 
 /** The day with a break in its longest span; the same where there is no room for one. */
 export function withBreak(day: Day): Day {
-  const lengths = day.map((span) => {
-    const [from, to] = ends(span);
-    return clock(from) === from && clock(to) === to ? minutes(to) - minutes(from) : 0;
-  });
+  const read = day.map((span) => ends(span).map(clock) as [string | null, string | null]);
+  const lengths = read.map(([from, to]) => (from && to ? minutes(to) - minutes(from) : 0));
   const longest = Math.max(0, ...lengths);
   const n = lengths.indexOf(longest);
-  const span = day[n];
-  if (span === undefined || longest < BREAK + 2 * LEAST) return day;
-  const [from, to] = ends(span);
+  const [from, to] = read[n] ?? [null, null];
+  if (!from || !to || longest < BREAK + 2 * LEAST) return day;
   // Lunch at one, where the day is long enough around it; else in the middle.
   const room = minutes(from) + LEAST <= 13 * 60 && 14 * 60 + LEAST <= minutes(to);
   const middle = (minutes(from) + minutes(to) - BREAK) / 2;

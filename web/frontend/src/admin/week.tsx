@@ -131,7 +131,7 @@ export function DayHours({ place, name, day, onPut, children }: DayProps): JSX.E
           const [from, to] = ends(span);
           const bad = wrong(`${place}.${n}`) !== "";
           return (
-            <span key={n} class="span">
+            <span key={n} class="span" data-place={`${place}.${n}`}>
               <Time
                 label={t("admin.hours.from")}
                 value={from}
