@@ -158,6 +158,11 @@ def passes(filter: Filter, subject: Mapping[str, Value]) -> bool:
     return _holds(filter.op, subject.get(filter.field), filter.value, subject.get("now"))
 
 
+def conditions(filter: Filter) -> int:
+    """How many conditions there are in it, as far down as one may stand."""
+    return sum(1 for _, _, part in _parts(filter, "", 0) if part.field)
+
+
 def mentions(filter: Filter) -> frozenset[str]:
     """The names of the fields that it asks for."""
     return frozenset(part.field for _, _, part in _parts(filter, "", 0) if part.field)
@@ -246,7 +251,11 @@ def _holds(op: Op | None, had: Value, value: Given, now: Value) -> bool:
         case Op.IS_NOT:
             return not _same(had, value)
         case Op.ONE_OF:
-            return isinstance(value, tuple) and any(_same(had, each) for each in value)
+            return (
+                isinstance(value, tuple)
+                and isinstance(had, str)
+                and (had.casefold() in _folded(value))
+            )
         case Op.CONTAINS | Op.BEGINS:
             if not isinstance(had, str) or not isinstance(value, str):
                 return False
@@ -268,6 +277,11 @@ def _same(had: Value, value: Given) -> bool:
     if isinstance(had, str) and isinstance(value, str):
         return had.casefold() == value.casefold()
     return type(had) is type(value) and had == value
+
+
+@lru_cache(maxsize=256)
+def _folded(values: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(each.casefold() for each in values)
 
 
 def _ordered(op: Op, had: Value, value: Given) -> bool:

@@ -17,13 +17,15 @@ from msgspec.structs import replace
 from hub.accounts import Who
 from hub.automation import Filters, Name, Segment
 from hub.errors import BadValueError, ConflictError, NotFoundError, UnavailableError
-from hub.filters import FIELDS, Filter, check, passes, subject
+from hub.filters import FIELDS, Filter, check, conditions, passes, subject
 from hub.model import ChannelId, Dialog, OperatorId, ProjectId
 from hub.records import Audit
 from hub.store.engine import Engine, Insert, MovedError, Page, Replace, TakenError
 from hub.store.schema import AUTOMATIONS, BY_CREATED, SEGMENTS
 
 SEGMENTS_MAX = 100
+CONDITIONS_MAX = 100
+"""In all the filters of one segment, each of which is asked of thousands of requests."""
 LOOKED_AT = 5_000
 """Requests that one count looks at."""
 FIRST = 20
@@ -207,6 +209,8 @@ def checked(filters: Sequence[Filter]) -> None:
             check(each, FIELDS)
         except BadValueError as wrong:
             raise BadValueError(str(wrong), field=f"filters.{n}.{wrong.field}") from None
+    if sum(map(conditions, filters)) > CONDITIONS_MAX:
+        raise BadValueError(f"more than {CONDITIONS_MAX} conditions", field="filters")
 
 
 def made_id(what: str, project: ProjectId, key: str) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from hub.automation import Aim, Automation, Segment
 from hub.rights import Right
-from web.api_segments import Key, Paging
+from web.api_segments import Key, Paging, slowly
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.views import View
 
@@ -149,6 +149,7 @@ async def handled(ask: Ask[Paging, Nothing]) -> HandledList:
 async def _preview(
     ask: Ask[Nothing, Aim] | Ask[Nothing, Nothing], aim: Aim, automation: Automation | None
 ) -> PreviewView:
+    await slowly(ask)
     hub = ask.hub
     project = hub.channels.project(ask.project)
     seen = await hub.automations.preview(project, aim, ask.who, automation)

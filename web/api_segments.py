@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from hub.automation import Filters, Segment
+from hub.errors import LimitedError
 from hub.filters import FIELDS, OPS, Filter
 from hub.model import Dialog
 from hub.rights import Right
@@ -16,6 +17,9 @@ from hub.rules.checks import RULE_FIELDS
 from hub.segments import Draft
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.views import View
+
+WALKS = 60
+WALKS_PERIOD = timedelta(minutes=1)
 
 Key = Annotated[str, Meta(min_length=8, max_length=64)]
 After = Annotated[str, Meta(max_length=1_000)]
@@ -139,6 +143,7 @@ async def drop_segment(ask: Ask[Nothing, Nothing]) -> None:
 
 
 async def count(ask: Ask[Nothing, Counting]) -> CountView:
+    await slowly(ask)
     allowed = ask.who.channels(ask.project)
     filters = ask.body.filters
     counted = await ask.hub.segments.count(ask.project, filters, allowed)
@@ -151,6 +156,7 @@ async def count(ask: Ask[Nothing, Counting]) -> CountView:
 
 
 async def members(ask: Ask[Paging, Nothing]) -> MembersView:
+    await slowly(ask)
     segment = await ask.hub.segments.get(ask.project, ask.part("segment"), ask.who)
     page, back_to = await ask.hub.segments.members(
         ask.project,
@@ -162,6 +168,13 @@ async def members(ask: Ask[Paging, Nothing]) -> MembersView:
     return MembersView(
         items=[_member(each) for each in page.items], back_to=back_to, next=page.next
     )
+
+
+async def slowly(ask: Ask[Any, Any]) -> None:
+    """LimitedError for whoever asks for thousands of requests to be looked at too often."""
+    wait = await ask.hub.bus.allow(f"walks:{ask.who.id}", WALKS, WALKS_PERIOD)
+    if wait is not None:
+        raise LimitedError(wait)
 
 
 def _segment(ask: Ask[Any, Any], segment: Segment) -> SegmentView:

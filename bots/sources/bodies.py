@@ -93,7 +93,7 @@ def _parts(body: bytes, content_type: str, told: Told) -> Iterator[tuple[str, st
     """https://www.rfc-editor.org/rfc/rfc7578; files are left where they are."""
     found = re.search(r'(?i)boundary="?([^";,]{1,200})', content_type)
     # A body that was kept has lost what it was called, and begins with its edge all the same.
-    edge = f"--{found[1].strip()}".encode() if found else body.partition(b"\r\n")[0][:EDGE_MAX]
+    edge = f"--{found[1].strip()}".encode(errors="replace") if found else _edge(body)
     if len(edge) < EDGE_MIN:
         raise PayloadError("multipart")
     pieces = body.split(edge, READ_MAX + 2)
@@ -113,6 +113,10 @@ def _parts(body: bytes, content_type: str, told: Told) -> Iterator[tuple[str, st
             told.ignored.append((called, "file"))
         else:
             yield called, _mended(value.removesuffix(b"\r\n").decode("utf-8", "surrogateescape"))
+
+
+def _edge(body: bytes) -> bytes:
+    return body[:EDGE_MAX].partition(b"\r\n")[0]
 
 
 def _nested(pairs: Iterator[tuple[str, str]]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from hub.model import (
     Project,
     Verb,
 )
+from hub.policy import AutoClose, ClosedHours, PhoneOnly, Policy, Silence, Spam
 from hub.records import DeadLetter
 from hub.store.engine import Engine
 from hub.store.schema import BY_CONTACT, DEAD_LETTERS
@@ -414,8 +415,18 @@ async def test_a_visitor_gets_what_he_lacks_and_nothing_of_the_operators_own(
     assert await tail(row.id, 4) == ["message 2"]
 
 
+ALL_RULES = Policy(
+    silence=Silence(enabled=True),
+    phone_only=PhoneOnly(enabled=True),
+    closed_hours=ClosedHours(enabled=True),
+    auto_close=AutoClose(enabled=True),
+    spam=Spam(enabled=True, phrases=("казино",)),
+)
+
+
+@pytest.mark.parametrize("policy", [Policy(), ALL_RULES], ids=["no rules", "all rules"])
 async def test_a_message_costs_one_read_and_two_writes(
-    engine_url: str, tmp_path: Path, clock: Clock
+    engine_url: str, tmp_path: Path, clock: Clock, policy: Policy
 ) -> None:
     told: list[str] = []
     bounds = {"BEGIN", "SAVEPOINT", "RELEASE", "COMMIT"}
@@ -445,6 +456,8 @@ async def test_a_message_costs_one_read_and_two_writes(
     await engine.open()
     try:
         hub = await assembled(engine, clock, tmp_path)
+        await engine.change(Project, SHOP, lambda had: replace(had, policy=policy))
+        await hub.channels.refresh()
         await ask(hub, 1)
         for n in (2, 3):
             told.clear()

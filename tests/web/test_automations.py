@@ -9,6 +9,7 @@ import pytest
 
 from hub.model import ProjectId, Role
 from tests.web.house import Browser, House
+from web.api_segments import WALKS
 
 ALPHA = ProjectId("alpha")
 OPEN = {"field": "open", "op": "is", "value": True}
@@ -92,6 +93,25 @@ async def test_a_filter_as_deep_as_a_well_is_refused(ada: Browser) -> None:
         deep = {"all": [deep]}
     status, told = await ada.ask("POST", f"/api/v1{AT}/segments/count", {"filters": [deep]})
     assert (status, told["code"]) == (400, "bad_value")
+
+
+async def test_a_segment_of_too_many_conditions_is_refused(ada: Browser) -> None:
+    body = {"filters": [{"all": [OPEN] * 50}] * 3}
+    status, told = await ada.ask("POST", f"/api/v1{AT}/segments/count", body)
+    assert (status, told["field"]) == (400, "filters")
+
+
+async def test_whoever_counts_without_end_is_told_to_wait(ada: Browser) -> None:
+    body = {"filters": [OPEN]}
+    for _ in range(WALKS):
+        await ada.post(f"{AT}/segments/count", body)
+    made = await segment(ada)
+    for method, path in (
+        ("POST", f"{AT}/segments/count"),
+        ("GET", f"{AT}/segments/{made['id']}/members"),
+    ):
+        status, told = await ada.ask(method, f"/api/v1{path}", body if method == "POST" else None)
+        assert (status, told["code"]) == (429, "limited"), path
 
 
 async def test_an_automation_is_foreseen_switched_on_and_stopped(
