@@ -17,6 +17,9 @@ ON_MONGO := $(wildcard tests/store tests/hub/test_intake*.py tests/hub/test_deli
 	tests/hub/test_search*.py tests/hub/test_leases*.py tests/hub/test_many_workers*.py \
 	tests/hub/test_pulse*.py tests/hub/test_polling*.py tests/hub/test_secrets*.py tests/hub/test_verify*.py tests/hub/test_housekeeping*.py)
 
+# As many tests at a time as there are processors, the tests of a file one after another.
+TOGETHER := -n auto --maxprocesses=4 --dist=loadfile
+
 .PHONY: run install test check lint types pytest mongo redis conformance bench screens format lock browser clean
 
 run: install
@@ -55,11 +58,12 @@ types: install
 	cd web/frontend && PATH="$(CURDIR)/$(BIN):$$PATH" npm test --silent
 
 pytest: install browser
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest $(TOGETHER) -m "not e2e and not chaos" --cov --cov-report=term
 	$(BIN)/coverage report --include='hub/*' --fail-under=95
+	$(BIN)/pytest $(TOGETHER) --dist=worksteal -m "e2e or chaos"
 
 mongo: install
-	$(BIN)/pytest --store=mongo -m "not e2e" $(ON_MONGO)
+	$(BIN)/pytest $(TOGETHER) --store=mongo -m "not e2e" $(ON_MONGO)
 
 redis: install
 	$(BIN)/pytest --bus=redis tests/web/test_live.py tests/web/test_widget.py tests/web/test_journey.py

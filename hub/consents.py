@@ -16,14 +16,13 @@ from msgspec import Struct
 from hub.errors import RefusedError
 from hub.model import (
     ChannelId,
-    Consent,
-    ConsentText,
     ContactId,
     Given,
     IdentityId,
     Project,
     ProjectId,
 )
+from hub.records import Consent, ConsentText
 from hub.sites import Agreement, Purpose, SiteSettings
 from hub.statuses import Lang
 from hub.store.engine import Engine, Insert, TakenError

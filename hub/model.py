@@ -444,34 +444,6 @@ class Session(Document, frozen=True, kw_only=True):
     agent: str = ""
 
 
-class ConsentText(Document, frozen=True, kw_only=True):
-    """What people were asked to consent to, word for word; `_id` is project:purpose:version."""
-
-    project: ProjectId
-    purpose: str
-    version: str
-    text: str
-    url: str = ""
-    sha256: str
-    created_at: datetime
-
-
-class Consent(Document, frozen=True, kw_only=True):
-    """A person gave or withdrew a consent; nothing is ever changed in one."""
-
-    project: ProjectId
-    contact: ContactId
-    purpose: str
-    at: datetime
-    given: bool
-    version: str
-    sha256: str
-    channel: ChannelId
-    identity: IdentityId
-    page: str = ""
-    created_at: datetime
-
-
 class Timer(Document, frozen=True, kw_only=True):
     """A durable promise to look again at `due_at`; its `_id` follows from what it watches."""
 

@@ -206,6 +206,34 @@ class Pulse(Document, frozen=True, kw_only=True):
         return "ok", "", self.since
 
 
+class ConsentText(Document, frozen=True, kw_only=True):
+    """What people were asked to consent to, word for word; `_id` is project:purpose:version."""
+
+    project: ProjectId
+    purpose: str
+    version: str
+    text: str
+    url: str = ""
+    sha256: str
+    created_at: datetime
+
+
+class Consent(Document, frozen=True, kw_only=True):
+    """A person gave or withdrew a consent; nothing is ever changed in one."""
+
+    project: ProjectId
+    contact: ContactId
+    purpose: str
+    at: datetime
+    given: bool
+    version: str
+    sha256: str
+    channel: ChannelId
+    identity: IdentityId
+    page: str = ""
+    created_at: datetime
+
+
 class Audit(Document, frozen=True, kw_only=True):
     """Who did what to which thing; `project` is empty for what concerns the whole hub."""
 

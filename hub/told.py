@@ -30,12 +30,12 @@ from hub.model import (
     Author,
     Channel,
     ChannelId,
-    Consent,
     Dialog,
     Entry,
     EntryKind,
     Verb,
 )
+from hub.records import Consent
 from hub.store.engine import Engine
 
 Asking = CallAsked | PhoneLeft

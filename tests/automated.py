@@ -15,7 +15,6 @@ from hub.hub import Hub
 from hub.lead import Lead
 from hub.model import (
     Author,
-    Consent,
     ContactId,
     Dialog,
     Entry,
@@ -23,6 +22,7 @@ from hub.model import (
     IdentityId,
     Verb,
 )
+from hub.records import Consent
 from hub.segments import Draft
 from hub.statuses import Status
 from hub.store.engine import Insert

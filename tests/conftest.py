@@ -41,7 +41,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder where a sync costs nothing, if this machine has memory for it.
+
+    What is written there outlives a killed process, as on a disk; no test cuts the power.
+    """
+    memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    where = MEMORY if memory else tmp_path_factory.mktemp("quick")
+    with TemporaryDirectory(prefix="hub-tests-", dir=where) as made:
+        yield Path(made)
+
+
+@pytest.fixture(scope="session")
+def mongo_server(quick: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a MongoDB server without a database: the tests' own, or HUB_TEST_MONGO."""
     given = os.environ.get("HUB_TEST_MONGO")
     if given:
@@ -52,26 +64,22 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     folder = tmp_path_factory.mktemp("secantus")
     program = Path(sys.executable).with_name("secantusd-py")
-    # Each test makes a database with all its indexes. That is many syncs of a disk, and a power
-    # cut is nothing that a test makes.
-    memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
-    with TemporaryDirectory(prefix="hub-", dir=MEMORY if memory else folder) as data:
-        kept = ("--storage-path", data, "--log-level", "WARNING", "--cache-size", "64M")
-        with (folder / "log").open("wb") as told:
-            server = subprocess.Popen(
-                [program, *("--standalone", "--sync-on-commit", "--port", str(port)), *kept],
-                stderr=told,
-                cwd=folder,
-            )
-        url = f"mongodb://127.0.0.1:{port}/"
-        try:
-            with MongoClient[dict[str, object]](url) as client:
-                # The driver itself waits for a server that is only starting.
-                client.admin.command("ping")
-            yield url
-        finally:
-            server.kill()
-            server.wait()
+    kept = ("--storage-path", quick / "secantus", "--log-level", "WARNING", "--cache-size", "64M")
+    with (folder / "log").open("wb") as told:
+        server = subprocess.Popen(
+            [program, *("--standalone", "--sync-on-commit", "--port", str(port)), *kept],
+            stderr=told,
+            cwd=folder,
+        )
+    url = f"mongodb://127.0.0.1:{port}/"
+    try:
+        with MongoClient[dict[str, object]](url) as client:
+            # The driver itself waits for a server that is only starting.
+            client.admin.command("ping")
+        yield url
+    finally:
+        server.kill()
+        server.wait()
 
 
 @pytest.fixture(scope="session")
@@ -150,7 +158,14 @@ def engine_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def engine(engine_url: str, tmp_path: Path) -> AsyncIterator[Engine]:
+def engine_folder(quick: Path) -> Iterator[Path]:
+    """Where the embedded store of this test has its file."""
+    with TemporaryDirectory(dir=quick) as made:
+        yield Path(made)
+
+
+@pytest.fixture
+async def engine(engine_url: str, engine_folder: Path) -> AsyncIterator[Engine]:
     """An open, empty store with everything that the schema declares."""
     made: Engine
     if engine_url:
@@ -160,7 +175,7 @@ async def engine(engine_url: str, tmp_path: Path) -> AsyncIterator[Engine]:
     else:
         from hub.store.sqlite import SqliteEngine
 
-        made = SqliteEngine(tmp_path / "hub.db")
+        made = SqliteEngine(engine_folder / "hub.db")
     await made.open()
     yield made
     await made.close()

@@ -20,6 +20,7 @@ READ_MAX = 1_000
 """Fields that are looked at; a body with more is no form."""
 
 DEPTH_MAX = 3
+NAME_MAX = 200
 NAMELESS = "field"
 KEYS_MAX = 8
 EDGE_MIN, EDGE_MAX = 3, 202
@@ -48,7 +49,7 @@ def read(body: bytes, content_type: str) -> Told:
     """Raises PayloadError, whose text is a code, for what is no form in any writing."""
     told = Told({}, [])
     for name, value in _walked((), _decoded(body, content_type, told), told):
-        name, value = name.strip() or NAMELESS, value.strip()
+        name, value = name[:NAME_MAX].strip() or NAMELESS, value.strip()
         if not value:
             continue
         if len(told.fields) >= READ_MAX:
@@ -122,7 +123,8 @@ def _edge(body: bytes) -> bytes:
 def _nested(pairs: Iterator[tuple[str, str]]) -> dict[str, Any]:
     """`answers[0][q]` as what it stands for; a name that was there is one with several values."""
     root: dict[str, Any] = {}
-    for name, value in pairs:
+    for called, value in pairs:
+        name = called[:NAME_MAX]
         first = _BRACKETS.sub("", name)
         keys = [first, *filter(None, _BRACKETS.findall(name))]
         at = root

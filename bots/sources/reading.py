@@ -24,6 +24,11 @@ from hub.visit import Visit
 
 ANSWERS_MAX = 100
 PHONE_MAX = 100
+NAMED_MAX = 20
+DIGITS_MIN = 10
+SEARCHED_MAX = 2_000
+"""How much of a form is searched for a phone that no field is named for: it costs time."""
+
 MARKS_MAX = 200
 """Cookies, and what stands in an address after its question mark, that are looked at."""
 
@@ -215,14 +220,18 @@ def _phone(said: Mapping[str, str], mapped: str) -> str:
         return said[mapped]
     named = [value for name, value in said.items() if any(map(_PHONE.fullmatch, _words(name)))]
     maybe = [value for name, value in said.items() if _MAYBE_PHONE & set(_words(name))]
-    for value in (*named, *maybe):
+    for value in (*named[:NAMED_MAX], *maybe[:NAMED_MAX]):
         if e164(value):
             return value
-    for name, value in list(said.items())[:ANSWERS_MAX]:
-        if _is_service(name):
+    left = SEARCHED_MAX
+    for name, value in said.items():
+        if _is_service(name) or sum(map(str.isdigit, value[:left])) < DIGITS_MIN:
             continue
         # The name stands before it: "ИНН" and "заказ" say that it is no phone.
-        text = f"{name}: {value}"
+        text = f"{name}: {value[:left]}"
+        left -= len(text)
+        if left < 0:
+            break
         for found in phones.find(text, contacts.REGION, contacts.ALSO):
             if found.confident:
                 return text[found.start : found.end]

@@ -19,8 +19,6 @@ from hub.bot import Bot
 from hub.lead import Lead
 from hub.model import (
     Channel,
-    Consent,
-    ConsentText,
     Contact,
     Dialog,
     Document,
@@ -37,6 +35,8 @@ from hub.model import (
 )
 from hub.records import (
     Audit,
+    Consent,
+    ConsentText,
     DeadLetter,
     Early,
     Fact,
@@ -104,9 +104,7 @@ LEADS = Index("by_phone", Lead, ("project", "phone", "n"))
 LEADS_DUE = Index("due", Lead, ("project", "live", "due_at"), present="due_at")
 LEADS_LIVE = Index("by_life", Lead, ("project", "live", "created_at"))
 LEADS_ENDED = Index("ended", Lead, ("project", "ended_at"), present="ended_at")
-LEADS_OF = Index(
-    "of_contact", Lead, ("project", "contacts", "live", "created_at"), each="contacts"
-)
+LEADS_OF = Index("of_contact", Lead, ("project", "contacts", "live", "created_at"), each="contacts")
 LEADS_IN = Index("of_dialog", Lead, ("project", "dialog", "created_at"), present="dialog")
 
 CONNECTIONS = Index("by_priority", Connection, ("project", "gone", "priority", "created_at"))

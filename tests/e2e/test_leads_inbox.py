@@ -96,20 +96,27 @@ async def test_a_call_is_planned_by_hand_moved_given_back_and_cancelled_on_every
     assert not operator.troubles
 
 
-async def test_spam_can_be_taken_back_for_a_moment_and_a_refusal_is_kept_with_its_reason(
+async def test_spam_is_taken_back_two_contacts_become_one_and_a_refusal_is_kept(
     browser: Browser, program: Program
 ) -> None:
     operator = await signed_in(browser, program, program.url)
     page, say = operator.page, operator.say
-    async with guests(program.url) as [guest]:
-        await guest.write("Купите рекламу")
-    await operator.row("рекламу").click()
+    async with guests(program.url, 2) as [guest, other]:
+        await other.write(f"Я уже писал, мой номер {PHONE}")
+        await guest.write("Купите рекламу", PHONE)
+    await operator.row(PHONE).first.click()
     await page.get_by_role("button", name=say("inbox.step.more")).click()
     await page.get_by_role("menuitem", name=say("inbox.step.spam")).click()
     await expect(operator.log).to_contain_text(say("inbox.call.spam", name="Ольга"))
     await page.get_by_role("button", name=say("inbox.undo")).click()
     await expect(operator.log).to_contain_text(say("inbox.call.unspam", name="Ольга"))
     await expect(page.get_by_label(say("inbox.reply_text"))).to_be_visible()
+
+    alike = page.get_by_role("region", name=say("inbox.alike"))
+    await alike.get_by_role("button", name=say("inbox.alike.join")).click()
+    await alike.get_by_role("button", name=say("inbox.alike.sure")).click()
+    await expect(alike).to_have_count(0)
+    await expect(page.get_by_role("heading", name=say("inbox.card.others"))).to_be_visible()
 
     calls = page.get_by_role("switch", name=say("inbox.call.refused_calls"))
     await calls.click()

@@ -321,3 +321,54 @@ async def test_after_an_outage_requests_wait_until_all_that_was_said_meanwhile_i
         clock.forward(MINUTE)
         await hub.outages.mark("doors", "polls")
     assert len(await round_of(hub)) == 1
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_whatever_happens_each_request_is_asked_for_once_and_off_means_off(
+    hub: Hub, mortal: Mortal, olga: Who, clock: Clock, seed: int
+) -> None:
+    dice = Random(seed)
+    visitors = ("a", "b", "c")
+    made = await automation(hub, olga)
+
+    async def acts() -> None:
+        visitor = dice.choice(visitors)
+        row = await latest(hub.engine, SHOP, IdentityId(f"site:{visitor}"))
+        match dice.choice(("asks", "asks", "reply", "close", "round", "round", "rule", "on", "off")):
+            case "asks":
+                n = clock.at.timestamp()
+                words = f"Наберите +7912000000{visitors.index(visitor) % 2}, жду по окнам"
+                await receive(hub, message(f"{n}", clock.at, visitor=visitor, text=words))
+            case "reply" if row is not None and row.open:
+                await hub.desk.reply(olga, row.id, f"key-{clock.at.timestamp()}", "Здравствуйте")
+            case "close" if row is not None and row.open:
+                await hub.desk.close(olga, row.id, dice.choice(("", "sold")))
+            case "round":
+                await hub.automating.round()
+            case "on" | "off" as to:
+                await hub.automations.switch(SHOP, made.id, olga, on=to == "on")
+            case _:
+                await ruled(hub)
+
+    for _ in range(25):
+        clock.forward(timedelta(minutes=dice.choice((1, 10, 90))))
+        if dice.random() < 0.2:
+            mortal.dies_after(dice.randrange(6))
+        with suppress(Crash):
+            await acts()
+        mortal.lives()
+    await hub.worker.repair()
+    for on in (True, False):
+        await hub.automations.switch(SHOP, made.id, olga, on=on)
+        await round_of(hub)
+
+    known = {each.dialog: each for each in await done(hub, made)}
+    assert not any(each.open for each in known.values())
+    for visitor in visitors:
+        row = await latest(hub.engine, SHOP, IdentityId(f"site:{visitor}"))
+        if row is not None:
+            await sound(hub.engine, row.id)
+            asked = await planned(hub, row)
+            assert len(asked) <= 1
+            assert not asked or known[DialogId(row.id)].state == "ended"
+    assert await leads(hub) == [], "nobody but the automation asked for a call"

@@ -17,8 +17,6 @@ from hub.lead import Lead
 from hub.leads import end, latest
 from hub.model import (
     CallTime,
-    Consent,
-    ConsentText,
     Contact,
     ContactId,
     Dialog,
@@ -26,7 +24,7 @@ from hub.model import (
     Given,
     Verb,
 )
-from hub.records import Fact
+from hub.records import Consent, ConsentText, Fact
 from hub.statuses import RequestType, Status
 from hub.store.engine import Engine
 from hub.store.schema import CONSENTS

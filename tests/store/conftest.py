@@ -24,6 +24,12 @@ def engine_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def engine_folder(tmp_path: Path) -> Path:
+    """On the disk: what is tried here is that it is kept."""
+    return tmp_path
+
+
+@pytest.fixture
 def opened(engine_url: str, tmp_path: Path) -> Opening:
     """Opens one more engine over the documents of this test, as another process would."""
 

@@ -15,8 +15,10 @@ from hub.events import PresenceChanged
 from hub.model import ChannelId, Membership, OperatorId, ProjectId, Role, Session
 from hub.store.schema import SESSIONS_OLD
 from tests.web.house import PASSWORD, House
+from web import sockets
 from web.app import build
 from web.routes import ROOT
+from web.shown import shown
 from web.sockets import SocketLimits
 from web.state import STATE
 
@@ -53,21 +55,19 @@ async def test_every_socket_gets_the_same_bytes_made_once(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Any] = []
-    views = house.server.app[STATE].views
-    plain = type(views).event
 
-    def counted(self: Any, event: Any) -> Any:
+    def counted(views: Any, event: Any) -> Any:
         made.append(event)
-        return plain(self, event)
+        return shown(views, event)
 
-    monkeypatch.setattr(type(views), "event", counted)
+    monkeypatch.setattr(sockets, "shown", counted)
     anna = await house.browser("anna")
-    sockets = [await anna.live() for _ in range(5)]
-    for each in sockets:
+    screens = [await anna.live() for _ in range(5)]
+    for each in screens:
         await each.frame("hello")
     await (await house.visitor()).write("раз")
     raw = set()
-    for each in sockets:
+    for each in screens:
         await each.event("dialog.changed")
         raw.add(each.raw[-1])
     assert len(raw) == 1

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from hub.dialogs import latest
 from hub.errors import UnavailableError
-from hub.model import Channel, Consent, ConsentText, Contact, Dialog, Entry, IdentityId, ProjectId
+from hub.model import Channel, Contact, Dialog, Entry, IdentityId, ProjectId
+from hub.records import Consent, ConsentText
 from hub.store.schema import CONSENTS, LOG
 from tests.web.house import SHOP, House, LiveSocket, Visitor
 from web.visitor import revived

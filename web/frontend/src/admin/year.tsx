@@ -27,7 +27,11 @@ export function YearMissing({ project }: { project: Project }): JSX.Element | nu
 /** The production calendar of a year: what it would change, to be ticked and put in force. */
 export function YearCalendar({ project }: { project: Project }): JSX.Element {
   const thisYear = Number(dateIn(project.schedule.zone, new Date()).slice(0, 4));
-  const [year, setYear] = useState(project.calendar_missing ?? thisYear);
+  const missing = project.calendar_missing;
+  const [year, setYear] = useState(missing ?? thisYear);
+  useEffect(() => {
+    if (missing) setYear(missing);
+  }, [missing]);
   const [found, setFound] = useState<CalendarYear | null>(null);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [busy, setBusy] = useState(false);
@@ -113,7 +117,7 @@ export function YearCalendar({ project }: { project: Project }): JSX.Element {
             {found.proposals.filter(({ date }) => date >= today).map(line)}
           </fieldset>
           <p class="steps">
-            <button type="button" class="button strong" disabled={fixed || busy} onClick={() => void confirm()}>
+            <button type="button" class="button strong" disabled={fixed || busy || unsaved} onClick={() => void confirm()}>
               {t(found.confirmed ? "admin.year.again" : "admin.year.confirm", { year })}
             </button>
             <span class="quiet" role="status">

@@ -1,5 +1,6 @@
 // What the lines of a log and a lead say of calls to come: who or which rule, when, and why.
 import { phone } from "./row";
+import { clock } from "./rows";
 import { first, lang, t } from "./settings";
 import { due, hours } from "./times";
 import type { Entry, Lead } from "./wire";
@@ -210,9 +211,11 @@ function whyThen(at: string, zones: string[], why: string): string {
   return there ? [there, why === "project" ? "" : first(`inbox.call.zone.${why}`, "")].filter(Boolean).join(", ") : "";
 }
 
-/** Where the time of a lead comes from: what is written beside it. */
+/** What the client's clock says when the lead is due, or now that it is; and how that is known. */
 export function leadWhy({ due_at, clocks, why }: Lead): string {
-  return due_at ? whyThen(due_at, clocks.map(({ zone }) => zone), why) : "";
+  if (!due_at) return "";
+  const at = new Date(Math.max(Date.parse(due_at), clock.value)).toISOString();
+  return whyThen(at, clocks.map(({ zone }) => zone), why);
 }
 
 /** Who asked for the call, in a few words. */

@@ -1,0 +1,107 @@
+"""Connections and automations as an admin sets them up in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.chaos.process import Program
+
+from .guest import guests
+from .people import Operator
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+
+async def admin(browser: Browser, program: Program) -> Operator:
+    printed = await program.command("user", "add", "olga", "--name", "Ольга", "--role", "admin")
+    operator = await Operator.arrive(browser, program.url)
+    await operator.sign_in("olga", printed.split("code ")[1].split()[0])
+    return operator
+
+
+async def fill(page: Page, label: str, value: str) -> None:
+    await page.locator(".link-form > div").get_by_label(label, exact=True).fill(value)
+
+
+async def test_of_two_connections_that_fit_a_form_the_admin_sees_which_takes_it_and_when(
+    browser: Browser, program: Program
+) -> None:
+    operator = await admin(browser, program)
+    page, say = operator.page, operator.say
+    for name, priority, condition in (("Все формы", "5", ""), ("Осень", "0", "осень")):
+        await page.goto(f"{program.url}/inbox#/admin/~connections/+")
+        await fill(page, say("admin.links.name"), name)
+        await page.get_by_label(say("admin.links.source")).select_option("form")
+        await fill(page, say("admin.links.priority"), priority)
+        if condition:
+            await page.get_by_role("button", name=say("admin.links.condition.add")).click()
+            await page.get_by_label(say("admin.links.condition.op")).select_option("contains")
+            await fill(page, say("admin.links.condition.values"), condition)
+            await page.get_by_role("button", name=say("admin.links.planning.add")).click()
+            await fill(page, say("admin.links.planning.field"), "Когда")
+            await fill(page, say("admin.links.planning.when"), "на той неделе")
+            await expect(page.locator(".said-back")).to_have_text(say("error.planning"))
+            await fill(page, say("admin.links.planning.when"), "завтра в 10:00")
+            back = say("admin.links.planning.so", when=say("planning.tomorrow", time="10:00"))
+            await expect(page.locator(".said-back")).to_have_text(back)
+        await page.get_by_role("button", name=say("admin.save")).click()
+        await expect(page.get_by_text(say("admin.project.saved"))).to_be_visible()
+
+    tried = page.get_by_role("region", name=say("admin.links.try"))
+    await tried.get_by_label(say("admin.links.try.form")).fill("Осень 2026")
+    answers = tried.get_by_label(say("admin.links.try.fields"))
+    await answers.fill("phone: 8 912 345-67-89\nКогда: как удобно")
+    await tried.get_by_role("button", name=say("admin.links.try.go")).click()
+    await expect(tried.get_by_role("status")).to_contain_text(say("admin.links.try.this"))
+    await expect(tried).to_contain_text("Все формы (5)")
+    await expect(tried).to_contain_text("+7 912 345-67-89")
+    await expect(tried).to_contain_text(say("planning.tomorrow", time="10:00"))
+    await tried.get_by_label(say("admin.links.try.form")).fill("Зима")
+    await answers.fill("phone: 112")
+    await tried.get_by_role("button", name=say("admin.links.try.go")).click()
+    taken = say("admin.links.try.other", name="Все формы", n=5)
+    await expect(tried.get_by_role("status")).to_contain_text(taken)
+    await expect(tried).to_contain_text("112: ")
+
+    await page.goto(f"{program.url}/inbox#/admin/~connections")
+    cards = page.get_by_role("list", name=say("admin.room.connections")).get_by_role("listitem")
+    await expect(cards.first).to_contain_text(say("admin.links.meets", names="Все формы"))
+    await cards.first.get_by_role("switch").click()
+    await expect(cards.first.get_by_role("switch")).not_to_be_checked()
+    await expect(cards.last).not_to_contain_text(say("admin.links.meets", names="Осень"))
+    assert not operator.troubles
+
+
+async def test_a_segment_counts_as_it_is_built_and_an_automation_says_whom_it_would_call(
+    browser: Browser, program: Program
+) -> None:
+    operator = await admin(browser, program)
+    page, say = operator.page, operator.say
+    async with guests(program.url, 2) as [one, other]:
+        await one.write("Мой номер +7 912 345-67-89")
+        await other.write("Без номера")
+    await page.goto(f"{program.url}/inbox#/admin/~automations/segment:+")
+    found = page.get_by_role("region", name=say("admin.segments.found"))
+    await expect(found).to_contain_text(say("admin.segments.n", n=2))
+    await fill(page, say("admin.links.name"), "С телефоном")
+    await page.get_by_role("button", name=say("filter.builder.add"), exact=True).click()
+    condition = page.locator(".condition")
+    await condition.locator("select").first.select_option("phone_known")
+    await expect(found).to_contain_text(say("admin.segments.n", n=1))
+    await page.get_by_role("button", name=say("admin.save")).click()
+    await expect(page.get_by_text(say("admin.project.saved"))).to_be_visible()
+
+    await page.goto(f"{program.url}/inbox#/admin/~automations/+")
+    await fill(page, say("admin.auto.name"), "Перезвоним сами")
+    preview = page.get_by_role("region", name=say("admin.auto.preview"))
+    await preview.get_by_role("button", name=say("admin.auto.preview.go")).click()
+    await expect(preview.get_by_role("status")).to_have_text(say("admin.auto.preview.n", n=1))
+    await expect(preview).to_contain_text("+7 912 345-67-89")
+    await page.get_by_role("button", name=say("admin.save")).click()
+    on = page.get_by_role("switch", name=say("admin.auto.on"))
+    await on.click()
+    await expect(page.get_by_text(say("admin.auto.off_why"))).to_be_visible()
+    await on.click()
+    await expect(page.get_by_text(say("admin.auto.stopped", n=0))).to_be_visible()
+    assert not operator.troubles
