@@ -7,17 +7,16 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from hub.model import Awaits, Dialog, Entry, cut
-from hub.statuses import PLANNED, RequestType, Side, Status, has_calls, moves
+from hub.statuses import LIVE, PLANNED, RequestType, Side, Status, has_calls, moves
 
 
 def asked(row: Dialog, entry: Entry) -> Dialog:
     """Somebody has to act, as after a question; a call that is under way stays as it is."""
-    planned = Status.NEW in moves(row.call_status, row.type, Side.CALL)
     return replace(
         row,
         phone=entry.data.get("phone", "") or row.phone,
         call_at=moment(entry.data.get("at", "")),
-        call_status=Status.NEW if planned else row.call_status,
+        call_status=Status.NEW if begins_anew(row) else row.call_status,
         awaits=Awaits.OPERATOR,
         waiting_since=row.waiting_since or entry.stored_at,
         unanswered=row.unanswered + 1,
@@ -37,11 +36,16 @@ def planned(row: Dialog, entry: Entry) -> Dialog:
         planned_until=moment(told.get("deadline", "")),
         planned_rule=told.get("rule", ""),
     )
-    if Status.NEW in moves(row.call_status, row.type, Side.CALL):
+    if begins_anew(row):
         row = replace(row, call_status=Status.NEW)
     if row.call_status is Status.NEW:
         row = replace(row, call_at=moment(told.get("at", "")))
     return row if entry.author.kind == "operator" else _awaited(row, entry)
+
+
+def begins_anew(row: Dialog) -> bool:
+    """Whether another wish makes the call new again; one that is under way goes on."""
+    return row.call_status not in LIVE and Status.NEW in moves(row.call_status, row.type, Side.CALL)
 
 
 def called(row: Dialog, entry: Entry) -> Dialog:

@@ -18,6 +18,7 @@ from hub.model import Awaits, Dialog, DialogId, Entry
 from hub.search import Search
 from hub.store.engine import AbsentError, Engine
 from hub.store.schema import BOOKMARKS, HANDLED_IN, LEADS_IN, LOG
+from hub.terms import Invalid
 
 AT_ONCE = 200
 
@@ -96,6 +97,8 @@ class Eraser:
             await self._files.release(files, entry.id)
             if at_once:
                 await self._files.discard(files)
+            if "form" in entry.data:
+                await self._engine.delete_if(Invalid, entry.id, lambda _: True)
             await self._engine.delete_if(Entry, entry.id, lambda _: True)
 
 

@@ -146,10 +146,11 @@ def _filled(row: Dialog, entry: Entry) -> Dialog:
     row = replace(
         row,
         name=row.name or told.get("name", ""),
+        form=told.get("form", "") or row.form,
         fields=dict([*(row.fields | new).items()][-FIELDS_MAX:]),
         visit=_visit(told.get("visit", "")) or row.visit,
     )
-    if not has_chat(row.type) and Status.NEW in moves(row.call_status, row.type, Side.CALL):
+    if not has_chat(row.type) and callside.begins_anew(row):
         row = replace(row, call_status=Status.NEW)
     return row
 

@@ -78,6 +78,7 @@ _NAME = frozenset(("name", "имя", "фио", "fio", "fullname", "firstname", "
 _FIRST = frozenset(("first", "given"))
 _LAST = frozenset(("lastname", "surname", "фамилия", "last", "family"))
 _MIDDLE = frozenset(("patronymic", "отчество", "middle", "middlename"))
+_OF_PERSONS = _NAME | _FIRST | _LAST | _MIDDLE
 _OF_THINGS = frozenset(
     (
         *("form", "page", "company", "product", "file", "site", "quiz", "project", "campaign"),
@@ -225,13 +226,13 @@ def _phone(said: Mapping[str, str], mapped: str) -> str:
             return value
     left = SEARCHED_MAX
     for name, value in said.items():
+        if left <= 0:
+            break
         if _is_service(name) or sum(map(str.isdigit, value[:left])) < DIGITS_MIN:
             continue
         # The name stands before it: "ИНН" and "заказ" say that it is no phone.
         text = f"{name}: {value[:left]}"
         left -= len(text)
-        if left < 0:
-            break
         for found in phones.find(text, contacts.REGION, contacts.ALSO):
             if found.confident:
                 return text[found.start : found.end]
@@ -242,7 +243,9 @@ def _name(said: Mapping[str, str]) -> str:
     whole = last = middle = ""
     for name, value in said.items():
         words = set(_words(name))
-        if words & _OF_THINGS or len(value) > 200 or e164(value) or "@" in value:
+        if words.isdisjoint(_OF_PERSONS) or words & _OF_THINGS:
+            continue
+        if len(value) > 200 or "@" in value or e164(value):
             continue
         if words & _LAST:
             last = last or value

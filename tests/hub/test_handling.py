@@ -10,10 +10,12 @@ import pytest
 from msgspec.structs import replace
 
 from hub import handling
+from hub.dialogs import append, draft
+from hub.erasure import Eraser
 from hub.errors import NotFoundError
 from hub.events import FormFilled, Sender
 from hub.hub import Hub
-from hub.model import Dialog, Entry, Verb
+from hub.model import Dialog, Entry, EntryKind, Verb
 from hub.planning import Row
 from hub.statuses import RequestType, Status
 from hub.store.engine import Insert
@@ -373,3 +375,35 @@ async def test_a_broken_line_of_a_log_is_read_as_far_as_it_goes(hub: Hub) -> Non
     told = entry.data | {"fields": "[", "hidden": '{"a":', "handling": "other"}
     await handling.follow(hub.engine, hub.bus, row, replace(entry, data=told), hub.now())
     assert [each.verb for each in await verbs(hub, row)] == [Verb.ROUTED, Verb.PLANNED]
+
+
+async def test_a_form_that_comes_while_its_person_is_called_leaves_the_call_alone(
+    hub: Hub,
+) -> None:
+    await connect(hub)
+    await receive(hub, form())
+    for _ in range(2):
+        await hub.worker.work()
+    row = await current(hub)
+
+    def rings(had: Dialog) -> Entry:
+        line = draft(had, "ringing", EntryKind.SYSTEM, hub.now(), hub.now())
+        return replace(line, verb=Verb.CALL, data={"status": "calling_visitor"})
+
+    await append(hub.engine, row, rings)
+    await receive(hub, form(2, form="Зима"))
+    await hub.worker.work()
+    row = await current(hub)
+    assert (row.call_status, row.form) == (Status.CALLING_VISITOR, "Зима")
+
+
+async def test_what_is_kept_of_an_invalid_form_goes_with_its_dialog(hub: Hub) -> None:
+    await connect(hub, phone_field="tel")
+    await receive(hub, form())
+    await hub.worker.work()
+    assert len(await invalid(hub)) == 1
+    eraser = Eraser(hub.engine, hub.files, hub.search)
+    going = await eraser.close_off(await current(hub), hub.now())
+    assert going is not None
+    await eraser.erase(going)
+    assert await invalid(hub) == []

@@ -1,0 +1,182 @@
+import "./rules.css";
+import "./bot.css";
+import texts from "catalogue";
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { Empty, Icon } from "../inbox/parts";
+import { project as here, projects } from "../inbox/rows";
+import { type Key, speak } from "../texts";
+import { draft, drop, kept, load, overtaken, put, save, state, takeTheirs, unsaved } from "./botdraft";
+import { BotButtons } from "./botbuttons";
+import { Sandbox } from "./botsandbox";
+import { LABEL_MOST } from "./bots";
+import { calls } from "./calls";
+import { refused, saved, saving } from "./editing";
+import { Switch, Text } from "./fields";
+import { KindMark } from "./mark";
+import { Phrase } from "./phrase";
+import { Wait } from "./wait";
+import type { ChannelSettings } from "./wire";
+import { t } from "./words";
+
+/** The bot of a messenger's channel, on a page of its own. */
+export function BotPage({ found }: { found: ChannelSettings<unknown> }): JSX.Element {
+  const back = `#/admin/${encodeURIComponent(found.id)}`;
+  return (
+    <div class="linked">
+      <header class="site-head">
+        <a class="icon-button" href={back} aria-label={t("admin.bot.to_channel")} title={t("admin.bot.to_channel")}>
+          <Icon name="back" />
+        </a>
+        <KindMark kind={found.kind} />
+        <p class="bot-whose">{found.name}</p>
+      </header>
+      <Bot channel={found.id} kind={found.kind} />
+    </div>
+  );
+}
+
+/** What the bot of a channel says, and a trial of it beside. */
+export function Bot({ channel, kind }: { channel: string; kind: string }): JSX.Element {
+  const names = useNames();
+  useEffect(() => {
+    void load(channel);
+    return () => {
+      refused.value = null;
+      saved.value = false;
+    };
+  }, [here.value, channel]);
+  useEffect(() => {
+    const warn = (event: BeforeUnloadEvent): void => {
+      if (unsaved.value) event.preventDefault();
+    };
+    const press = (event: KeyboardEvent): void => {
+      if (event.code !== "KeyS" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      void saveAndShow(channel);
+    };
+    window.addEventListener("beforeunload", warn);
+    document.addEventListener("keydown", press);
+    return () => {
+      window.removeEventListener("beforeunload", warn);
+      document.removeEventListener("keydown", press);
+    };
+  }, [channel]);
+  const now = draft.value;
+  const can = kept.value;
+  return (
+    <div class="bot-page">
+      {state.value === "loading" ? (
+        <Wait />
+      ) : state.value !== "ready" || !now || !can ? (
+        <Empty title={t(state.value === "missing" ? "admin.bot.missing" : "admin.failed")}>
+          <button type="button" class="button" onClick={() => void load(channel)}>
+            {t("admin.again")}
+          </button>
+        </Empty>
+      ) : (
+        <div class="bot">
+          <div class="bot-form">
+            <h1 class="bot-title">{t("admin.bot")}</h1>
+            <p class="remark">{t("admin.bot.why")}</p>
+            <Switch label={t("admin.bot.enabled")} value={now.enabled} onTurn={(enabled) => put({ enabled })} />
+            <Phrase
+              place="settings.greeting"
+              label={t("admin.bot.greeting")}
+              help={t("admin.bot.greeting.help")}
+              names={names}
+              otherwise={ours("rules.bot.greeting", { name: projectName() })}
+              value={now.greeting}
+              onInput={(greeting) => put({ greeting })}
+            />
+            <BotButtons buttons={now.buttons} names={names} plain={!can.buttons} onPut={(buttons) => put({ buttons })} />
+            {can.phone ? (
+              <Text
+                place="settings.share"
+                label={t("admin.bot.share")}
+                help={t("admin.bot.share.help", { rule: t("admin.rule.silence") })}
+                example={ours("rules.share_phone")}
+                short
+                max={LABEL_MOST}
+                value={now.share}
+                onInput={(share) => put({ share })}
+              />
+            ) : null}
+          </div>
+          <Sandbox key={channel} channel={channel} kind={kind} settings={now} />
+        </div>
+      )}
+      {unsaved.value || saved.value ? <Bar channel={channel} /> : null}
+    </div>
+  );
+}
+
+/** The variables that its phrases may have; null until they are known. */
+function useNames(): readonly string[] | null {
+  const [names, setNames] = useState<string[] | null>(null);
+  useEffect(() => {
+    let mine = true;
+    void calls
+      .variables(here.value)
+      .then((found) => mine && setNames(found.filter((name) => name !== "opens")))
+      .catch(() => {});
+    return () => {
+      mine = false;
+    };
+  }, [here.value]);
+  return names;
+}
+
+const one = () => projects.value.find(({ id }) => id === here.value);
+const projectName = (): string => one()?.name ?? "";
+
+/** The product's own words, in the language in which the project speaks. */
+export function ours(key: Key, values: Record<string, string> = {}): string {
+  return speak(texts, one()?.lang === "en" ? "en" : "ru")(key, values);
+}
+
+function Bar({ channel }: { channel: string }): JSX.Element {
+  const open = unsaved.value;
+  const wrong = refused.value;
+  return (
+    <div class={open ? "save-bar" : "save-bar done"} role="status">
+      <span class={wrong ? "save-wrong" : undefined}>
+        {wrong?.words ?? t(open ? "admin.unsaved" : "admin.project.saved")}
+      </span>
+      {open ? (
+        <>
+          <button type="button" class="button" disabled={saving.value} onClick={drop}>
+            {t("admin.drop")}
+          </button>
+          {overtaken.value ? (
+            <button type="button" class="button strong" onClick={() => void takeTheirs(channel)}>
+              {t("admin.project.take_theirs")}
+            </button>
+          ) : (
+            <button
+              type="button"
+              class="button strong"
+              disabled={saving.value}
+              onClick={() => void saveAndShow(channel)}
+            >
+              {t("admin.save")}
+            </button>
+          )}
+        </>
+      ) : null}
+    </div>
+  );
+}
+
+/** Saves, or brings what is wrong into view with the cursor in it. */
+async function saveAndShow(channel: string): Promise<void> {
+  if (await save(channel)) return;
+  // What is folded away opens first.
+  requestAnimationFrame(() =>
+    requestAnimationFrame(() => {
+      const field = document.querySelector<HTMLElement>(".bot-form [aria-invalid='true']");
+      field?.focus();
+      field?.scrollIntoView({ block: "center" });
+    }),
+  );
+}

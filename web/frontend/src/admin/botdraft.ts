@@ -1,0 +1,127 @@
+// The bot of one channel while it is being written; kept while the person looks elsewhere.
+import { batch, computed, signal } from "@preact/signals";
+import { Refused, call } from "../inbox/api";
+import { project } from "../inbox/rows";
+import { type Answered, type BotSettings, type BotView, type Fault, type Line, tidied, wrongIn } from "./bots";
+import { placeOf } from "./draft";
+import { type State, refused, saved, saving } from "./editing";
+import { first, t } from "./words";
+
+const at = (id: string, channel: string): string =>
+  `/projects/${encodeURIComponent(id)}/channels/${encodeURIComponent(channel)}/bot`;
+
+const FAULTS = {
+  empty: "admin.bot.wrong.empty",
+  twice: "admin.bot.wrong.twice",
+  slug: "admin.wrong.slug",
+} as const satisfies Record<Fault, string>;
+
+export const state = signal<State>("loading");
+/** Whose bot it is. */
+const whose = signal("");
+/** As the hub has it. */
+export const kept = signal<BotView | null>(null);
+export const draft = signal<BotSettings | null>(null);
+/** Somebody else has saved it meanwhile. */
+export const overtaken = signal(false);
+
+export const changed = computed<Partial<BotSettings>>(() => {
+  const before = kept.value?.settings;
+  const now = draft.value;
+  if (!before || !now) return {};
+  const parts = Object.keys(now) as (keyof BotSettings)[];
+  return Object.fromEntries(
+    parts.filter((part) => JSON.stringify(now[part]) !== JSON.stringify(before[part])).map((part) => [part, now[part]]),
+  );
+});
+export const unsaved = computed(() => Object.keys(changed.value).length > 0);
+
+export function put(change: Partial<BotSettings>): void {
+  const now = draft.value;
+  if (!now) return;
+  batch(() => {
+    draft.value = { ...now, ...change };
+    saved.value = false;
+    if (!overtaken.value) refused.value = null;
+  });
+}
+
+export const read = (channel: string): Promise<BotView> => call<BotView>("GET", at(project.value, channel));
+
+export const tryOut = (channel: string, settings: BotSettings, lines: Line[]): Promise<Answered[]> =>
+  call<{ answers: Answered[] }>("POST", `${at(project.value, channel)}/sandbox`, { settings, lines }).then(
+    ({ answers }) => answers,
+  );
+
+/** Reads it anew, unless something of it is being changed. */
+export async function load(channel: string): Promise<void> {
+  const id = `${project.value} ${channel}`;
+  saved.value = false;
+  refused.value = null;
+  if (whose.value === id && unsaved.value) return;
+  if (whose.value !== id)
+    batch(() => {
+      whose.value = id;
+      kept.value = draft.value = null;
+      state.value = "loading";
+    });
+  try {
+    const found = await read(channel);
+    if (whose.value === id && !unsaved.value) show(found);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (whose.value === id && !kept.value) state.value = error.problem.status === 0 ? "failed" : "missing";
+  }
+}
+
+function show(found: BotView): void {
+  batch(() => {
+    kept.value = found;
+    draft.value = found.settings;
+    state.value = "ready";
+    refused.value = null;
+    overtaken.value = false;
+  });
+}
+
+export function drop(): void {
+  if (kept.value) show(kept.value);
+}
+
+/** Saves all that has changed; false if it was refused, and `refused` says where. */
+export async function save(channel: string): Promise<boolean> {
+  const before = kept.value;
+  if (!before || !draft.value || !unsaved.value || saving.value) return true;
+  const fault = wrongIn(draft.value);
+  if (fault) {
+    refused.value = { place: fault[0], words: t(FAULTS[fault[1]]) };
+    return false;
+  }
+  const settings = tidied(draft.value);
+  saving.value = true;
+  try {
+    show(await call<BotView>("PUT", at(project.value, channel), { rev: before.rev, settings }));
+    saved.value = true;
+    return true;
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    const { code, field, status } = error.problem;
+    overtaken.value = code === "changed";
+    refused.value =
+      field && status === 400
+        ? { place: placeOf(field), words: t(code === "phrase" ? "admin.bot.wrong.phrase" : "admin.wrong.value") }
+        : { place: "form", words: first(`admin.bot.refused.${code}`, `error.${code}`, "error.refused") };
+    return false;
+  } finally {
+    saving.value = false;
+  }
+}
+
+/** What somebody else has saved is taken, and mine put over it for one more look. */
+export async function takeTheirs(channel: string): Promise<void> {
+  const mine = changed.value;
+  const found = await read(channel).catch(() => null);
+  if (!found) return;
+  show(found);
+  draft.value = { ...found.settings, ...mine };
+}
