@@ -14,7 +14,7 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
-from hub import lines
+from hub import contacts, lines
 from hub.bus import Bus
 from hub.calling import Plan
 from hub.events import LeadChanged
@@ -24,7 +24,6 @@ from hub.model import (
     Author,
     CallTime,
     ChannelId,
-    Contact,
     ContactId,
     Dialog,
     DialogId,
@@ -364,7 +363,7 @@ async def stop_all(engine: Engine, bus: Bus, row: Dialog, cause: str, now: datet
 
 async def _asked_in(engine: Engine, row: Dialog) -> list[Lead]:
     """The last leads that the dialog has to do with, live or not."""
-    person = await engine.get(Contact, row.contact)
+    person = await contacts.root(engine, row.contact)
     phones = {row.phone, *(person.phones if person else ())} - {""}
     last = [await latest(engine, row.project, phone) for phone in sorted(phones)]
     page = await engine.find(
@@ -373,7 +372,7 @@ async def _asked_in(engine: Engine, row: Dialog) -> list[Lead]:
         descending=True,
         limit=LOOKED_BACK,
     )
-    live = await live_of(engine, row.project, row.contact)
+    live = await live_of(engine, row.project, ContactId(person.id) if person else row.contact)
     return list({each.id: each for each in (*filter(None, last), *page.items, *live)}.values())
 
 

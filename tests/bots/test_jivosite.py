@@ -68,13 +68,12 @@ def test_a_chat_that_went_on_brings_only_its_end_anew() -> None:
     ]
     after = heard("finished", chat={"messages": more})
 
-    def ids(events: list[ChannelEvent]) -> set[str]:
-        return {
-            each.external_id for each in events if isinstance(each, MessageReceived | StaffReplied)
-        }
+    def said(events: list[ChannelEvent]) -> dict[str, str]:
+        lines = [each for each in events if isinstance(each, MessageReceived | StaffReplied)]
+        return {each.external_id: each.text for each in lines}
 
-    assert ids(before) < ids(after)
-    assert len(ids(after)) == 5
+    assert said(before).items() < said(after).items()
+    assert list(said(after).values()) == [each["message"] for each in more]
 
 
 def test_an_accepted_chat_opens_the_door_and_asks_nothing() -> None:

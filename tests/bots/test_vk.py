@@ -245,6 +245,8 @@ class TestUpdates:
         assert (form.form, form.name, form.email) == ("Заявка", "Анна Ким", "a@shop.example")
         assert (form.phone, form.external_id) == ("+7 999 123-45-67", "form:6:1")
         assert form.answers[-1] == ("Услуга", "Ремонт")
+        assert (form.source, form.form_id, form.group_id, form.ad_id) == ("vk", "6", "1234", "")
+        assert form.fields["custom_0"] == "Ремонт"
         other = parsed("form_in_other_words")
         assert isinstance(other, FormFilled)
         assert other.phone == "89991234567"

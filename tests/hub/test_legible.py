@@ -106,6 +106,10 @@ def test_what_stands_beside_the_words_is_legible_too(text: str, name: str, numbe
             form=name,
             answers=((name, text),) * 200,
             phone=text,
+            comment=text,
+            fields={f"{name}{n}": text for n in range(200)},
+            hidden=(name,) * 200,
+            visit=Visit(page=text, utm={name: text}),
         ),
         MessageReacted(sender=SENDER, at=AT, external_id="1", emoji=text),
     ):

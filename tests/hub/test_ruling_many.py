@@ -8,14 +8,17 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from hub.accounts import Who
 from hub.content import Card
+from hub.events import FormFilled, Sender
 from hub.hub import Hub
 from hub.lead import Lead
-from hub.model import EntryKind, Project, Verb
+from hub.model import Dialog, EntryKind, Project, Verb
 from hub.policy import Note, OwnRule, PhoneOnly, Policy, Say, Silence
 from hub.ruling import Ruling
+from hub.statuses import Status
 from hub.store.engine import Engine
-from hub.store.schema import LEADS, TIMERS_DUE
+from hub.store.schema import BY_CHANGE, LEADS, TIMERS_DUE
 from hub.timers import CLAIM
 from hub.worker import Worker
 from tests.spine import SHOP, Clock, Crash, Mortal, current, log_of, message, receive, sound
@@ -37,6 +40,10 @@ def worker(hub: Hub, name: str) -> Worker:
 
 async def leads(engine: Engine) -> list[Lead]:
     return (await engine.find(LEADS, {"project": SHOP}, limit=100)).items
+
+
+async def rows(engine: Engine) -> list[Dialog]:
+    return (await engine.find(BY_CHANGE, {"project": SHOP}, limit=200)).items
 
 
 async def at_it(*workers: Worker) -> None:
@@ -112,3 +119,42 @@ async def test_a_worker_that_dies_at_any_step_leaves_exactly_one_of_each(
     told = await log_of(hub.engine, (await current(hub, "asks")).id)
     kinds = [each.kind for each in told]
     assert (kinds.count(EntryKind.OUT), kinds.count(EntryKind.NOTE)) == (1, 1)
+
+
+WRITTEN = ("8 (912) 345-67-89", "+79123456789", "Мой номер 8-912-345-67-89, спасибо", "8 912 345 67 89")
+
+
+async def test_one_phone_in_texts_and_forms_of_two_channels_is_one_live_lead(
+    hub: Hub, clock: Clock, anna: Who
+) -> None:
+    await ruled_by(hub, Policy(phone_only=PhoneOnly(enabled=True)))
+
+    async def asks(n: int) -> None:
+        channel = ("site", "vk")[n % 2]
+        if n % 5:
+            event = message(1, clock.at, visitor=f"v{n}", text=WRITTEN[n % 4])
+            await receive(hub, event, channel=channel)
+            return
+        form = FormFilled(
+            sender=Sender(external_id=f"f{n}"),
+            at=clock.at,
+            external_id=f"form.{n}",
+            form="Замер",
+            answers=(("Телефон", WRITTEN[n % 4]),),
+            phone=WRITTEN[n % 4],
+            fields={"phone": WRITTEN[n % 4]},
+            source="form",
+            handling="callback",
+        )
+        await receive(hub, form, channel=channel)
+
+    await asyncio.gather(*(asks(n) for n in range(50)))
+    await at_it(worker(hub, "a"), worker(hub, "b"))
+    found = await leads(hub.engine)
+    assert [each.phone for each in found if each.live] == ["+79123456789"]
+    [lead] = [each for each in found if each.live]
+    assert len({each.dialog for each in lead.joins} | {lead.dialog}) == 50
+    asked = [row for row in await rows(hub.engine) if row.call_status is Status.NEW]
+    assert [row.id for row in asked] == [lead.dialog]
+    alike = await hub.people.alike(anna, asked[0])
+    assert alike

@@ -4,6 +4,7 @@ import "./preview.css";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Refused, api } from "../inbox/api";
+import { lazy } from "../inbox/lazy";
 import { Empty } from "../inbox/parts";
 import { place } from "../inbox/route";
 import { project, role } from "../inbox/rows";
@@ -18,6 +19,8 @@ import { t } from "./words";
 
 /** Stands for a channel that is yet to be; no id of one has it. */
 const NEW = "+";
+
+const BotPage = lazy<{ found: ChannelSettings<unknown> }, "BotPage">(() => import("./bot"), "BotPage");
 
 /** The screens on which a project is set up; the address says which channel and which part of it. */
 export function Admin(): JSX.Element {
@@ -67,6 +70,7 @@ function One({ channel, part }: { channel: string; part: string }): JSX.Element 
     );
   if (!view) return <Wait />;
   if (view.kind === "site") return <Site channel={channel} part={part} />;
+  if (part === "bot") return <BotPage found={view} />;
   return <Linked found={view as ChannelSettings<Values>} />;
 }
 

@@ -22,7 +22,7 @@ import {
 import { placeOf } from "./draft";
 import { refused } from "./editing";
 import { Count, Frame, Pick, Text } from "./fields";
-import { Bar, DropButton } from "./savebar";
+import { Bar, DropButton, justSaved } from "./savebar";
 import { Wait } from "./wait";
 import { first, t } from "./words";
 
@@ -50,7 +50,6 @@ export function AutomationForm({ id }: { id: string }): JSX.Element {
   const [aim, setAim] = useState<Aim | null>(null);
   const [trouble, setTrouble] = useState<"" | "admin.missing" | "admin.failed">("");
   const [busy, setBusy] = useState(false);
-  const [saved, setSaved] = useState(false);
   const [stopped, setStopped] = useState("");
   const key = useRef(freshKey());
   const project = here.value;
@@ -94,7 +93,7 @@ export function AutomationForm({ id }: { id: string }): JSX.Element {
   const unsaved = JSON.stringify(tidy(aim)) !== JSON.stringify(tidy(before));
   const put = (change: Partial<Aim>): void => {
     setAim({ ...aim, ...change });
-    setSaved(false);
+    justSaved.value = "";
     refused.value = null;
   };
   const save = async (): Promise<void> => {
@@ -111,7 +110,7 @@ export function AutomationForm({ id }: { id: string }): JSX.Element {
         : await automating.add(project, key.current, wanted);
       setKept(now);
       setAim(now.aim);
-      setSaved(true);
+      justSaved.value = now.id;
       if (!id) goTo(addressOf(now.id));
     } catch (error) {
       refuse(error);
@@ -179,7 +178,7 @@ export function AutomationForm({ id }: { id: string }): JSX.Element {
           <Preview aim={tidy(aim)} />
         </div>
       </div>
-      <Bar unsaved={unsaved} saved={saved} busy={busy} onDrop={() => put(before)} onSave={() => void save()} />
+      <Bar unsaved={unsaved} saved={kept !== null && justSaved.value === kept.id} busy={busy} onDrop={() => put(before)} onSave={() => void save()} />
     </div>
   );
 }

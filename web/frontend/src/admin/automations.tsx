@@ -15,6 +15,7 @@ import {
 } from "./automating";
 import { AutomationForm } from "./automationform";
 import { SegmentForm } from "./segmentform";
+import { justSaved } from "./savebar";
 import { Wait } from "./wait";
 import { t } from "./words";
 
@@ -43,7 +44,10 @@ function All(): JSX.Element {
       () => setFailed(true),
     );
   };
-  useEffect(read, []);
+  useEffect(() => {
+    justSaved.value = "";
+    read();
+  }, []);
   return (
     <div class="setup automations">
       <div class="setup-main">

@@ -1,15 +1,14 @@
 import "./rules.css";
 import "./bot.css";
-import texts from "catalogue";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Empty, Icon } from "../inbox/parts";
-import { project as here, projects } from "../inbox/rows";
-import { type Key, speak } from "../texts";
+import { project as here } from "../inbox/rows";
 import { draft, drop, kept, load, overtaken, put, save, state, takeTheirs, unsaved } from "./botdraft";
 import { BotButtons } from "./botbuttons";
 import { Sandbox } from "./botsandbox";
 import { LABEL_MOST } from "./bots";
+import { ours } from "./botwords";
 import { calls } from "./calls";
 import { refused, saved, saving } from "./editing";
 import { Switch, Text } from "./fields";
@@ -85,7 +84,7 @@ export function Bot({ channel, kind }: { channel: string; kind: string }): JSX.E
               label={t("admin.bot.greeting")}
               help={t("admin.bot.greeting.help")}
               names={names}
-              otherwise={ours("rules.bot.greeting", { name: projectName() })}
+              otherwise={ours("rules.bot.greeting")}
               value={now.greeting}
               onInput={(greeting) => put({ greeting })}
             />
@@ -125,14 +124,6 @@ function useNames(): readonly string[] | null {
     };
   }, [here.value]);
   return names;
-}
-
-const one = () => projects.value.find(({ id }) => id === here.value);
-const projectName = (): string => one()?.name ?? "";
-
-/** The product's own words, in the language in which the project speaks. */
-export function ours(key: Key, values: Record<string, string> = {}): string {
-  return speak(texts, one()?.lang === "en" ? "en" : "ru")(key, values);
 }
 
 function Bar({ channel }: { channel: string }): JSX.Element {

@@ -1,8 +1,8 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Icon, IconButton } from "../inbox/parts";
-import { ours } from "./bot";
 import { BUTTONS_MOST, type BotButton, type Does, type DoesType, LABEL_MOST, TYPES, moved, turned } from "./bots";
+import { ours } from "./botwords";
 import { refused } from "./editing";
 import { Frame, Text } from "./fields";
 import { Phrase } from "./phrase";

@@ -109,13 +109,16 @@ export async function save(channel: string): Promise<boolean> {
     overtaken.value = code === "changed";
     refused.value =
       field && status === 400
-        ? { place: placeOf(field), words: t(code === "phrase" ? "admin.bot.wrong.phrase" : "admin.wrong.value") }
+        ? { place: placeOf(field), words: unfit(code) }
         : { place: "form", words: first(`admin.bot.refused.${code}`, `error.${code}`, "error.refused") };
     return false;
   } finally {
     saving.value = false;
   }
 }
+
+const unfit = (code: string): string =>
+  code === "phrase" ? t("admin.bot.wrong.phrase", { example: "{{ first_name }}" }) : t("admin.wrong.value");
 
 /** What somebody else has saved is taken, and mine put over it for one more look. */
 export async function takeTheirs(channel: string): Promise<void> {

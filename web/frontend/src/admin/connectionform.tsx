@@ -26,7 +26,7 @@ import {
 import { placeOf } from "./draft";
 import { refused } from "./editing";
 import { Count, Frame, Lines, Pick, Switch, Text } from "./fields";
-import { Bar, DropButton } from "./savebar";
+import { Bar, DropButton, justSaved } from "./savebar";
 import { Wait } from "./wait";
 import { first, t } from "./words";
 
@@ -39,7 +39,6 @@ export function ConnectionForm({ id }: { id: string }): JSX.Element {
   const [terms, setTerms] = useState<Terms | null>(null);
   const [trouble, setTrouble] = useState<"" | "admin.missing" | "admin.failed">("");
   const [busy, setBusy] = useState(false);
-  const [saved, setSaved] = useState(false);
   const key = useRef(freshKey());
   const project = here.value;
 
@@ -80,7 +79,7 @@ export function ConnectionForm({ id }: { id: string }): JSX.Element {
   const unsaved = JSON.stringify(tidy(terms)) !== JSON.stringify(tidy(before));
   const put = (change: Partial<Terms>): void => {
     setTerms({ ...terms, ...change });
-    setSaved(false);
+    justSaved.value = "";
     const [part = ""] = refused.value?.place.split(".") ?? [];
     if (part in change) refused.value = null;
   };
@@ -98,7 +97,7 @@ export function ConnectionForm({ id }: { id: string }): JSX.Element {
         : await connecting.add(project, key.current, wanted);
       setKept(now);
       setTerms(now.terms);
-      setSaved(true);
+      justSaved.value = now.id;
       if (!id) goTo(addressOf(now.id));
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
@@ -144,7 +143,7 @@ export function ConnectionForm({ id }: { id: string }): JSX.Element {
       </div>
       <Bar
         unsaved={unsaved}
-        saved={saved}
+        saved={kept !== null && justSaved.value === kept.id}
         busy={busy}
         onDrop={() => {
           setTerms(before);

@@ -9,6 +9,7 @@ import { project as here, tell } from "../inbox/rows";
 import { full } from "../inbox/times";
 import { ConnectionForm } from "./connectionform";
 import { type Condition, type Connection, type Invalid, addressOf, connecting } from "./connecting";
+import { justSaved } from "./savebar";
 import { Wait } from "./wait";
 import { first, t } from "./words";
 
@@ -31,7 +32,10 @@ function All(): JSX.Element {
     setFailed(false);
     connecting.all(id).then(setFound, () => setFailed(true));
   };
-  useEffect(read, []);
+  useEffect(() => {
+    justSaved.value = "";
+    read();
+  }, []);
   return (
     <div class="setup connections">
       <div class="setup-main">

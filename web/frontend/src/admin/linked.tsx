@@ -7,6 +7,7 @@ import { project } from "../inbox/rows";
 import { refusal } from "../inbox/settings";
 import type { ChannelChange, ChannelForm, ChannelSettings } from "./wire";
 import { Asked, say, want } from "./asked";
+import { BotDoor } from "./botdoor";
 import { Copied } from "./copied";
 import { refused } from "./editing";
 import { type Value, type Values, missing, nameOf, told } from "./filling";
@@ -162,6 +163,7 @@ export function Linked({ found }: { found: View }): JSX.Element {
         <Trying channel={view} onSeen={look} />
         <Handed kind={kind} values={view.handed} />
         {form?.mute && view.enabled ? <Reading channel={id} /> : null}
+        {form && !form.mute ? <BotDoor channel={id} /> : null}
         {form ? (
           <form
             noValidate

@@ -1,7 +1,11 @@
+import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { refused } from "./editing";
 import { t } from "./words";
+
+/** What was just saved; a thing that is new gets its address with it, and its page begins anew. */
+export const justSaved = signal("");
 
 interface BarProps {
   unsaved: boolean;

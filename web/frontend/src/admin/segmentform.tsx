@@ -23,7 +23,7 @@ import { Switch, Text } from "./fields";
 import { FilterBuilder } from "./filter";
 import { pruned } from "./filtering";
 import type { FilterField } from "./project";
-import { Bar, DropButton } from "./savebar";
+import { Bar, DropButton, justSaved } from "./savebar";
 import { Wait } from "./wait";
 import { first, t } from "./words";
 
@@ -45,7 +45,6 @@ export function SegmentForm({ id }: { id: string }): JSX.Element {
   const [draft, setDraft] = useState<Draft | null>(null);
   const [trouble, setTrouble] = useState<"" | "admin.missing" | "admin.failed">("");
   const [busy, setBusy] = useState(false);
-  const [saved, setSaved] = useState(false);
   const key = useRef(freshKey());
   const project = here.value;
 
@@ -88,7 +87,7 @@ export function SegmentForm({ id }: { id: string }): JSX.Element {
   const unsaved = JSON.stringify(tidy(draft)) !== JSON.stringify(tidy(before));
   const put = (change: Partial<Draft>): void => {
     setDraft({ ...draft, ...change });
-    setSaved(false);
+    justSaved.value = "";
     refused.value = null;
   };
   const save = async (): Promise<void> => {
@@ -105,7 +104,7 @@ export function SegmentForm({ id }: { id: string }): JSX.Element {
         : await automating.addSegment(project, key.current, wanted);
       setKept(now);
       setDraft(now);
-      setSaved(true);
+      justSaved.value = now.id;
       if (!id) goTo(addressOf(SEGMENT + now.id));
     } catch (error) {
       refuse(error);
@@ -185,7 +184,7 @@ export function SegmentForm({ id }: { id: string }): JSX.Element {
           <Count draft={tidy(draft)} />
         </div>
       </div>
-      <Bar unsaved={unsaved} saved={saved} busy={busy} onDrop={() => put(before)} onSave={() => void save()} />
+      <Bar unsaved={unsaved} saved={kept !== null && justSaved.value === kept.id} busy={busy} onDrop={() => put(before)} onSave={() => void save()} />
     </div>
   );
 }

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { lazy } from "../inbox/lazy";
 import { Empty, Icon } from "../inbox/parts";
 import { goTo } from "../inbox/route";
 import type { ChannelSettings, SiteSettings } from "./wire";
@@ -15,6 +16,7 @@ export const SECTIONS = [
   "install",
   "looks",
   "texts",
+  "bot",
   "callback",
   "messengers",
   "prechat",
@@ -25,6 +27,9 @@ export const SECTIONS = [
   "sites",
 ] as const;
 type Section = (typeof SECTIONS)[number];
+
+/** Kept and saved by itself. */
+const Bot = lazy<{ channel: string; kind: string }, "Bot">(() => import("./bot"), "Bot");
 
 /** Where each setting is changed. */
 const HOME: Record<string, Section> = {
@@ -102,14 +107,20 @@ export function Site({ channel, part }: SiteProps): JSX.Element {
       <Head view={view} />
       <div class="site-body">
         <Sections channel={channel} section={section} />
-        <div class="site-main">
-          {view.as_code ? <p class="banner">{t("admin.as_code")}</p> : null}
-          <h1 class="site-title">{t(`admin.section.${section}`)}</h1>
-          <Body section={section} site={now} view={view} />
-        </div>
-        <Side channel={channel} site={now} closed={section === "offline"} show={show} />
+        {section === "bot" ? (
+          <Bot channel={channel} kind="site" />
+        ) : (
+          <>
+            <div class="site-main">
+              {view.as_code ? <p class="banner">{t("admin.as_code")}</p> : null}
+              <h1 class="site-title">{t(`admin.section.${section}`)}</h1>
+              <Body section={section} site={now} view={view} />
+            </div>
+            <Side channel={channel} site={now} closed={section === "offline"} show={show} />
+          </>
+        )}
       </div>
-      {changes.value || saved.value ? <Bar channel={channel} /> : null}
+      {section !== "bot" && (changes.value || saved.value) ? <Bar channel={channel} /> : null}
     </div>
   );
 }
@@ -183,7 +194,7 @@ function Sections({ channel, section }: { channel: string; section: Section }): 
 }
 
 interface BodyProps {
-  section: Section;
+  section: Exclude<Section, "bot">;
   site: SiteSettings;
   view: ChannelSettings;
 }
