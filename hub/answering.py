@@ -88,9 +88,11 @@ def try_out(
     can: Capabilities,
     lines: Sequence[Line],
     now: datetime,
+    *,
+    name: str = "",
 ) -> list[Answered]:
-    """What that bot would say to each of the lines, one after another. Nothing is kept."""
-    sender = Sender(external_id="sandbox")
+    """What that bot would say to each of the lines of somebody of that name. Nothing is kept."""
+    sender = Sender(external_id="sandbox", name=name)
     row = Dialog(
         id="sandbox:1",
         project=channel.project,
@@ -99,6 +101,7 @@ def try_out(
         type=can.type,
         identity=contacts.identity_id(channel.id, sender),
         contact=ContactId("sandbox"),
+        name=name,
         n=1,
         entry_point=incoming.entry_point(channel),
         created_at=now,

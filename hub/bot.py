@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta, Struct
 
 from hub.model import BotState, Document, OperatorId, ProjectId
@@ -80,17 +82,24 @@ class Bot(Document, frozen=True, kw_only=True):
     changed_by: OperatorId | None = None
 
 
+def offered(told: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The menu that a line of the bot's offers, by what the line tells: ids and labels."""
+    try:
+        return msgspec.json.decode(told.get("menu", ""), type=tuple[tuple[str, str], ...])
+    except msgspec.MsgspecError:
+        return ()
+
+
 def heard(state: BotState, said: str, *, numbered: bool) -> dict[str, str]:
     """What words said to a bot in that state are: a press, an answer, or nothing of the two.
 
-    `numbered` says that a number to be called at stands in them.
+    `numbered` says that a number to be called at stands in them, or was shared without a word.
     """
     words = said.strip()
-    if not words or state.off:
+    if state.off:
         return {}
     for n, (id, label) in enumerate(state.menu, start=1):
         if words.casefold() == label.casefold() or words.rstrip(".)") == str(n):
             return {"pressed": PRESSED + id}
-    if state.asks and (numbered or not state.asks.startswith(PHONE)):
-        return {"answers": state.asks}
-    return {}
+    answered = numbered if state.asks.startswith(PHONE) else words != ""
+    return {"answers": state.asks} if state.asks and answered else {}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub import backup, channels, secrets
+from hub import backup, channels, importing, secrets
 from hub.errors import ConfigError
 from hub.hub import Hub, opened
 from hub.model import Operator, OperatorId, ProjectId, Role, now
@@ -50,6 +50,18 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "gap, every row is what its log makes of it, every file that is named is there.",
     )
     walk.add_argument("--no-files", action="store_true", help="do not look for the files")
+    table = verbs.add_parser(
+        "import",
+        help="bring the requests of another system from a CSV table",
+        description="Each row becomes a request, once, however often the table is brought. The "
+        "first line names the columns: Номер, Дата, Тип, Статус, Имя, Телефон, Email, Комментарий, "
+        "Сотрудник, Результат, Страница. Date, type and status are needed.",
+    )
+    table.add_argument("table", type=Path, metavar="TABLE", help="a CSV file")
+    table.add_argument(
+        "--channel", required=True, help="the channel of forms that they are to stand in"
+    )
+    table.add_argument("--try", dest="dry", action="store_true", help="read it and keep nothing")
     rotate = verbs.add_parser(
         "rotate-key",
         help="put a new key into the key file and encrypt every secret with it",
@@ -87,6 +99,8 @@ def run(args: argparse.Namespace, settings: Settings, assembled: Assembled) -> i
             return asyncio.run(_restore(settings, args.source))
         case "verify":
             return asyncio.run(_verify(assembled(), files=not args.no_files))
+        case "import":
+            return asyncio.run(_import(settings, assembled(), args))
         case "rotate-key":
             return asyncio.run(_rotate(settings, assembled(), finish=args.finish))
         case _ if args.user_verb == "add":
@@ -146,6 +160,26 @@ async def _rotate(settings: Settings, hub: Hub, *, finish: bool) -> int:
         "Copy the file to other machines now. Later, `hub rotate-key --finish` drops the old key."
     )
     return 0
+
+
+async def _import(settings: Settings, hub: Hub, args: argparse.Namespace) -> int:
+    async with opened(hub):
+        await channels.adopt(hub.engine, hub.vault, settings, now())
+        await hub.channels.refresh()
+        channel = hub.channels.document(args.channel)
+        project = hub.channels.project(channel.project)
+        body = await asyncio.to_thread(args.table.read_bytes)
+        if args.dry:
+            rows = list(importing.read(body, project.schedule.zone))
+            wrong = [each for each in rows if isinstance(each, importing.Wrong)]
+            print(f"{len(rows) - len(wrong)} requests, {len(wrong)} lines that cannot be one.")
+        else:
+            brought = await importing.bring(hub.engine, project, channel, body, now())
+            wrong = list(brought.wrong)
+            print(f"{brought.made} brought, {brought.known} were here, {brought.refused} refused.")
+    for each in wrong[: importing.TOLD_MAX]:
+        print(f"  line {each.line}, {each.column}: {each.why}")
+    return 1 if wrong else 0
 
 
 async def _user_add(settings: Settings, hub: Hub, args: argparse.Namespace) -> int:

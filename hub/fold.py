@@ -25,7 +25,7 @@ from hub.model import (
     Preview,
     Verb,
 )
-from hub.statuses import Side, Status, has_chat, moves
+from hub.statuses import Side, Status, has_chat, imported_side, moves
 from hub.visit import Visit
 
 PREVIEW_CHARS = 140
@@ -288,6 +288,8 @@ def _happened(row: Dialog, entry: Entry) -> Dialog:
                 unanswered=row.unanswered + 1,
                 snoozed_until=None,
             )
+        case Verb.IMPORTED:
+            return _imported(row, entry)
         case Verb.LEFT:
             return _left_phone(row, entry)
         case Verb.POTENTIAL:
@@ -334,6 +336,34 @@ def _left_phone(row: Dialog, entry: Entry) -> Dialog:
     return replace(
         row, phone=entry.data.get("phone", "") or row.phone, last_at=max(row.last_at, at)
     )
+
+
+def _imported(row: Dialog, entry: Entry) -> Dialog:
+    """A request of another system as it stood there; only the first line of a log is one."""
+    status = _STATUSES.get(entry.data.get("status", ""))
+    side = imported_side(row.type, status) if status is not None else None
+    if entry.seq != 1 or side is None:
+        return row
+    cycle = entry.cycle or row.cycle
+    is_open = cycle.closed_at is None
+    return replace(
+        row,
+        open=is_open,
+        cycle=cycle,
+        chat_status=status if side is Side.CHAT else None,
+        call_status=status if side is Side.CALL else None,
+        phone=entry.data.get("phone", ""),
+        awaits=Awaits.OPERATOR if is_open else Awaits.NOBODY,
+        waiting_since=entry.at if is_open else None,
+        unanswered=1 if is_open else 0,
+        closed_at=cycle.closed_at,
+        closed_by=cycle.closed_by,
+        last_at=max(row.last_at, entry.at),
+        preview=preview(entry),
+    )
+
+
+_STATUSES = {each.value: each for each in Status}
 
 
 def _potential(row: Dialog, entry: Entry) -> Dialog:

@@ -163,7 +163,10 @@ def episode(
 ) -> Dialog:
     """The empty row of the person's n-th episode, with what is known since the one before."""
     identity, sender = identity_id(channel.id, event.sender), event.sender
-    staff, form = isinstance(event, StaffReplied), isinstance(event, CallAsked | FormFilled | PhoneLeft)
+    staff, form = (
+        isinstance(event, StaffReplied),
+        isinstance(event, CallAsked | FormFilled | PhoneLeft),
+    )
     return Dialog(
         id=dialogs.dialog_id(identity, n),
         project=channel.project,
@@ -274,7 +277,10 @@ def _words(event: MessageReceived) -> str:
 
 def _to_the_bot(row: Dialog, event: MessageReceived, beside: dict[str, str]) -> dict[str, str]:
     """What the words are to the bot that spoke last; nothing once somebody of ours has."""
-    if not event.question or event.pressed or row.owner or row.cycle.answered_at is not None:
+    shared = event.card is not None and event.card.own and "phone" in beside
+    if not (event.question or shared) or event.pressed:
+        return {}
+    if row.owner or row.cycle.answered_at is not None:
         return {}
     # After a closing the bot begins anew, and knows of nothing that it asked before.
     return heard(row.bot, event.text, numbered="phone" in beside) if row.open else {}

@@ -249,19 +249,29 @@ async def settle(engine: Engine, lead: Lead, now: datetime) -> Lead:
     What ends is recorded in the one that stays, before, so that who died between is made up for.
     """
     while True:
-        live = {each.id: each for each in (lead,) if each.live}
-        for person in lead.contacts:
-            live |= {each.id: each for each in await live_of(engine, lead.project, person)}
-        if len(live) < 2:
-            return lead
-        *others, first = sorted(live.values(), key=rank)
-        for other in others:
-            if other.status in PLANNED:
-                await _give_way(engine, other, first, now)
-        lead = await engine.get(Lead, lead.id) or lead
-        left = [each for each in others if (await engine.get(Lead, each.id) or each).live]
-        if all(each.status not in PLANNED for each in left):
-            return lead
+        live = await _rivals(engine, lead)
+        *others, first = sorted(live, key=rank) or [lead]
+        planned = [each for each in others if each.status in PLANNED]
+        if not planned:
+            return await engine.get(Lead, lead.id) or lead
+        for other in planned:
+            await _give_way(engine, other, first, now)
+
+
+async def _rivals(engine: Engine, lead: Lead) -> list[Lead]:
+    """The live leads of everybody who is taken for one person with whom the lead is of."""
+    found: dict[str, Lead] = {}
+    seen: set[ContactId] = set()
+    people = list(lead.contacts)
+    while people:
+        person = people.pop()
+        if person in seen:
+            continue
+        seen.add(person)
+        for each in await live_of(engine, lead.project, person):
+            found[each.id] = each
+            people += each.contacts
+    return list(found.values())
 
 
 async def _give_way(engine: Engine, other: Lead, first: Lead, now: datetime) -> None:

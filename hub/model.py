@@ -142,6 +142,7 @@ class Verb(StrEnum):
     SPAM = "spam"
     UNSPAM = "unspam"
     POTENTIAL = "potential"
+    IMPORTED = "imported"
     ROUTED = "routed"
     PLANNED = "planned"
     CALL = "call"

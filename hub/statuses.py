@@ -123,6 +123,14 @@ def has_calls(type_: RequestType) -> bool:
     return Side.CALL in _TYPES[type_][0]
 
 
+def imported_side(type_: RequestType, status: Status) -> Side | None:
+    """Where a status of another system belongs in such a request; None if it can have no such."""
+    chat = status in _OF_CHATS or not has_calls(type_)
+    side = Side.CHAT if chat and has_chat(type_) else Side.CALL
+    ways = CHAT_MOVES if side is Side.CHAT else CALL_MOVES
+    return side if side in _TYPES[type_][0] and status in ways else None
+
+
 def moves(current: Status | None, type_: RequestType, side: Side) -> frozenset[Status]:
     """Every status that this side of such a request may take next; `None` is a side not begun."""
     if side not in _TYPES[type_][0]:
@@ -264,6 +272,17 @@ _LABELS: Mapping[Status, tuple[str, str]] = MappingProxyType(
         Status.OLD_CHAT_ASKED: ("Запрос на чат", "Chat request"),
     }
 )
+
+_OF_CHATS = {
+    *LEGACY,
+    Status.CHATTING,
+    Status.CHAT_CLOSED,
+    Status.POTENTIAL,
+    Status.SUBSCRIBED,
+    Status.EMAIL,
+    Status.SPAM,
+}
+"""What a request that has both sides keeps on its chat's when it is brought from elsewhere."""
 
 Moves = Mapping[Status | None, frozenset[Status]]
 

@@ -238,16 +238,18 @@ class Worker:
         for entry in page.items:
             if early:
                 await marks.settle(self._engine, self._bus, row.channel, entry, now)
-            await handling.follow(self._engine, self._bus, row, entry, now)
             await ordering.follow(self._engine, self._bus, row, entry, now)
             await people.follow(self._engine, self._bus, entry, now)
-            if entry.verb is Verb.CLOSED and entry.cycle is not None:
+            if entry.verb in (Verb.CLOSED, Verb.IMPORTED) and entry.cycle is not None:
                 cycles[entry.cycle.n] = entry.cycle
             elif entry.verb is Verb.RATED:
                 cycles[row.cycle.n] = row.cycle
         await self._meet(row, page.items)
         if self._ruling is not None:
             await self._ruling.follow(row, page.items)
+        for entry in page.items:
+            # After the rules, which may have found it to be spam.
+            await handling.follow(self._engine, self._bus, row, entry, now)
         await self._search.read(row, page.items)
         if row.open:
             cycles[row.cycle.n] = row.cycle

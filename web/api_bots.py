@@ -46,6 +46,7 @@ class Trying(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     settings: BotSettings
     lines: Annotated[tuple[Line, ...], Meta(max_length=LINES_MAX)]
+    name: Annotated[str, Meta(max_length=100)] = ""
 
 
 class SaidView(View, frozen=True, kw_only=True):
@@ -98,6 +99,7 @@ async def sandbox(ask: Ask[Nothing, Trying]) -> SandboxView:
         can,
         ask.body.lines,
         ask.hub.now(),
+        name=ask.body.name,
     )
     return SandboxView(
         answers=[

@@ -221,7 +221,10 @@ class CountsView(View, frozen=True, kw_only=True):
 
 
 class VisitorEntry(View, frozen=True, kw_only=True):
-    """`key` is the client's own, so that a widget knows its line when it comes back."""
+    """`key` is the client's own, so that a widget knows its line when it comes back.
+
+    `menu` is what the text offers as numbered lines at its end.
+    """
 
     id: str
     dialog: str
@@ -239,6 +242,7 @@ class VisitorEntry(View, frozen=True, kw_only=True):
     edited_at: datetime | None
     reactions: list[str]
     album: str
+    menu: list[str]
 
 
 class Views:
@@ -377,6 +381,7 @@ class Views:
             edited_at=entry.edited_at,
             reactions=[each.emoji for each in felt(entry)],
             album=entry.album,
+            menu=[] if mine or deleted else [label for _, label in offered(entry.data)],
         )
 
 

@@ -47,7 +47,8 @@ def filled(form: dict[str, Any], at: datetime) -> FormFilled:
         form_id=str(ids[0]),
         group_id=_number(form.get("group_id")),
         ad_id=_number(form.get("ad_id")),
-        fields=told,
+        # Connections may look at who sent it, as at any field.
+        fields=told | ({"user_id": _number(user)} if _number(user) else {}),
     )
 
 

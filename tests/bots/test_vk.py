@@ -247,6 +247,7 @@ class TestUpdates:
         assert form.answers[-1] == ("Услуга", "Ремонт")
         assert (form.source, form.form_id, form.group_id, form.ad_id) == ("vk", "6", "1234", "")
         assert form.fields["custom_0"] == "Ремонт"
+        assert form.fields["user_id"] == form.sender.external_id
         other = parsed("form_in_other_words")
         assert isinstance(other, FormFilled)
         assert other.phone == "89991234567"
@@ -256,6 +257,8 @@ class TestUpdates:
         told = {"lead_id": 3, "form_id": 6, "form_name": "Заявка", "answers": []}
         [event] = silent().parse(recorded("form", object=told))
         assert event.sender.external_id == "form:6:3"
+        assert isinstance(event, FormFilled)
+        assert "user_id" not in event.fields
 
     @pytest.mark.parametrize(
         ("name", "told"),

@@ -15,8 +15,18 @@ from tests.chaos.process import Program
 
 from .wire import Wire
 
+# Of two such switches the last counts: Playwright's own list, and then the lists under the address
+# bar, which for every window are two pages more than the one that is looked at.
+OFF = (
+    "AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,HttpsUpgrades,"
+    "HttpsFirstBalancedModeAutoEnable,LensOverlay,MediaRouter,PaintHolding,"
+    "ThirdPartyStoragePartitioning,AvoidCorsURLLoaderRestartOnRedirect,TcpPortRandomizationWin,"
+    "OptimizationHints,NetworkTimeServiceQuerying,AimEnabled,PreconnectToSearch,"
+    "WebUIOmniboxPopup,WebUIOmniboxAimPopup"
+)
 # Chromium of its own accord looks for its maker's servers; nothing outside is to be asked.
 QUIET = [
+    f"--disable-features={OFF}",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",

@@ -9,6 +9,7 @@ from tests.chaos.process import Program
 
 from .guest import guests
 from .people import Operator
+from .test_axe import put_on, wrong
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -104,4 +105,45 @@ async def test_a_segment_counts_as_it_is_built_and_an_automation_says_whom_it_wo
     await expect(page.get_by_text(say("admin.auto.off_why"))).to_be_visible()
     await on.click()
     await expect(page.get_by_text(say("admin.auto.stopped", n=0))).to_be_visible()
+    assert not operator.troubles
+
+
+async def test_none_of_these_pages_breaks_a_rule_or_runs_off_a_phone(
+    browser: Browser, program: Program
+) -> None:
+    operator = await admin(browser, program)
+    page, say = operator.page, operator.say
+    async with guests(program.url) as [guest]:
+        await guest.write("Позвоните мне")
+    await operator.row("Позвоните").click()
+    await page.get_by_role("button", name=say("inbox.step.call_back")).click()
+    await page.get_by_label(say("inbox.lead.phone")).fill("8 912 345-67-89")
+    await page.get_by_role("button", name=say("inbox.lead.soon"), exact=True).click()
+    found = {"callback": await wrong(page)}
+    await page.get_by_role("button", name=say("inbox.lead.plan")).click()
+    anyway = page.get_by_role("button", name=say("inbox.lead.anyway"))
+    gone = page.get_by_role("dialog")
+    await expect(anyway.or_(page.locator(".call-at")).first).to_be_visible()
+    if await anyway.count():
+        # It is night in Moscow.
+        await anyway.click()
+    await expect(gone).to_have_count(0)
+    for address in (
+        "leads",
+        "admin/~connections",
+        "admin/~connections/+",
+        "admin/~automations",
+        "admin/~automations/segment:+",
+        "admin/~automations/+",
+    ):
+        for theme, width in (("light", 1440), ("dark", 390)):
+            await put_on(page, "dark" if theme == "dark" else "light")
+            await page.set_viewport_size({"width": width, "height": 844})
+            await page.goto(f"{program.url}/inbox#/{address}")
+            await expect(page.get_by_role("heading", level=1)).to_be_attached()
+            await expect(page.locator("main [aria-busy=true]")).to_have_count(0)
+            found[f"{address} {theme}"] = await wrong(page, "main")
+            over = "document.querySelector('.admin, .leads').scrollWidth - innerWidth"
+            assert await page.evaluate(over) <= 0, (address, width)
+    assert {name: each for name, each in found.items() if each} == {}
     assert not operator.troubles

@@ -142,8 +142,12 @@ async def test_hours_are_seen_as_they_would_be_before_they_are_saved(
     await expect(monday.get_by_label(say("admin.hours.from"))).to_be_focused()
     await monday.get_by_label(say("admin.hours.to")).fill("17:30")
     await save(operator)
-    await expect(page.get_by_role("note")).to_be_visible()
 
+    await page.get_by_role("link", name=say("admin.room.calling"), exact=True).click()
+    told = page.get_by_role("status", name=say("inbox.trouble.list"))
+    await told.get_by_role("link", name=say("inbox.trouble.calendar_look")).click()
+    await expect(page.get_by_role("note")).to_be_visible()
+    await expect(told).to_have_count(0)
     confirm = page.get_by_role("region", name=say("admin.year"))
     await confirm.get_by_role("checkbox").last.uncheck()
     await confirm.get_by_role("button", name=say("admin.year.confirm", year="").strip()).click()

@@ -16,6 +16,7 @@ from hub.abilities import Ability, Capabilities
 from hub.accounts import Who
 from hub.answering import Line, try_out
 from hub.bot import Asks, Bot, BotSettings, Button, CallsBack, HandsOver, Tells
+from hub.content import Card
 from hub.events import MessageReceived
 from hub.hub import Hub
 from hub.model import Awaits, Channel, ChannelId, Dialog, EntryKind, Project
@@ -159,15 +160,25 @@ async def test_it_is_silent_once_an_operator_has_written(
     assert await spoken(keyed) == said
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        message(2, START, text="8 912 345-67-89"),
+        replace(
+            message(2, START, text="", question=False), card=Card(phone="+79123456789", own=True)
+        ),
+    ],
+    ids=["written", "shared"],
+)
 async def test_call_me_asks_for_the_number_and_then_plans_the_call(
-    keyed: Hub, clock: Clock
+    keyed: Hub, clock: Clock, told: MessageReceived
 ) -> None:
     await hears(keyed, clock, message(0, START))
     await hears(keyed, clock, pressed(1, "call"))
     row = await current(keyed, channel="tg")
     last = [each for each in await log_of(keyed.engine, row.id) if each.buttons][-1]
     assert [each.asks for each in last.buttons[0]] == ["phone"]
-    await hears(keyed, clock, message(2, START, text="8 912 345-67-89"))
+    await hears(keyed, clock, told)
     page = await keyed.engine.find(LEADS, {"project": SHOP}, limit=10)
     assert [(each.phone, each.rule, each.live) for each in page.items] == [
         ("+79123456789", "bot:call", True)
@@ -189,11 +200,12 @@ def sandboxed(*lines: Line, can: Capabilities = Keyed.capabilities) -> list[answ
 
 
 def test_the_sandbox_says_what_the_bot_would() -> None:
-    opened, asked, told, called, handed, after = sandboxed(
+    opened, asked, told, called, shared, handed, after = sandboxed(
         Line(opens=True),
         Line(pressed="bot:size", text="Замер"),
         Line(text="два метра"),
         Line(text="Позвоните мне"),
+        Line(phone="+79123456789"),
         Line(text="3"),
         Line(text="1"),
     )
@@ -201,6 +213,7 @@ def test_the_sandbox_says_what_the_bot_would() -> None:
     assert asked.says[0][0] == "Какой размер?"
     assert (told.did, told.says[0][0]) == (("kept:size",), "Записал: два метра")
     assert called.says[0][0] == "На какой номер перезвонить?"
+    assert shared.did == ("planned:+79123456789",)
     assert handed.did == ("handed",)
     assert after.silent
 

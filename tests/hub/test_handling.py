@@ -15,8 +15,9 @@ from hub.erasure import Eraser
 from hub.errors import NotFoundError
 from hub.events import FormFilled, Sender
 from hub.hub import Hub
-from hub.model import Dialog, Entry, EntryKind, Verb
+from hub.model import Dialog, Entry, EntryKind, Project, Verb
 from hub.planning import Row
+from hub.policy import Policy, Spam
 from hub.statuses import RequestType, Status
 from hub.store.engine import Insert
 from hub.store.schema import LEADS, RULES_DUE
@@ -407,3 +408,17 @@ async def test_what_is_kept_of_an_invalid_form_goes_with_its_dialog(hub: Hub) ->
     assert going is not None
     await eraser.erase(going)
     assert await invalid(hub) == []
+
+
+async def test_a_form_that_the_rules_take_for_spam_calls_nobody(hub: Hub) -> None:
+    spam = Policy(spam=Spam(enabled=True, phrases=("казино",)))
+    await hub.engine.change(Project, SHOP, lambda had: replace(had, policy=spam))
+    await hub.channels.refresh()
+    await connect(hub)
+    await receive(hub, form(form="Казино"))
+    for _ in range(3):
+        await hub.worker.work()
+    row = await current(hub)
+    assert row.call_status is Status.SPAM
+    assert [each.verb for each in await verbs(hub, row)] == [Verb.ROUTED]
+    assert await hub.engine.count(LEADS, {"project": SHOP, "phone": PHONE}) == 0

@@ -19,7 +19,7 @@ from hub.errors import ConflictError
 from hub.events import FormFilled, Sender
 from hub.hub import Hub
 from hub.keys import Keys
-from hub.model import Channel, ChannelId, Contact, Dialog, Entry, EntryKind, Verb
+from hub.model import Awaits, Channel, ChannelId, Contact, Dialog, Entry, EntryKind, Verb
 from hub.statuses import RequestType, Status
 from hub.store.engine import Insert
 from hub.store.schema import BY_CHANGE, DEAD_LETTERS
@@ -64,6 +64,7 @@ async def forms(hub: Hub) -> AsyncIterator[Hub]:
     await hub.channels.refresh()
     yield hub
     del KINDS["form"]
+    KINDS.pop("jivosite", None)
 
 
 async def post(hub: Hub, told: object, channel: str = "calls") -> None:
@@ -197,6 +198,42 @@ async def test_nobody_can_be_answered_where_a_form_came_in(forms: Hub, anna: Who
     with pytest.raises(ConflictError, match="mute"):
         await forms.desk.reply(anna, row.id, "key-0001", "Здравствуйте")
     assert (await current(forms, PHONE, "calls")).owner is None
+
+
+async def test_a_chat_of_jivo_is_a_dialog_with_both_sides_told_any_number_of_times(
+    forms: Hub, clock: Clock
+) -> None:
+    KINDS["jivosite"] = KINDS["form"]
+    jivo = Channel(id="jivo", project=SHOP, kind="jivosite", name="Jivo", created_at=START)
+    await forms.engine.write(Insert(jivo))
+    await forms.channels.refresh()
+    at = int(START.timestamp())
+    lines = [
+        {"message": "Есть доставка?", "timestamp": at, "type": "visitor"},
+        {"message": "Да", "timestamp": at + 7, "type": "agent", "agent_id": 1},
+    ]
+    told = {
+        "event_name": "chat_finished",
+        "chat_id": 7607,
+        "visitor": {"number": "2198", "name": "Анна", "phone": "8 912 345-67-89"},
+        "agents": [{"id": "1", "name": "Ольга"}],
+        "chat": {"messages": lines},
+    }
+    clock.forward(timedelta(seconds=5))
+    await post(forms, told | {"event_name": "chat_accepted"}, "jivo")
+    clock.forward(timedelta(minutes=5))
+    for _ in range(3):
+        await post(forms, told, "jivo")
+    await rules(forms)
+
+    [row] = await episodes(forms, "2198", "jivo")
+    assert (row.type, row.name, row.phone) == (RequestType.JIVOSITE, "Анна", PHONE)
+    assert (row.awaits, row.unanswered) == (Awaits.CUSTOMER, 0)
+    shown = [each for each in await log_of(forms.engine, row.id) if each.text]
+    assert [(each.kind, each.text, each.author.name) for each in shown] == [
+        (EntryKind.IN, "Есть доставка?", "Анна"),
+        (EntryKind.OUT, "Да", "Ольга"),
+    ]
 
 
 def vk_form(hub: Hub, n: int = 1, sender: str = "77") -> FormFilled:

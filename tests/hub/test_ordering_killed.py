@@ -91,6 +91,8 @@ async def test_of_several_workers_in_any_order(
                 clock.forward(MS)
 
     await asyncio.gather(*(work(name) for name in "abc"))
+    await hub.worker.repair()
+    await works(hub)
     for row in rows:
         await sound(hub.engine, row.id)
         ids = [each.id for each in await log_of(hub.engine, row.id)]

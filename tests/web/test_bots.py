@@ -172,6 +172,13 @@ async def test_the_sandbox_answers_each_line_and_leaves_nothing_behind(
     assert kept["rev"] == 0
 
 
+async def test_the_sandbox_calls_the_person_by_the_name_that_it_is_given(ada: Browser) -> None:
+    settings = BOT | {"greeting": "Здравствуйте, {{ first_name }}", "buttons": []}
+    body = {"settings": settings, "lines": [{"text": "Привет"}], "name": "Анна Ли"}
+    _, told = await ada.ask("POST", f"{SITE}/sandbox", body)
+    assert told["answers"][0]["says"][0]["text"] == "Здравствуйте, Анна"
+
+
 async def test_the_sandbox_hears_no_more_lines_than_a_talk_has_and_none_of_another_shape(
     ada: Browser,
 ) -> None:

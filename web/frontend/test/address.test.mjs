@@ -17,6 +17,7 @@ test("the admin's pages have addresses of their own below one", () => {
   assert.deepEqual(placeOf("#/admin/channels/site"), { page: "admin", rest: "channels/site" });
   assert.equal(placeOf("#/administration").page, "dialogs");
   assert.deepEqual(placeOf("#/sounds"), { page: "sounds" });
+  assert.deepEqual(placeOf("#/leads"), { page: "leads" });
 });
 
 test("only its own address is the health page", () => {

@@ -48,10 +48,15 @@ export function put(change: Partial<BotSettings>): void {
 
 export const read = (channel: string): Promise<BotView> => call<BotView>("GET", at(project.value, channel));
 
-export const tryOut = (channel: string, settings: BotSettings, lines: Line[]): Promise<Answered[]> =>
-  call<{ answers: Answered[] }>("POST", `${at(project.value, channel)}/sandbox`, { settings, lines }).then(
-    ({ answers }) => answers,
-  );
+export interface Trying {
+  settings: BotSettings;
+  lines: Line[];
+  /** Whom the bot speaks with. */
+  name: string;
+}
+
+export const tryOut = (channel: string, trying: Trying): Promise<Answered[]> =>
+  call<{ answers: Answered[] }>("POST", `${at(project.value, channel)}/sandbox`, trying).then(({ answers }) => answers);
 
 /** Reads it anew, unless something of it is being changed. */
 export async function load(channel: string): Promise<void> {

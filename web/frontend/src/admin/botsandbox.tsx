@@ -42,7 +42,9 @@ export function Sandbox({ channel, kind, settings }: SandboxProps): JSX.Element 
     }
     const ask = async (): Promise<void> => {
       try {
-        const found = await tryOut(channel, JSON.parse(tried) as BotSettings, lines);
+        // Messengers tell a name of the person, a site knows none.
+        const name = kind === "site" ? "" : t("admin.bot.sandbox.name");
+        const found = await tryOut(channel, { settings: JSON.parse(tried) as BotSettings, lines, name });
         if (asked.current.n !== n) return;
         setAnswers(found);
         setTrouble("");
@@ -170,6 +172,7 @@ function Turn({ line, answer, onPress }: TurnProps): JSX.Element {
 
 /** What it did besides speaking. */
 function did(answer: Answered, line: Line): string[] {
+  if (answer.silent && line.phone) return [t("admin.bot.did.phone")];
   if (answer.silent) return [t(line.text && !line.pressed ? "admin.bot.did.silent" : "admin.bot.did.nothing")];
   return answer.did.map((each) => {
     const [name, of] = deed(each);

@@ -1,45 +1,11 @@
 // Connections: how filled forms are handled; what they are made of and what is asked of the hub.
 import { call } from "../inbox/api";
 import type { Visit } from "../inbox/wire";
+import type { Handling, PlanRow, Sources, Terms } from "./terms";
 
 export const CONNECTIONS = "#/admin/~connections";
 
 export const addressOf = (id: string): string => `${CONNECTIONS}/${encodeURIComponent(id)}`;
-
-export type By = "form_name" | "form_id" | "ad_id" | "group_id" | "field";
-export type Handling = "callback" | "register";
-
-export interface Condition {
-  by: By;
-  values: string[];
-  field: string;
-  op: "is" | "is_not" | "contains";
-}
-
-export interface PlanRow {
-  field: string;
-  value: string;
-  when: string;
-}
-
-export interface Terms {
-  name: string;
-  source: string;
-  active: boolean;
-  object_id: string;
-  object_name: string;
-  priority: number;
-  handling: Handling;
-  phone_field: string | null;
-  conditions: Condition[];
-  parameters: Record<string, string>;
-  custom: Record<string, string>;
-  planning: PlanRow[];
-  /** Seconds from the form, the first call included. */
-  offsets: number[];
-  numbers: string[];
-  shown: string;
-}
 
 export interface Doubt {
   row: number;
@@ -56,12 +22,6 @@ export interface Connection {
   doubts: Doubt[];
   /** Others that one form could fit as well. */
   meets: string[];
-}
-
-export interface Sources {
-  items: { source: string; conditions: By[]; phone_field: string; fields: string[] }[];
-  parameters: string[];
-  variables: string[];
 }
 
 export interface Sample {
@@ -94,7 +54,7 @@ export interface Tried {
   zone: string;
   words: string;
   calls_at: string | null;
-  visit: Visit & { label?: string; custom?: Record<string, string> };
+  visit: Visit;
 }
 
 /** A form that asks for a call and whose phone could not be read. */
@@ -137,77 +97,3 @@ export const connecting = {
   resend: (project: string, ids: string[]) =>
     call<{ items: Invalid[] }>("POST", at(project, "/invalid-forms/resend"), { ids }),
 };
-
-export function blank(sources: Sources): Terms {
-  const first = sources.items.find(({ source }) => source === "site") ?? sources.items[0];
-  return {
-    name: "",
-    source: first?.source ?? "site",
-    active: true,
-    object_id: "",
-    object_name: "",
-    priority: 0,
-    handling: "callback",
-    phone_field: first?.phone_field ?? "",
-    conditions: [],
-    parameters: {},
-    custom: {},
-    planning: [],
-    offsets: [],
-    numbers: [],
-    shown: "",
-  };
-}
-
-/** Seconds as the largest whole unit, and back. */
-export const UNITS = { minute: 60, hour: 3_600, day: 86_400 } as const;
-export type Unit = keyof typeof UNITS;
-
-export function inUnits(seconds: number): { n: number; unit: Unit } {
-  const unit: Unit =
-    seconds > 0 && seconds % UNITS.day === 0
-      ? "day"
-      : seconds > 0 && seconds % UNITS.hour === 0
-        ? "hour"
-        : "minute";
-  return { n: Math.round(seconds / UNITS[unit]), unit };
-}
-
-/** A form as people write one down: a field and its answer a line. */
-export function fieldsOf(lines: string): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const line of lines.split("\n")) {
-    const at = line.indexOf(":");
-    if (at > 0) found[line.slice(0, at).trim()] = line.slice(at + 1).trim();
-  }
-  return found;
-}
-
-/** As it is kept: nothing around the words, and no rows that say nothing. */
-export function tidy(terms: Terms): Terms {
-  const filled = (all: Record<string, string>): Record<string, string> =>
-    Object.fromEntries(
-      Object.entries(all).flatMap(([key, value]) =>
-        key.trim() && value.trim() ? [[key.trim(), value.trim()]] : [],
-      ),
-    );
-  return {
-    ...terms,
-    name: terms.name.trim(),
-    conditions: terms.conditions.map((each) => ({
-      ...each,
-      field: each.by === "field" ? each.field.trim() : "",
-      values: each.values.map((one) => one.trim()).filter(Boolean),
-    })),
-    parameters: filled(terms.parameters),
-    custom: filled(terms.custom),
-    planning: terms.planning.map(({ field, value, when }) => ({
-      field: field.trim(),
-      value: value.trim(),
-      when: when.trim(),
-    })),
-    offsets: [...new Set(terms.offsets)].sort((a, b) => a - b),
-    numbers: terms.numbers.map((one) => one.trim()).filter(Boolean),
-    shown: terms.shown.trim(),
-  };
-}

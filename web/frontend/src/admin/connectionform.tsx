@@ -6,27 +6,23 @@ import { Empty, Icon, IconButton } from "../inbox/parts";
 import { goTo } from "../inbox/route";
 import { project as here } from "../inbox/rows";
 import { ConnectionTrial } from "./connectiontrial";
+import { CONNECTIONS, type Connection, type Doubt, addressOf, connecting } from "./connecting";
+import { placeOf } from "./draft";
+import { refused } from "./editing";
+import { Count, Frame, Lines, Pick, Switch, Text } from "./fields";
+import { Bar, DropButton, justSaved } from "./savebar";
 import {
-  CONNECTIONS,
   type By,
   type Condition,
-  type Connection,
-  type Doubt,
   type PlanRow,
   type Sources,
   type Terms,
   UNITS,
   type Unit,
-  addressOf,
   blank,
-  connecting,
   inUnits,
   tidy,
-} from "./connecting";
-import { placeOf } from "./draft";
-import { refused } from "./editing";
-import { Count, Frame, Lines, Pick, Switch, Text } from "./fields";
-import { Bar, DropButton, justSaved } from "./savebar";
+} from "./terms";
 import { Wait } from "./wait";
 import { first, t } from "./words";
 

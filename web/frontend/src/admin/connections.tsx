@@ -8,8 +8,9 @@ import { open } from "../inbox/route";
 import { project as here, tell } from "../inbox/rows";
 import { full } from "../inbox/times";
 import { ConnectionForm } from "./connectionform";
-import { type Condition, type Connection, type Invalid, addressOf, connecting } from "./connecting";
+import { type Connection, type Invalid, addressOf, connecting } from "./connecting";
 import { justSaved } from "./savebar";
+import type { Condition } from "./terms";
 import { Wait } from "./wait";
 import { first, t } from "./words";
 

@@ -4,8 +4,9 @@ import { Refused } from "../inbox/api";
 import { project as here } from "../inbox/rows";
 import { phone as written } from "../inbox/row";
 import { due } from "../inbox/times";
-import { type Terms, type Tried, connecting, fieldsOf } from "./connecting";
+import { type Tried, connecting } from "./connecting";
 import { Area, Text } from "./fields";
+import { type Terms, fieldsOf, phoneIn } from "./terms";
 import { first, t } from "./words";
 
 interface TrialProps {
@@ -29,7 +30,7 @@ export function ConnectionTrial({ id, terms }: TrialProps): JSX.Element {
       form: form.trim(),
       form_id: "",
       fields,
-      phone: Object.entries(fields).find(([name]) => /phone|tel|тел/i.test(name))?.[1] ?? "",
+      phone: phoneIn(fields),
       terms: { ...terms, name: terms.name || t("admin.links.new") },
       id,
     };
@@ -119,7 +120,7 @@ function Said({ tried, id }: { tried: Tried; id: string }): JSX.Element {
           <dt>{t("admin.links.parameters")}</dt>
           <dd>
             {[...Object.entries(marks), ...(tried.visit.label ? [["label", tried.visit.label] as const] : [])]
-              .map(([name, value]) => `${name} = ${value === "no_access" ? t("admin.links.no_access") : value}`)
+              .map(([name, value]) => `${name} = ${value === "no_access" ? t("connection.no_access") : value}`)
               .join(", ")}
           </dd>
         </>

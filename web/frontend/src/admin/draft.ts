@@ -2,11 +2,12 @@
 import { batch, computed, signal } from "@preact/signals";
 import { Refused } from "../inbox/api";
 import { project } from "../inbox/rows";
+import { calendar } from "../inbox/trouble";
 import { calls } from "./calls";
 import { type State, refused, saved, saving } from "./editing";
 import { PARTS, type Policy, type Project, type ProjectChange } from "./project";
 import { tidied } from "./tidying";
-import { first, t } from "./words";
+import { first } from "./words";
 
 export const state = signal<State>("loading");
 /** As the hub has it. */
@@ -58,6 +59,7 @@ export async function load(): Promise<void> {
 
 export function show(found: Project): void {
   batch(() => {
+    calendar.value = found.calendar_missing;
     kept.value = draft.value = found;
     state.value = "ready";
     refused.value = null;
@@ -94,7 +96,7 @@ export async function save(): Promise<boolean> {
     refused.value = {
       place: field && error.problem.status === 400 ? placeOf(field) : "form",
       words: field && error.problem.status === 400
-        ? t("admin.wrong.value")
+        ? first(`admin.wrong.${code}`, "admin.wrong.value")
         : first(`admin.refused.project.${code}`, `error.${code}`, "error.refused"),
     };
     return false;

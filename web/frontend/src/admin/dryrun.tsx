@@ -36,7 +36,7 @@ export function DryRun({ project, check }: { project: Project; check: Check }): 
       setTried(null);
       if (error.problem.status === 400 && field) {
         setTrouble(t("admin.dry.wrong"));
-        refused.value = { place: placeOf(field), words: t("admin.wrong.value") };
+        refused.value = { place: placeOf(field), words: first(`admin.wrong.${code}`, "admin.wrong.value") };
         show();
       } else setTrouble(refusal(code));
     }

@@ -239,7 +239,7 @@ export const api = {
   retry: (id: string, entry: string) =>
     post<Entry>(`/dialogs/${of(id)}/messages/${of(entry)}/retry`),
   troubles: (project: string) =>
-    get<{ items: Trouble[] }>(`/projects/${of(project)}/troubles`).then((answer) => answer.items),
+    get<{ items: Trouble[]; calendar: number | null }>(`/projects/${of(project)}/troubles`),
   health: () => get<Health>("/health"),
   letters: (project: string, after: string | null) => {
     const query = new URLSearchParams(after ? { after } : {});

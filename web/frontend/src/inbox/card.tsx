@@ -15,6 +15,9 @@ import { first, t } from "./settings";
 import { ago, due, full } from "./times";
 import type { Attachment, Dialog, Known, Visit } from "./wire";
 
+/** The value of what a source's rights hide from us. */
+const NO_ACCESS = "no_access";
+
 /** How many of the files are shown before they are asked for. */
 const FILES = 4;
 
@@ -225,7 +228,15 @@ function Source({ dialog }: { dialog: Dialog }): JSX.Element {
         <Field name={t("inbox.card.lang")}>{visit.lang}</Field>
         <Field name={t("inbox.card.zone")}>{visit.zone}</Field>
       </dl>
-      <Marks name={t("inbox.card.utm")} of={{ ...visit.utm, ...clicks(visit) }} />
+      <Marks
+        name={t("inbox.card.utm")}
+        of={{
+          ...visit.utm,
+          ...(visit.label ? { label: visit.label } : {}),
+          ...visit.custom,
+          ...clicks(visit),
+        }}
+      />
       {visit.first && (Object.keys(visit.first.utm).length || visit.first.referrer) ? (
         <details class="first-visit">
           <summary>{t("inbox.card.first_visit")}</summary>
@@ -263,7 +274,7 @@ function Marks({ name, of }: { name: string; of: Record<string, string> }): JSX.
       <dl class="marks">
         {all.map(([key, value]) => (
           <Field key={key} name={key}>
-            {value}
+            {value === NO_ACCESS ? t("connection.no_access") : value}
           </Field>
         ))}
       </dl>

@@ -25,7 +25,7 @@ interface Way {
 function ways(): Way[] {
   const found: Way[] = [
     { to: "dialogs", icon: "inbox", words: t("inbox.title"), go: back },
-    { to: "leads", icon: "phone", words: t("inbox.leads"), go: showLeads },
+    { to: "leads", icon: "callback", words: t("inbox.leads"), go: showLeads },
   ];
   if (role.value === "admin")
     found.push({ to: "admin", icon: "gear", words: t("inbox.admin"), go: showAdmin });

@@ -20,6 +20,9 @@ const LATER = "otklik.password-later";
 
 export const phase = signal<Phase>("starting");
 
+/** Lines after which more is known of the person than the dialog's row says. */
+const ABOUT = new Set(["refused", "joined"]);
+
 /** What came and is not yet on the screen. */
 let heard: Event[] = [];
 
@@ -58,7 +61,8 @@ function mark(event: Event): void {
       if (event.entries.some((entry) => entry.kind === "in")) reading.stopTyping(event.dialog.id);
       if (event.entries.some((entry) => entry.author.kind === "operator"))
         company.stopWriting(event.dialog.id);
-      if (!event.entries.length) void reading.meet(event.dialog.id);
+      if (!event.entries.length || event.entries.some(({ verb }) => ABOUT.has(verb ?? "")))
+        void reading.meet(event.dialog.id);
       break;
     case "visitor.typing":
       reading.showTyping(event.dialog, "");

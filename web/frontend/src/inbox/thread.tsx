@@ -156,7 +156,7 @@ function Steps({ dialog }: { dialog: Dialog }): JSX.Element {
       <div class="thread-steps">
         {dialog.sealed ? null : <StepButton dialog={dialog} step="reopen" />}
         <IconButton
-          icon="phone"
+          icon="callback"
           label={t("inbox.step.call_back")}
           onClick={() => askCallback(dialog)}
         />
@@ -181,7 +181,7 @@ function Steps({ dialog }: { dialog: Dialog }): JSX.Element {
             {t("inbox.step.assign")}
           </button>
           <IconButton
-            icon="phone"
+            icon="callback"
             label={t("inbox.step.call_back")}
             class="only-wide"
             onClick={() => askCallback(dialog)}

@@ -5,6 +5,9 @@ import type { Event, Trouble } from "./wire";
 
 const all = signal<Trouble[]>([]);
 
+/** The year whose production calendar nobody has confirmed yet, for those who may. */
+export const calendar = signal<number | null>(null);
+
 /** A platform that does not answer for less than this is nothing to call anybody for. */
 const SHORT = 60_000;
 
@@ -29,11 +32,14 @@ export function reload(): void {
   const where = project.value;
   if (role.value !== "admin") {
     all.value = [];
+    calendar.value = null;
     return;
   }
   void api.troubles(where).then(
     (found) => {
-      if (project.value === where) all.value = found;
+      if (project.value !== where) return;
+      all.value = found.items;
+      calendar.value = found.calendar;
     },
     // What is unknown is said again within the minute.
     () => {},
@@ -43,4 +49,5 @@ export function reload(): void {
 effect(() => {
   void project.value;
   all.value = [];
+  calendar.value = null;
 });

@@ -2,20 +2,23 @@ import "./troubles.css";
 import type { JSX } from "preact";
 import { ADMIN } from "./address";
 import { Icon } from "./parts";
-import { goTo } from "./route";
+import { goTo, place } from "./route";
 import { clock } from "./rows";
 import { first, t } from "./settings";
 import { full, hours, sameDay } from "./times";
-import { troubles } from "./trouble";
+import { calendar, troubles } from "./trouble";
 import type { Trouble } from "./wire";
 
 const SHOWN = 3;
+const HOURS = `${ADMIN}/~hours`;
 const KEY = new Set(["dead_key", "credentials"]);
 
 /** What keeps channels from working, above everything, for whoever can mend it. */
 export function Troubles(): JSX.Element | null {
   const all = troubles.value;
-  if (!all.length) return null;
+  // Where the year is confirmed, its page says so itself.
+  const year = isHours() ? null : calendar.value;
+  if (!all.length && !year) return null;
   return (
     <div class="troubles" role="status" aria-label={t("inbox.trouble.list")}>
       <ul>
@@ -28,6 +31,15 @@ export function Troubles(): JSX.Element | null {
             </a>
           </li>
         ))}
+        {year ? (
+          <li>
+            <Icon name="clock" />
+            <span>{t("inbox.trouble.calendar", { year })}</span>
+            <a href={HOURS} onClick={go}>
+              {t("inbox.trouble.calendar_look")}
+            </a>
+          </li>
+        ) : null}
         {all.length > SHOWN ? (
           <li>
             <a href={ADMIN} onClick={go}>
@@ -39,6 +51,8 @@ export function Troubles(): JSX.Element | null {
     </div>
   );
 }
+
+const isHours = (): boolean => place.value.page === "admin" && place.value.rest.startsWith("~hours");
 
 function go(event: MouseEvent & { currentTarget: HTMLAnchorElement }): void {
   if (event.metaKey || event.ctrlKey || event.shiftKey) return;

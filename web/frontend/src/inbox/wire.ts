@@ -71,6 +71,8 @@ export interface Visit {
   ga_client_id?: string;
   pages?: number;
   device?: "phone" | "tablet" | "pc" | "";
+  label?: string;
+  custom?: Record<string, string>;
 }
 
 export interface Dialog {

@@ -15,12 +15,15 @@ export interface Shown {
   /** Whether its state is told in words too. */
   told: boolean;
   quoted: Entry | undefined;
+  /** Whether what it offers can be pressed. */
+  offers: boolean;
 }
 
 interface Asks {
   retry: (item: Unsent) => void;
   drop: (item: Unsent) => void;
   quote: (entry: Entry) => void;
+  choose: (words: string) => void;
 }
 
 /** Draws single lines of the dialog. */
@@ -32,11 +35,12 @@ export class Bubbles {
     private readonly asks: Asks,
   ) {}
 
-  entry({ entry, named, first, last, told, quoted }: Shown): HTMLElement {
+  entry({ entry, named, first, last, told, quoted, offers }: Shown): HTMLElement {
     const { say } = this;
+    const menu = offers ? (entry.menu ?? []) : [];
     const line = entry.deleted_at
       ? make("div", "line", make("div", "gone", say("widget.deleted")))
-      : this.bubble(entry.text, entry.attachments, quoted);
+      : this.bubble(above(entry.text, menu), entry.attachments, quoted);
     line.classList.toggle("mine", entry.mine);
     line.classList.toggle("first", first);
     if (named) {
@@ -54,6 +58,8 @@ export class Bubbles {
       reply.classList.add("reply");
       line.querySelector(".bubble")?.after(reply);
     }
+    if (menu.length)
+      line.append(make("div", "menu", ...menu.map((label) => worded(label, () => this.asks.choose(label), "choice"))));
     if (last || entry.edited_at) line.append(this.meta(entry, told));
     return line;
   }
@@ -169,6 +175,12 @@ export class Bubbles {
     const text = make("span", "about", name, about);
     return link(fileAddress(file.url, this.origin), "file", icon(ICON.file), text);
   }
+}
+
+/** The text without the numbered lines at its end, where they stand as buttons. */
+export function above(text: string, menu: readonly string[]): string {
+  const lines = menu.map((label, n) => `${n + 1}. ${label}`).join("\n");
+  return lines && text.endsWith(lines) ? text.slice(0, -lines.length).trimEnd() : text;
 }
 
 /** A message in one short line. */

@@ -14,6 +14,7 @@ export interface Asks {
   retry: (item: Unsent) => void;
   drop: (item: Unsent) => void;
   quote: (entry: Entry) => void;
+  choose: (words: string) => void;
 }
 
 /** The list of messages: it follows the newest unless the visitor has scrolled away. */
@@ -98,6 +99,7 @@ export class Messages {
     const wanted: [place: string, made: string, draw: () => HTMLElement][] = [];
     const known = new Map(entries.map((entry) => [entry.id, entry]));
     const lastMine = waiting.length ? undefined : entries.filter((entry) => entry.mine).pop();
+    const offers = entries.filter((entry) => entry.menu?.length).pop();
     entries.forEach((entry, at) => {
       const before = entries[at - 1];
       const next = entries[at + 1];
@@ -114,6 +116,7 @@ export class Messages {
         last: !next || !together(entry, next) || entry === lastMine,
         told: entry === lastMine,
         quoted: entry.reply_to ? known.get(entry.reply_to) : undefined,
+        offers: entry === offers,
       };
       const place = entry.mine && entry.key ? `mine.${entry.key}` : `${entry.dialog}:${entry.seq}`;
       wanted.push([place, JSON.stringify(shown), () => this.bubbles.entry(shown)]);

@@ -72,6 +72,7 @@ export class View {
       retry: asks.retry,
       drop: asks.drop,
       quote: (entry) => this.composer.quote(entry),
+      choose: (words) => asks.send(words, ""),
     });
     this.uploads = new Uploads(say, place.config, {
       door: asks.door,

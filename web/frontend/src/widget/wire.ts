@@ -146,6 +146,8 @@ export interface Entry {
   edited_at?: string | null;
   reactions?: ({ emoji: string } | string)[];
   album?: string;
+  /** What the text offers as numbered lines at its end. */
+  menu?: string[];
 }
 
 export interface Given {
