@@ -86,7 +86,7 @@ def offered(told: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """The menu that a line of the bot's offers, by what the line tells: ids and labels."""
     try:
         return msgspec.json.decode(told.get("menu", ""), type=tuple[tuple[str, str], ...])
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeError):
         return ()
 
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hub import callside, legible
+from hub.bot import offered
 from hub.model import (
     Author,
     Awaits,
@@ -195,11 +196,7 @@ def _bot_said(state: BotState, told: dict[str, str]) -> BotState:
         greeted=state.greeted or "greets" in told,
         off=state.off or "off" in told,
     )
-    try:
-        menu = msgspec.json.decode(told.get("menu", ""), type=tuple[tuple[str, str], ...])
-    except (msgspec.MsgspecError, UnicodeError):
-        return state
-    return replace(state, menu=menu[:MENU_MAX])
+    return replace(state, menu=offered(told)[:MENU_MAX]) if "menu" in told else state
 
 
 def _said_there(row: Dialog, entry: Entry) -> Dialog:

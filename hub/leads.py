@@ -39,6 +39,7 @@ from hub.store.schema import LEADS, LEADS_IN, LEADS_OF
 DUPLICATE = "duplicate"
 CORRECTED = "corrected"
 OF_ONE_PERSON = 50
+LOOKED_BACK_AT_ONCE = 50
 LOOKED_BACK = 5
 """Leads of a dialog in which those are looked for whose end was not told yet."""
 
@@ -90,7 +91,7 @@ async def order(engine: Engine, order: Order, now: datetime) -> tuple[Lead, bool
             last = await engine.change(Lead, last.id, partial(_joining, order, now))
             if last.live:
                 return last, False
-        if last is not None and _answered(last, order):
+        if last is not None and await _is_answered(engine, last, order):
             return last, False
         lead = _opened(order, 1 if last is None else last.n + 1, now)
         try:
@@ -100,9 +101,20 @@ async def order(engine: Engine, order: Order, now: datetime) -> tuple[Lead, bool
         return lead, True
 
 
-def _answered(last: Lead, order: Order) -> bool:
-    """Whether the lead that ended was asked for by it, or by what came later."""
-    return _heard(last) > order.at or any(each.entry == order.id for each in last.joins)
+async def _is_answered(engine: Engine, last: Lead, order: Order) -> bool:
+    """Whether a lead that ended was asked for by it, or by what came later."""
+    if _heard(last) > order.at:
+        return True
+    page = await engine.find(
+        LEADS,
+        {"project": order.project, "phone": order.phone},
+        descending=True,
+        limit=1,
+        # Of one moment there may be several words, and a lead for each.
+        where=lambda each: any(join.entry == order.id for join in each.joins),
+        budget=LOOKED_BACK_AT_ONCE,
+    )
+    return bool(page.items)
 
 
 def _opened(order: Order, n: int, now: datetime) -> Lead:

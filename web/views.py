@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from hub.bookmarks import Begun
+from hub.bot import offered
 from hub.content import Button, Card, Spot
 from hub.files import Files
 from hub.lists import status

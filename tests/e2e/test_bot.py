@@ -58,7 +58,7 @@ async def test_a_bot_is_tried_before_it_is_saved_and_then_answers_a_visitor(
         for words in ("Здравствуйте", "1", "Два метра"):
             await text.fill(words)
             await text.press("Enter")
-        await expect(talk).to_contain_text("1. Замер\n2. Цены")
+        await expect(talk.get_by_role("button")).to_have_text(["Замер", "Цены"])
         await expect(talk).to_contain_text("Какой размер?")
         await expect(talk).to_contain_text(say("admin.bot.did.kept", field="size"))
         await field(operator, "admin.bot.ask.question").fill("Сколько метров?")
@@ -74,4 +74,10 @@ async def test_a_bot_is_tried_before_it_is_saved_and_then_answers_a_visitor(
         await expect(visitor.log).to_contain_text("Что подсказать?")
         await visitor.write("2")
         await expect(visitor.log).to_contain_text("От 900 ₽ за метр")
+        await expect(visitor.log).not_to_contain_text("1. Замер")
+        assert await wrong(visitor.page, "#otklik-widget") == []
+        await visitor.log.get_by_role("button", name="Замер", exact=True).click()
+        await expect(visitor.log).to_contain_text("Сколько метров?")
+        await visitor.write("Два")
+        await expect(visitor.log).to_contain_text(say("rules.bot.thanks"))
         assert operator.troubles == visitor.troubles == []

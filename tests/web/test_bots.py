@@ -63,6 +63,7 @@ async def test_a_kept_bot_comes_back_as_it_was_written_and_greets(
     await house.hub.worker.work()
     frame = await visitor.socket.until(lambda f: f["t"] == "entry" and not f["entry"]["mine"])
     assert frame["entry"]["text"] == "Здравствуйте\n\n1. Цены\n2. Замер\n3. Человек"
+    assert frame["entry"]["menu"] == ["Цены", "Замер", "Человек"]
 
 
 async def test_of_two_who_save_at_once_the_second_is_told_and_nothing_is_lost(

@@ -88,7 +88,7 @@ export function Bot({ channel, kind }: { channel: string; kind: string }): JSX.E
               value={now.greeting}
               onInput={(greeting) => put({ greeting })}
             />
-            <BotButtons buttons={now.buttons} names={names} plain={!can.buttons} onPut={(buttons) => put({ buttons })} />
+            <BotButtons buttons={now.buttons} names={names} plain={!can.buttons && kind !== "site"} onPut={(buttons) => put({ buttons })} />
             {can.phone ? (
               <Text
                 place="settings.share"

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Refused } from "../inbox/api";
 import { Icon, IconButton } from "../inbox/parts";
 import { refusal } from "../inbox/settings";
+import { above } from "../menu";
 import { tryOut } from "./botdraft";
 import { type Answered, type BotSettings, LINES_MOST, type Line, type Said, deed, ready } from "./bots";
 import { t } from "./words";
@@ -70,6 +71,8 @@ export function Sandbox({ channel, kind, settings }: SandboxProps): JSX.Element 
     setLines([]);
     field.current?.focus();
   };
+  // The chat of a site draws the numbered lines as buttons, which say their labels.
+  const labels = kind === "site" ? ready(settings).buttons.map(({ label }) => label) : [];
   const opens = OPENED.has(kind) && !lines.length;
   return (
     <section class="sandbox" aria-labelledby="sandbox">
@@ -89,7 +92,7 @@ export function Sandbox({ channel, kind, settings }: SandboxProps): JSX.Element 
           </div>
         )}
         {lines.map((line, n) => (
-          <Turn key={n} line={line} answer={answers[n]} onPress={press} />
+          <Turn key={n} line={line} answer={answers[n] && drawn(answers[n], labels)} onPress={press} />
         ))}
       </div>
       <p class="sandbox-trouble" role="status">
@@ -127,6 +130,14 @@ export function Sandbox({ channel, kind, settings }: SandboxProps): JSX.Element 
       </form>
     </section>
   );
+}
+
+function drawn(answer: Answered, labels: string[]): Answered {
+  const says = answer.says.map((said) => {
+    const text = above(said.text, labels);
+    return text === null ? said : { text, buttons: labels.map((label) => [{ label }]) };
+  });
+  return { ...answer, says };
 }
 
 interface TurnProps {

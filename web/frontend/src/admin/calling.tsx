@@ -246,20 +246,26 @@ function Told({ found, project }: { found: Whereabouts; project: Project }): JSX
   const ours = project.schedule.zone;
   const [one = ours] = zones;
   const then = new Date(clock.value);
-  const values = { time: wall(one, then), city: zones.map((zone) => city(zone)).join(", "), why: t(`admin.try.why.${why}`) };
+  const values = {
+    time: wall(one, then),
+    city: (zones.length ? zones : [ours]).map(city).join(", "),
+    why: why === "project" ? "" : t(`admin.try.why.${why}`),
+  };
   const when = soonest ? moment(soonest, ours, dateIn(ours, then), "on") : "";
   const there = soonest ? wall(one, soonest) : "";
   return (
     <>
-      <p class="try-said">{t(zones.length > 1 ? "admin.try.several" : "admin.try.there", values)}</p>
+      <p class="try-said">
+        {t(why === "project" ? "admin.try.project" : zones.length > 1 ? "admin.try.several" : "admin.try.there", values)}
+      </p>
       <p class="quiet">
         {!soonest
           ? t("admin.try.never")
           : Date.parse(soonest) - clock.value < 90_000
             ? t("admin.try.now")
             : t("admin.try.when", { when, there })}
-        {changes.value ? ` ${t("admin.try.saved")}` : ""}
       </p>
+      {changes.value ? <p class="quiet">{t("admin.try.saved")}</p> : null}
     </>
   );
 }

@@ -50,6 +50,12 @@ export function said(entry: Entry): string {
       return t("inbox.system.fields", { values: listed(data) });
     case "identified":
       return t("inbox.verified");
+    case "handed":
+      return t("inbox.system.handed");
+    case "imported":
+      return [t("inbox.system.imported", { status: first(`status.${data.status ?? ""}`, "status.new") }), entry.text]
+        .filter(Boolean)
+        .join(" · ");
     case "consent":
       return t("inbox.system.consent");
     case "joined":

@@ -1,4 +1,5 @@
 import { fileAddress, pieces } from "../links";
+import { above } from "../menu";
 import type { Key, Say } from "../texts";
 import type { Unsent } from "./memory";
 import { ICON, link, make, round, sign, worded } from "./make";
@@ -40,7 +41,7 @@ export class Bubbles {
     const menu = offers ? (entry.menu ?? []) : [];
     const line = entry.deleted_at
       ? make("div", "line", make("div", "gone", say("widget.deleted")))
-      : this.bubble(above(entry.text, menu), entry.attachments, quoted);
+      : this.bubble(above(entry.text, menu) ?? entry.text, entry.attachments, quoted);
     line.classList.toggle("mine", entry.mine);
     line.classList.toggle("first", first);
     if (named) {
@@ -175,12 +176,6 @@ export class Bubbles {
     const text = make("span", "about", name, about);
     return link(fileAddress(file.url, this.origin), "file", icon(ICON.file), text);
   }
-}
-
-/** The text without the numbered lines at its end, where they stand as buttons. */
-export function above(text: string, menu: readonly string[]): string {
-  const lines = menu.map((label, n) => `${n + 1}. ${label}`).join("\n");
-  return lines && text.endsWith(lines) ? text.slice(0, -lines.length).trimEnd() : text;
 }
 
 /** A message in one short line. */
