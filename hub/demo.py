@@ -17,7 +17,8 @@ import msgspec
 
 from hub import channels, config
 from hub.errors import ConfigError
-from hub.model import Channel, ChannelId, OperatorId, ProjectId, Role, now
+from hub.model import Channel, ChannelId, OperatorId, Project, ProjectId, Role, now
+from hub.policy import PhoneOnly, Policy, Silence
 from hub.records import Pulse
 from hub.store.engine import AbsentError
 
@@ -93,6 +94,7 @@ def ready(settings: Settings, listen: Listen) -> Ready:
             stack.push_async_callback(messengers.stop)
             phone = await serve(messengers.build(), port and port + 2)
             await messengers.rest()
+            await _rules(hub)
             document = await _site(hub, (site, site.replace("localhost", "127.0.0.1")))
             await channels.put(hub.engine, hub.vault, document)
             await hub.channels.refresh()
@@ -193,6 +195,16 @@ class Messengers:
 
 def _id(kind: str) -> ChannelId:
     return ChannelId(f"demo-{kind}")
+
+
+async def _rules(hub: Hub) -> None:
+    """At the first start: whoever leaves a number and asks nothing is called after a minute."""
+    if await hub.engine.get(Channel, SITE) is not None:
+        return
+    policy = Policy(silence=Silence(enabled=True, minutes=1), phone_only=PhoneOnly(enabled=True))
+    await hub.engine.change(
+        Project, PROJECT, lambda had: msgspec.structs.replace(had, policy=policy)
+    )
 
 
 async def _site(hub: Hub, origins: tuple[str, ...]) -> Channel:

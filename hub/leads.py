@@ -39,7 +39,9 @@ from hub.store.schema import LEADS, LEADS_IN, LEADS_OF
 DUPLICATE = "duplicate"
 CORRECTED = "corrected"
 OF_ONE_PERSON = 50
-LOOKED_BACK_AT_ONCE = 50
+CHAIN_LOOKED = 10
+"""Leads of a phone in which an order is looked for that is carried out again."""
+
 LOOKED_BACK = 5
 """Leads of a dialog in which those are looked for whose end was not told yet."""
 
@@ -83,15 +85,25 @@ async def order(engine: Engine, order: Order, now: datetime) -> tuple[Lead, bool
     """The lead of the phone that answers the order, and whether it was opened just now.
 
     Who asks while one is live joins it. An order that is older than what the last lead was
-    asked for opens no other: it was answered, or is carried out again.
+    asked for opens no other: it was answered. One that is carried out again has the lead that it
+    had, whatever became of it.
     """
     while True:
-        last = await latest(engine, order.project, order.phone)
+        page = await engine.find(
+            LEADS,
+            {"project": order.project, "phone": order.phone},
+            descending=True,
+            limit=CHAIN_LOOKED,
+        )
+        last = page.items[0] if page.items else None
+        for each in page.items:
+            if any(joined.entry == order.id for joined in each.joins):
+                return each, False
         if last is not None and last.live:
             last = await engine.change(Lead, last.id, partial(_joining, order, now))
             if last.live:
                 return last, False
-        if last is not None and await _is_answered(engine, last, order):
+        if last is not None and _heard(last) > order.at:
             return last, False
         lead = _opened(order, 1 if last is None else last.n + 1, now)
         try:
@@ -99,22 +111,6 @@ async def order(engine: Engine, order: Order, now: datetime) -> tuple[Lead, bool
         except TakenError:
             continue
         return lead, True
-
-
-async def _is_answered(engine: Engine, last: Lead, order: Order) -> bool:
-    """Whether a lead that ended was asked for by it, or by what came later."""
-    if _heard(last) > order.at:
-        return True
-    page = await engine.find(
-        LEADS,
-        {"project": order.project, "phone": order.phone},
-        descending=True,
-        limit=1,
-        # Of one moment there may be several words, and a lead for each.
-        where=lambda each: any(join.entry == order.id for join in each.joins),
-        budget=LOOKED_BACK_AT_ONCE,
-    )
-    return bool(page.items)
 
 
 def _opened(order: Order, n: int, now: datetime) -> Lead:

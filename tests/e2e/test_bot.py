@@ -10,7 +10,7 @@ from tests.chaos.process import Program
 from .people import Operator, Visitor
 from .shop import Shop
 from .test_admin_site import administrator, new_chat, save, turn_to
-from .test_axe import put_on, wrong
+from .test_axe import Theme, put_on, wrong
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -31,7 +31,7 @@ async def test_a_bot_is_tried_before_it_is_saved_and_then_answers_a_visitor(
 ) -> None:
     operator = await administrator(browser, program)
     page, say = operator.page, operator.say
-    await put_on(page, "dark")
+    themes: tuple[Theme, ...] = ("dark", "light")
     channel = await new_chat(operator)
     async with Shop(program.url, channel) as shop:
         await turn_to(operator, "sites")
@@ -63,10 +63,16 @@ async def test_a_bot_is_tried_before_it_is_saved_and_then_answers_a_visitor(
         await expect(talk).to_contain_text(say("admin.bot.did.kept", field="size"))
         await field(operator, "admin.bot.ask.question").fill("Сколько метров?")
         await expect(talk).to_contain_text("Сколько метров?")
-        assert await wrong(page) == []
+        for theme in themes:
+            await put_on(page, theme)
+            assert await wrong(page) == [], theme
 
         await page.get_by_role("button", name=say("admin.save")).click()
         await expect(page.get_by_text(say("admin.project.saved"))).to_be_visible()
+
+        await page.set_viewport_size({"width": 390, "height": 844})
+        over = "document.querySelector('.admin').scrollWidth - innerWidth"
+        assert await page.evaluate(over) <= 0
 
         visitor = await Visitor.arrive(browser, shop.url)
         await visitor.open_chat()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -113,10 +114,15 @@ async def test_a_server_that_does_not_answer_in_time_is_unavailable_and_found_ag
         with pytest.raises(UnavailableError):
             await engine.write(Insert(Lock(id="two")))
         door.mute = False
-        assert await engine.get(Lock, "one") is not None
-        with suppress(TakenError):
-            await engine.write(Insert(Lock(id="two")))
-        assert await engine.get(Lock, "two") is not None
+        found: list[Lock | None] = []
+        # A busy machine may need more than this engine has patience for.
+        async with asyncio.timeout(60):
+            while not found:
+                with suppress(UnavailableError):
+                    with suppress(TakenError):
+                        await engine.write(Insert(Lock(id="two")))
+                    found = [await engine.get(Lock, id) for id in ("one", "two")]
+        assert None not in found
         await engine.close()
 
 

@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { asMonday, clock, faulty, withBreak, wrongSpan } from "../src/admin/spans.ts";
+import { asMonday, clock, faulty, withBreak, writtenOut, wrongSpan } from "../src/admin/spans.ts";
 
 test("a time is understood however it is typed, and what is none is not", () => {
   for (const typed of ["9", "09", "9:00", "9.00", "900", "0900", " 9 "]) assert.equal(clock(typed), "09:00", typed);
   assert.equal(clock("2130"), "21:30");
   assert.equal(clock("24"), "24:00");
   for (const typed of ["", "25", "24:01", "9:60", "nine", "9–10", "1:2:3"]) assert.equal(clock(typed), null, typed);
+});
+
+test("hours are written out, and what is none stays to be mended", () => {
+  assert.deepEqual(writtenOut(["9–18", "1830–x", "–"]), ["09:00–18:00", "18:30–x", "–"]);
 });
 
 test("the first span that is none, ends before it begins or runs into the last is found", () => {

@@ -21,11 +21,17 @@ export function BotButtons({ buttons, names, plain, onPut }: BotButtonsProps): J
   const [open, setOpen] = useState("");
   const wrong = /^settings\.buttons\.(\d+)/.exec(refused.value?.place ?? "")?.[1];
   const faulty = wrong === undefined ? undefined : buttons[Number(wrong)]?.id;
+  // It is open as soon as it is called wrong, and stays so once it is mended.
+  const shown = faulty ?? open;
   useEffect(() => {
     if (faulty) setOpen(faulty);
-  }, [faulty, refused.value]);
+  }, [faulty]);
   const change = (n: number, part: Partial<BotButton>): void =>
     onPut(buttons.map((each, at) => (at === n ? { ...each, ...part } : each)));
+  const turn = (id: string): void => {
+    if (faulty) refused.value = null;
+    setOpen(shown === id ? "" : id);
+  };
   const move = (n: number, to: number): void => {
     onPut(moved(buttons, n, to));
     toButton(buttons[n]?.id ?? "");
@@ -57,8 +63,8 @@ export function BotButtons({ buttons, names, plain, onPut }: BotButtonsProps): J
               <button
                 type="button"
                 class="own-name"
-                aria-expanded={open === each.id}
-                onClick={() => setOpen(open === each.id ? "" : each.id)}
+                aria-expanded={shown === each.id}
+                onClick={() => turn(each.id)}
               >
                 <strong>{named(each)}</strong>
                 <span class="quiet">{t(`admin.bot.does.${each.does.type}`)}</span>
@@ -87,7 +93,7 @@ export function BotButtons({ buttons, names, plain, onPut }: BotButtonsProps): J
                 />
               </span>
             </div>
-            {open === each.id ? (
+            {shown === each.id ? (
               <Edited button={each} at={`settings.buttons.${n}`} names={names} onPut={(part) => change(n, part)} />
             ) : null}
           </li>

@@ -45,9 +45,10 @@ export function Sandbox({ channel, kind, settings }: SandboxProps): JSX.Element 
       try {
         // Messengers tell a name of the person, a site knows none.
         const name = kind === "site" ? "" : t("admin.bot.sandbox.name");
-        const found = await tryOut(channel, { settings: JSON.parse(tried) as BotSettings, lines, name });
+        const now = JSON.parse(tried) as BotSettings;
+        const found = await tryOut(channel, { settings: now, lines, name });
         if (asked.current.n !== n) return;
-        setAnswers(found);
+        setAnswers(kind === "site" ? found.map((each) => drawn(each, now)) : found);
         setTrouble("");
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
@@ -71,8 +72,6 @@ export function Sandbox({ channel, kind, settings }: SandboxProps): JSX.Element 
     setLines([]);
     field.current?.focus();
   };
-  // The chat of a site draws the numbered lines as buttons, which say their labels.
-  const labels = kind === "site" ? ready(settings).buttons.map(({ label }) => label) : [];
   const opens = OPENED.has(kind) && !lines.length;
   return (
     <section class="sandbox" aria-labelledby="sandbox">
@@ -92,7 +91,7 @@ export function Sandbox({ channel, kind, settings }: SandboxProps): JSX.Element 
           </div>
         )}
         {lines.map((line, n) => (
-          <Turn key={n} line={line} answer={answers[n] && drawn(answers[n], labels)} onPress={press} />
+          <Turn key={n} line={line} answer={answers[n]} onPress={press} />
         ))}
       </div>
       <p class="sandbox-trouble" role="status">
@@ -132,7 +131,9 @@ export function Sandbox({ channel, kind, settings }: SandboxProps): JSX.Element 
   );
 }
 
-function drawn(answer: Answered, labels: string[]): Answered {
+/** As the chat of a site draws it: the numbered lines are buttons, which say their labels. */
+function drawn(answer: Answered, { buttons }: BotSettings): Answered {
+  const labels = buttons.map(({ label }) => label);
   const says = answer.says.map((said) => {
     const text = above(said.text, labels);
     return text === null ? said : { text, buttons: labels.map((label) => [{ label }]) };

@@ -6,7 +6,6 @@ import { calendar } from "../inbox/trouble";
 import { calls } from "./calls";
 import { type State, refused, saved, saving } from "./editing";
 import { PARTS, type Policy, type Project, type ProjectChange } from "./project";
-import { tidied } from "./tidying";
 import { first } from "./words";
 
 export const state = signal<State>("loading");
@@ -80,11 +79,8 @@ export function drop(): void {
 /** Saves all that has changed; false if it was refused, and `refused` says where. */
 export async function save(): Promise<boolean> {
   const before = kept.value;
-  const now = draft.value;
-  if (!before || !now || !changes.value || saving.value) return true;
-  draft.value = tidied(now);
   const change = changes.value;
-  if (!change) return true;
+  if (!before || !change || saving.value) return true;
   saving.value = true;
   try {
     show(await calls.changeProject(before.id, before.rev, change));

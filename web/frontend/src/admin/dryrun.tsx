@@ -114,7 +114,7 @@ function Found({ days, found, policy }: { days: number; found: Tried; policy: Po
 export function ruleName(rule: string, policy: Policy): string {
   const [kind, id] = rule.split(":");
   if (kind === "own") return policy.own.find((own) => own.id === id)?.name ?? t("admin.own.unnamed");
-  return first(`admin.rule.${rule}`, "") || rule;
+  return first(`admin.rule.${rule}`, `admin.rule.${kind}`, "") || rule;
 }
 
 /** What would have happened, in words. */

@@ -351,7 +351,7 @@ function useChoices(field: FilterField): readonly Choice[] | null {
 
 export function fieldName(name: string): string {
   const [family = "", rest = ""] = name.split(".");
-  if (rest === "*") return t(`filter.builder.any.${family === "utm" ? "utm" : "field"}`);
+  if (rest === "*") return first(`filter.builder.any.${family}`, "filter.builder.any.field");
   const known = first(`filter.field.${name}`, "");
   if (known) return known;
   return (first(`filter.field.${family}.other`, "") || name).replace("{name}", rest);

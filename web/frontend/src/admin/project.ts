@@ -158,7 +158,8 @@ export interface Would {
   type: string;
   at: string;
   rule: string;
-  what: "say" | "plan" | "withdraw" | "close" | "spam" | "refuse" | "note" | "assign" | "tell";
+  /** A code whose words are `admin.would.<what>`. */
+  what: string;
   phone: string;
   text: string;
   due_at: string | null;

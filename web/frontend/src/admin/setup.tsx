@@ -8,6 +8,7 @@ import { changes, draft, drop, load, save, state, takeTheirs } from "./draft";
 import { refused, saved, saving } from "./editing";
 import type { Project } from "./project";
 import { ROOM } from "./rooms";
+import { tidied } from "./tidying";
 import { Wait } from "./wait";
 import { first, t } from "./words";
 
@@ -116,6 +117,7 @@ function Bar({ check }: { check: Check }): JSX.Element {
 
 /** Saves, or brings what is wrong into view with the cursor in it. */
 async function saveAndShow(check: Check): Promise<void> {
+  if (draft.value) draft.value = tidied(draft.value);
   const wrong = draft.value && check(draft.value);
   refused.value = wrong;
   if (wrong || !(await save())) show();

@@ -23,6 +23,14 @@ export function ends(span: string): [from: string, to: string] {
 
 export const spanOf = (from: string, to: string): string => `${from}–${to}`;
 
+/** The day with its times written out; what is none stays as it was typed. */
+export function writtenOut(day: Day): Day {
+  return day.map((span) => {
+    const [from, to] = ends(span);
+    return spanOf(clock(from) ?? from, clock(to) ?? to);
+  });
+}
+
 const minutes = (time: string): number => Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
 
 const told = (all: number): string =>

@@ -1,7 +1,8 @@
-// What a project's settings lose on the way to the hub: empty lines and spaces around words.
+// A project's settings as they are meant: no empty lines, no spaces around words, times written out.
 import { phoneOf } from "./checks";
 import type { Action, OwnRule, Project } from "./project";
 import { pruned } from "./filtering";
+import { clock, writtenOut } from "./spans";
 
 const lines = (all: string[]): string[] => [
   ...new Set(all.map((line) => line.trim()).filter((line) => line !== "")),
@@ -14,14 +15,23 @@ export function numberOf(typed: string): string {
 }
 
 export function tidied(project: Project): Project {
-  const { calling, policy } = project;
+  const { calling, policy, schedule } = project;
   return {
     ...project,
     name: project.name.trim() || project.name,
+    schedule: {
+      ...schedule,
+      week: schedule.week.map(writtenOut),
+      dates: Object.fromEntries(Object.entries(schedule.dates).map(([date, day]) => [date, writtenOut(day)])),
+    },
     calling: {
       ...calling,
       numbers: lines(calling.numbers.map(numberOf)),
       shown: phoneOf(calling.shown),
+      quiet: {
+        since: clock(calling.quiet.since) ?? calling.quiet.since,
+        until: clock(calling.quiet.until) ?? calling.quiet.until,
+      },
     },
     policy: {
       ...policy,
