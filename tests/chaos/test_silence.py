@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from .clocked import Clocked
 from .process import Program
 from .visitor import hello
 
@@ -19,26 +20,8 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 HOUR = 3_600
 
 
-class Silent(Program):
-    """A hub with a clock and the rule of silence switched on."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, script="clocked_hub.py")
-        config = folder / "config.toml"
-        told = config.read_text().replace(
-            "[channels.site]\nsettings = {",
-            "[channels.site]\nsettings = { messengers = "
-            '[{ kind = "telegram", url = "https://t.me/okna" }],',
-        )
-        config.write_text(told)
-        self.ahead = 0.0
-        self.forward(0)
-
-    def forward(self, seconds: float) -> None:
-        self.ahead += seconds
-        # In one step: the hub reads it at any moment.
-        (self.folder / "clock.new").write_text(str(self.ahead))
-        (self.folder / "clock.new").replace(self.folder / "clock")
+class Silent(Clocked):
+    """A hub with the rule of silence."""
 
     async def admin(self) -> aiohttp.ClientSession:
         """Somebody signed in, who has switched the rule on."""

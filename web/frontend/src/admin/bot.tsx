@@ -94,7 +94,6 @@ export function Bot({ channel, kind }: { channel: string; kind: string }): JSX.E
                 place="settings.share"
                 label={t("admin.bot.share")}
                 help={t("admin.bot.share.help", { rule: t("admin.rule.silence") })}
-                example={ours("rules.share_phone")}
                 short
                 max={LABEL_MOST}
                 value={now.share}

@@ -158,6 +158,7 @@ function Steps({ dialog }: { dialog: Dialog }): JSX.Element {
         <IconButton
           icon="callback"
           label={t("inbox.step.call_back")}
+          class="only-wide"
           onClick={() => askCallback(dialog)}
         />
       </div>
@@ -221,6 +222,9 @@ function Closed({ dialog }: { dialog: Dialog }): JSX.Element {
   return (
     <footer class="closed">
       <p>{t(dialog.sealed ? "inbox.sealed" : "inbox.closed")}</p>
+      <button type="button" class="button only-narrow" onClick={() => askCallback(dialog)}>
+        {t("inbox.step.call_back")}
+      </button>
       {dialog.sealed && newer ? (
         <button type="button" class="button" onClick={() => open(newer.id)}>
           {t("inbox.open_newer")}

@@ -1,0 +1,151 @@
+"""What must not follow: after a mark of spam, a refusal, a switch, or a word that came between."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from hub import contacts, leads, peace
+from hub.accounts import Who
+from hub.automation import Aim, Automation
+from hub.filters import Filter, Op
+from hub.hub import Hub
+from hub.model import Contact, ContactId, Dialog, Entry, Identity, Verb
+from hub.policy import AutoClose, PhoneOnly, Policy, Silence, Spam
+from hub.statuses import Status
+from hub.store.engine import Insert
+from tests.hub.test_ordering import again, calls, live, plan, works
+from tests.hub.test_ruling import PHONE, leads as all_leads, ruled_by, shared, timers, worked
+from tests.spine import SHOP, Clock, Mortal, ask, current, message, receive, say
+
+HOUR = timedelta(hours=1)
+SPAM = Policy(spam=Spam(enabled=True, phrases=("раскрутка сайтов",)), phone_only=PhoneOnly(enabled=True))
+SPAM_TEXT, NUMBER_TEXT = "Раскрутка сайтов недорого", "8 912 345-67-89"
+
+
+@pytest.mark.parametrize("texts", [(SPAM_TEXT, NUMBER_TEXT), (NUMBER_TEXT, SPAM_TEXT)])
+async def test_spam_and_a_number_sent_together_call_nobody(
+    hub: Hub, clock: Clock, texts: tuple[str, str]
+) -> None:
+    await ruled_by(hub, SPAM)
+    for n, text in enumerate(texts):
+        await receive(hub, message(n, clock.at, text=text))
+    await worked(hub)
+    row = await current(hub)
+    assert await live(hub.engine) == []
+    assert (row.open, row.chat_status) == (False, Status.SPAM)
+
+
+async def test_spam_that_a_dead_worker_marked_and_did_not_list_is_listed_by_the_next(
+    hub: Hub, clock: Clock
+) -> None:
+    await ruled_by(hub, replace(SPAM, spam=Spam(enabled=True, phones=(PHONE,))))
+    await receive(hub, message(1, clock.at, text=NUMBER_TEXT))
+    await worked(hub)
+    row = await current(hub)
+    await contacts.list_spam(hub.engine, row.identity, None)
+    await again(hub, row)
+    identity = await hub.engine.get(Identity, row.identity)
+    assert identity is not None and identity.spam_at is not None
+    assert await live(hub.engine) == []
+    assert (await current(hub)).open is False
+
+
+async def test_a_number_left_twice_is_one_promise_and_one_call(hub: Hub, clock: Clock) -> None:
+    await ruled_by(hub, Policy(silence=Silence(enabled=True)))
+    await receive(hub, shared(1, clock.at))
+    await worked(hub)
+    clock.forward(HOUR / 2)
+    await receive(hub, shared(2, clock.at))
+    await worked(hub)
+    clock.forward(HOUR / 2)
+    await worked(hub)
+    [lead] = await live(hub.engine)
+    await leads.end(hub.engine, lead, Status.PROCESSED, clock.at, "called_back")
+    clock.forward(HOUR)
+    await worked(hub)
+    assert len(await all_leads(hub.engine)) == 1
+    assert await timers(hub.engine) == []
+
+
+async def test_a_question_that_comes_while_a_dialog_is_being_closed_by_itself_keeps_it_open(
+    hub: Hub, clock: Clock, mortal: Mortal, anna: Who
+) -> None:
+    await ruled_by(hub, Policy(auto_close=AutoClose(enabled=True, hours=1)))
+    row = await ask(hub)
+    await worked(hub)
+    await say(hub, row, "Ответ")
+    await worked(hub)
+    clock.forward(2 * HOUR)
+    # The claim of the timer is the first step, and the line that closes the second.
+    mortal.meanwhile(lambda: receive(hub, message(2, clock.at)), before=1)
+    await hub.worker.fire()
+    await worked(hub)
+    assert (await current(hub)).open
+
+
+async def test_who_refuses_while_the_order_is_being_made_is_not_called(
+    hub: Hub, clock: Clock, mortal: Mortal, anna: Who
+) -> None:
+    row = await ask(hub)
+    await works(hub)
+    await plan(hub, row, phone=PHONE)
+
+    async def refuses() -> None:
+        await hub.peace.refuse(anna, row.id, ("calls",))
+
+    mortal.meanwhile(refuses, before=1)
+    await works(hub)
+    person = await hub.engine.get(Contact, row.contact)
+    assert person is not None and person.no_calls_at is not None
+    assert await live(hub.engine) == []
+    assert (await current(hub)).call_status is Status.PROCESSED
+
+
+async def test_who_is_marked_as_spam_while_the_order_is_being_made_is_not_called(
+    hub: Hub, clock: Clock, mortal: Mortal, anna: Who
+) -> None:
+    row = await ask(hub)
+    await works(hub)
+    await plan(hub, row, phone=PHONE)
+    mortal.meanwhile(lambda: hub.peace.mark_spam(anna, row.id), before=1)
+    await works(hub)
+    assert await live(hub.engine) == []
+    assert Status.SPAM in ((await current(hub)).chat_status, (await current(hub)).call_status)
+
+
+async def test_a_refusal_is_found_among_any_number_of_people_with_that_phone(
+    hub: Hub, clock: Clock
+) -> None:
+    for n in range(60):
+        await hub.engine.write(
+            Insert(
+                Contact(
+                    id=f"other{n}",
+                    project=SHOP,
+                    phones=(PHONE,),
+                    created_at=clock.at,
+                    no_calls_at=clock.at if n == 59 else None,
+                )
+            )
+        )
+        clock.forward(timedelta(seconds=1))
+    await plan(hub, await ask(hub), phone=PHONE)
+    await works(hub)
+    assert await live(hub.engine) == []
+
+
+async def test_what_an_automation_asked_for_and_nobody_followed_ends_with_its_switch(
+    hub: Hub, clock: Clock
+) -> None:
+    aim = Aim(name="Осень", segment="all")
+    off = Automation(
+        id="autumn", project=SHOP, aim=aim, since=clock.at, created_at=clock.at, changed_at=clock.at
+    )
+    await hub.engine.write(Insert(off))
+    row = await plan(hub, await ask(hub), phone=PHONE, origin="automation", automation="autumn")
+    await works(hub)
+    assert await live(hub.engine) == []
+    assert (await calls(hub, row))[0]["cause"] == "automation_off"
