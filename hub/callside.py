@@ -43,6 +43,11 @@ def planned(row: Dialog, entry: Entry) -> Dialog:
     return row if entry.author.kind == "operator" else _awaited(row, entry)
 
 
+def is_spam(row: Dialog) -> bool:
+    """Whether a side of the request is marked so."""
+    return Status.SPAM in (row.chat_status, row.call_status)
+
+
 def begins_anew(row: Dialog) -> bool:
     """Whether another wish makes the call new again; one that is under way goes on."""
     return row.call_status not in LIVE and Status.NEW in moves(row.call_status, row.type, Side.CALL)

@@ -142,7 +142,7 @@ def place_of(project: Project, row: Dialog, phone: str, entry: Entry | None = No
     if data.get("rule", "").startswith("connection:"):
         # Only the wall that the planning was read by.
         browser = ""
-    elif entry is not None and entry.verb is Verb.PLANNED:
+    elif entry is not None and entry.verb is Verb.PLANNED and data.get("local"):
         # A zone beside a time was named with it.
         said, browser = said or browser, ""
     return whereabouts(phone, project.schedule.zone, said=said, browser=browser or row.visit.zone)

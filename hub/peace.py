@@ -15,12 +15,12 @@ from msgspec.structs import replace
 from hub import contacts, leads
 from hub.accounts import Who
 from hub.bus import Bus
+from hub.callside import is_spam
 from hub.desk import Desk
 from hub.errors import ConflictError
 from hub.fold import closing
 from hub.model import Contact, Dialog, Entry, EntryKind, Verb
 from hub.ruling import statuses_of
-from hub.statuses import Status
 from hub.store.engine import Engine, Range
 from hub.store.schema import TIMELINE
 
@@ -43,7 +43,7 @@ class Peace:
     async def mark_spam(self, who: Who, id: str) -> Dialog:
         """Closes the request as spam; one that is marked already stays as it is."""
         row = await self._desk.dialog(id)
-        if _is_spam(row):
+        if is_spam(row):
             return row
 
         def make(current: Dialog) -> Entry:
@@ -101,7 +101,7 @@ class Peace:
 
     async def _mark(self, row: Dialog) -> Entry | None:
         """The mark that stands, None if none does."""
-        if not _is_spam(row):
+        if not is_spam(row):
             return None
         page = await self._engine.find(
             TIMELINE,
@@ -118,6 +118,3 @@ class Peace:
         id = f"{row.id}:{row.seq + 1}:{verb}:{who.operator.id}"
         return self._desk.line(row, who, id, EntryKind.SYSTEM, verb)
 
-
-def _is_spam(row: Dialog) -> bool:
-    return Status.SPAM in (row.chat_status, row.call_status)

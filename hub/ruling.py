@@ -16,6 +16,7 @@ from hub import answering, contacts, delivery, desk, dialogs, leads, legible, ob
 from hub.abilities import Ability, Capabilities
 from hub.bot import BotSettings
 from hub.bus import Bus
+from hub.callside import is_spam
 from hub.channels import Channels
 from hub.content import Button
 from hub.errors import ConflictError, NotFoundError, UnavailableError
@@ -318,7 +319,7 @@ class Ruling:
 
         def make(row: Dialog) -> Entry:
             # Decided for the row as it stands: a word that was first has made it needless.
-            if plan.deadline is not None and row.asked_at is not None:
+            if is_spam(row) or (plan.deadline is not None and row.asked_at is not None):
                 raise _NeedlessError
             return line(row)
 
@@ -328,7 +329,8 @@ class Ruling:
         line = self._line(moment, close, Verb.CLOSED, {"rule": close.rule})
 
         def make(row: Dialog) -> Entry:
-            if not row.open:
+            # What came since it was decided is not closed with the rest.
+            if not row.open or (moment.timer and row.awaits is not moment.row.awaits):
                 raise _NeedlessError
             entry = line(row)
             return replace(entry, cycle=closing(row, entry, close.result))
@@ -348,6 +350,9 @@ class Ruling:
             return replace(entry, cycle=closing(current, entry, "spam"))
 
         row = await self._enter(row, make)
+        if not is_spam(row):
+            # Somebody has taken the mark back.
+            return row
         await contacts.list_spam(self._engine, row.identity, self._now())
         await leads.withdraw_of(self._engine, self._bus, row, "", "spam", self._now())
         return row

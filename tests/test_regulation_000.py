@@ -404,3 +404,23 @@ def test_a_live_call_has_the_statuses_of_its_stages() -> None:
         "Посетитель на линии",
         "Идет разговор",
     }
+
+
+async def test_night_holiday_and_the_clients_night_end_at_the_first_lawful_minute(
+    hub: Hub, clock: Clock
+) -> None:
+    """2.6 A project in Kaliningrad, a client in Kamchatka, and a holiday between."""
+    week = daily("Europe/Kaliningrad", "09:00–18:00")
+    schedule = replace(week, dates={"2026-03-03": ()})
+    await shop_is(hub, schedule=schedule, policy=Policy(silence=Silence(enabled=True)))
+    clock.at = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+    await receive(hub, replace(left(clock), zone="Asia/Kamchatka"))
+    await worked(hub)
+    clock.forward(HOUR)
+    await worked(hub)
+    [lead] = await leads(hub)
+    # 9:00 in Kaliningrad is 19:00 there, where one may be called until 21:00; the 3rd is off.
+    assert lead.due_at == datetime(2026, 3, 4, 7, 0, tzinfo=UTC)
+    assert (lead.zones, lead.zone_why) == (("Asia/Kamchatka",), "browser")
+    row = await current(hub)
+    assert (row.call_at, status(row)) == (lead.due_at, Status.NEW)

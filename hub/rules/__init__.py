@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from hub.callside import is_spam
 from hub.rules import (
     auto_close,
     bot,
@@ -42,6 +43,9 @@ def rules(moment: Moment) -> tuple[Effect, ...]:
     for rule in FIRST:
         if effects := tuple(rule(moment)):
             return effects
+    if is_spam(moment.row):
+        # Also of what was sent together with it, and of what it is read again for.
+        return ()
     effects = tuple(effect for rule in THEN for effect in rule(moment))
     if any(isinstance(each, Say) and each.rule.startswith(bot.RULE) for each in effects):
         # The greeting has the key that asks for the phone: nobody is asked twice.

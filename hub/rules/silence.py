@@ -34,8 +34,12 @@ def rule(moment: Moment) -> Iterator[Effect]:
         return
     if left_phone(entry):
         if row.asked_at is None and not entry.data.get("only"):
+            # Left again, it is the same silence; after a closing it is another.
             yield Promise(
-                rule=RULE, verb=RULE, due_at=entry.at + timedelta(minutes=settings.minutes)
+                rule=RULE,
+                verb=RULE,
+                due_at=entry.at + timedelta(minutes=settings.minutes),
+                target=f"{row.id}:{row.cycle.n}:{left_phone(entry)}",
             )
     elif settings.asks_phone and _only_opened(moment):
         lang = moment.project.lang

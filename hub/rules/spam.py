@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hub.callside import is_spam
 from hub.rules.effects import Effect, MarkSpam
 from hub.rules.moment import Moment, is_heard
 
@@ -12,7 +13,10 @@ RULE = "spam"
 
 def rule(moment: Moment) -> Iterator[Effect]:
     entry, row = moment.entry, moment.row
-    if moment.timer or not is_heard(entry) or not row.open or row.owner is not None:
+    if moment.timer or not is_heard(entry) or row.owner is not None:
+        return
+    # Whoever marked it may have died before the rest was done.
+    if not row.open and not is_spam(row):
         return
     listed = moment.identity is not None and moment.identity.spam_at is not None
     if listed or _matches(moment):

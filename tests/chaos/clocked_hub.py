@@ -13,7 +13,8 @@ _now = model.now
 
 
 def _ahead() -> datetime:
-    return _now() + timedelta(seconds=float(CLOCK.read_text()))
+    ahead = float(CLOCK.read_text()) if CLOCK.exists() else 0
+    return _now() + timedelta(seconds=ahead)
 
 
 # Before anybody else has taken the name over.

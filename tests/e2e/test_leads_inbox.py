@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.chaos.process import Program
-from tests.chaos.test_silence import HOUR, Person, Silent, called
 
 from .guest import guests
 from .people import Operator
@@ -20,15 +15,6 @@ from .test_journey import signed_in
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 PHONE = "+7 912 345-67-89"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def silent(tmp_path: Path) -> AsyncIterator[Silent]:
-    """A hub whose clock is moved, and whose visitors leave a phone before a messenger."""
-    made = Silent(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
 
 
 def tomorrow(hour: int) -> datetime:
@@ -140,29 +126,4 @@ async def test_spam_is_taken_back_two_contacts_become_one_and_a_refusal_is_kept(
     await calls.click()
     await expect(operator.log).to_contain_text(say("inbox.call.allowed"))
     await expect(calls).not_to_be_checked()
-    assert not operator.troubles
-
-
-async def test_who_left_a_phone_and_is_silent_is_called_and_the_timeline_says_why(
-    browser: Browser, silent: Silent
-) -> None:
-    operator = await signed_in(browser, silent, silent.url)
-    page, say = operator.page, operator.say
-    async with await silent.admin() as session:
-        person = Person(silent, "+79123456789")
-        await person.leaves_a_number()
-        await operator.row(PHONE).click()
-        left = say("inbox.call.left", phone=PHONE, channel=say("kind.telegram"))
-        await expect(operator.log).to_contain_text(left)
-        silent.forward(HOUR)
-        await called(silent, session, person.phone)
-    rule = say("inbox.rule.named", name=say("inbox.rule.silence"))
-    await expect(operator.log).to_contain_text(say("inbox.call.wanted", name=rule, phone=PHONE))
-    await page.locator(".status-chip").click()
-    told = page.get_by_role("dialog", name=say("inbox.timeline"))
-    await expect(told).to_contain_text(say("inbox.call.wanted", name=rule, phone=PHONE))
-    await expect(told).to_contain_text(say("inbox.why.silence", time="1 час"))
-    await page.keyboard.press("Escape")
-    await page.get_by_role("button", name=say("inbox.leads"), exact=True).click()
-    await expect(lead(page, PHONE)).to_contain_text(say("inbox.origin.silence"))
     assert not operator.troubles

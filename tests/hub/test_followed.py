@@ -76,7 +76,7 @@ async def test_a_question_that_comes_while_a_dialog_is_being_closed_by_itself_ke
     await ruled_by(hub, Policy(auto_close=AutoClose(enabled=True, hours=1)))
     row = await ask(hub)
     await worked(hub)
-    await say(hub, row, "Ответ")
+    await say(hub, row, "answer")
     await worked(hub)
     clock.forward(2 * HOUR)
     # The claim of the timer is the first step, and the line that closes the second.

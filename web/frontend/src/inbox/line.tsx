@@ -108,7 +108,7 @@ function Bubble({ entry, rest = [], first, unsent }: LineProps): JSX.Element {
         >
           {entry.kind === "note" ? (
             <span class="author">
-              {t("inbox.note_by", { name: entry.author.name || doer(entry) })}
+              {t("inbox.note_by", { name: entry.author.kind === "rule" ? doer(entry) : entry.author.name })}
             </span>
           ) : bot && first ? (
             <span class="author">{t("inbox.bot")}</span>
