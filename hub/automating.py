@@ -225,7 +225,7 @@ class Automating:
             # Its lead is about to be made; the next round sees it.
             return known
         if lead is None:
-            return _ended(known, "opted_out")
+            return _ended(known, "opted_out" if automation.enabled else "automation_off")
         if (
             lead.live
             and _may_stop(lead)

@@ -141,8 +141,9 @@ async def refuse(
         )
         return after if after != had else None
 
+    person = await root(engine, contact)
     with suppress(AbsentError):
-        await engine.change(Contact, contact, refused)
+        await engine.change(Contact, person.id if person is not None else contact, refused)
 
 
 async def list_spam(engine: Engine, identity: IdentityId, at: datetime | None) -> None:

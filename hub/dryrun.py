@@ -7,7 +7,7 @@ promises they make come due between the lines. What other rules truly did meanwh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -18,7 +18,7 @@ from hub.abilities import Capabilities
 from hub.channels import Channels
 from hub.errors import NotFoundError, UnavailableError
 from hub.fold import fold
-from hub.model import Contact, Dialog, DialogId, Entry, Identity, Project
+from hub.model import ChannelId, Contact, Dialog, DialogId, Entry, Identity, Project
 from hub.policy import Policy
 from hub.quiet import whereabouts
 from hub.rules import rules
@@ -68,8 +68,18 @@ class DryRuns:
         self._engine = engine
         self._channels = channels
 
-    async def run(self, project: Project, policy: Policy, days: int, now: datetime) -> Tried:
-        """What that policy would have done to the dialogs of the last days."""
+    async def run(
+        self,
+        project: Project,
+        policy: Policy,
+        days: int,
+        now: datetime,
+        allowed: Collection[ChannelId] | None = None,
+    ) -> Tried:
+        """What that policy would have done to the dialogs of the last days.
+
+        `allowed` are the channels that may be looked into.
+        """
         project, since = replace(project, policy=policy), now - timedelta(days=days)
         page = await self._engine.find(
             BY_CHANGE,
@@ -77,6 +87,7 @@ class DryRuns:
             range=Range("changed_at", at_least=since),
             descending=True,
             limit=DIALOGS_MAX,
+            where=lambda row: allowed is None or row.channel in allowed,
             budget=DIALOGS_MAX,
         )
         contacts = await self._engine.get_many(Contact, sorted({d.contact for d in page.items}))
@@ -95,7 +106,7 @@ class DryRuns:
         found.sort(key=lambda each: each.at, reverse=True)
         return Tried(
             looked=len(page.items),
-            back_to=page.items[-1].changed_at if page.next and page.items else since,
+            back_to=page.last.changed_at if page.next and page.last else since,
             counts=dict(Counter(each.rule for each in found)),
             found=tuple(found[:FOUND_MAX]),
             more=page.next is not None,

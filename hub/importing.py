@@ -34,12 +34,14 @@ from hub.model import (
     IdentityId,
     Project,
     Verb,
+    cut,
 )
 from hub.statuses import RequestType, Status, imported_side, label, type_label
 from hub.store.engine import Engine, Insert, TakenError
 
 ROWS_MAX = 200_000
 BYTES_MAX = 200_000_000
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 TOLD_MAX = 50
 
 NAMES = {
@@ -289,8 +291,9 @@ def _moment(written: str, zone: ZoneInfo) -> datetime | None:
     for how in WHEN:
         with suppress(ValueError, OverflowError):
             at = datetime.strptime(written, how).replace(tzinfo=zone).astimezone(UTC)
-            return at if datetime(2000, 1, 1, tzinfo=UTC) < at else None
+            return at if EARLIEST < at else None
     with suppress(ValueError, OverflowError):
         at = datetime.fromisoformat(written)
-        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+        at = cut((at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC))
+        return at if EARLIEST < at else None
     return None

@@ -19,7 +19,7 @@ from hub.callside import is_spam
 from hub.desk import Desk
 from hub.errors import ConflictError
 from hub.fold import closing
-from hub.model import Contact, Dialog, Entry, EntryKind, Verb
+from hub.model import Dialog, Entry, EntryKind, Verb
 from hub.ruling import statuses_of
 from hub.store.engine import Engine, Range
 from hub.store.schema import TIMELINE
@@ -75,7 +75,7 @@ class Peace:
     async def refuse(self, who: Who, id: str, what: Sequence[Refusal]) -> Dialog:
         """Keeps what the person wants no more of; nothing in `what` allows all of it again."""
         row = await self._desk.dialog(id)
-        contact = await self._engine.get(Contact, row.contact)
+        contact = await contacts.root(self._engine, row.contact)
         had = {
             name
             for name, at in (
@@ -117,4 +117,3 @@ class Peace:
     def _line(self, row: Dialog, who: Who, verb: Verb) -> Entry:
         id = f"{row.id}:{row.seq + 1}:{verb}:{who.operator.id}"
         return self._desk.line(row, who, id, EntryKind.SYSTEM, verb)
-

@@ -168,7 +168,7 @@ class Ruling:
     async def _person(self, row: Dialog) -> tuple[Identity | None, Contact | None]:
         return (
             await self._engine.get(Identity, row.identity),
-            await self._engine.get(Contact, row.contact),
+            await contacts.root(self._engine, row.contact),
         )
 
     async def _bot(self, row: Dialog) -> BotSettings | None:
@@ -232,7 +232,13 @@ class Ruling:
             case Assign():
                 return await self._assign(moment, row, effect)
             case Tell():
-                data = {effect.field: legible.legible(effect.value)}
+                value = legible.legible(effect.value)
+                if effect.field == "phone":
+                    # Who is called is read from there: it is a number or it is not kept.
+                    value = contacts.phone_of(value) or ""
+                if not value:
+                    return row
+                data = {effect.field: value}
                 return await self._enter(row, self._line(moment, effect, Verb.FIELDS, data))
             case Wait():
                 pass

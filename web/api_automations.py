@@ -88,6 +88,7 @@ async def automations(ask: Ask[Nothing, Nothing]) -> AutomationsView:
 
 
 async def add_automation(ask: Ask[Nothing, NewAutomation]) -> AutomationView:
+    ask.whole()
     made = await ask.hub.automations.add(
         ask.project, ask.body.aim, ask.who, ask.body.key, address=ask.address
     )
@@ -95,6 +96,7 @@ async def add_automation(ask: Ask[Nothing, NewAutomation]) -> AutomationView:
 
 
 async def change_automation(ask: Ask[Nothing, Aim]) -> AutomationView:
+    ask.whole()
     made = await ask.hub.automations.change(
         ask.project, ask.part("automation"), ask.body, ask.who, address=ask.address
     )
@@ -102,6 +104,7 @@ async def change_automation(ask: Ask[Nothing, Aim]) -> AutomationView:
 
 
 async def switch(ask: Ask[Nothing, Switch]) -> SwitchedView:
+    ask.whole()
     made, stopped = await ask.hub.automations.switch(
         ask.project, ask.part("automation"), ask.who, on=ask.body.on, address=ask.address
     )
@@ -110,6 +113,7 @@ async def switch(ask: Ask[Nothing, Switch]) -> SwitchedView:
 
 
 async def drop_automation(ask: Ask[Nothing, Nothing]) -> None:
+    ask.whole()
     await ask.hub.automations.drop(
         ask.project, ask.part("automation"), ask.who, address=ask.address
     )

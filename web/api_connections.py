@@ -190,6 +190,7 @@ async def sources(_: Ask[Nothing, Nothing]) -> SourceList:
 
 
 async def add(ask: Ask[Nothing, NewConnection]) -> ConnectionView:
+    ask.whole()
     with _in_terms():
         made = await ask.hub.connecting.add(
             ask.project, ask.body.key, ask.body.terms, ask.who, address=ask.address
@@ -198,6 +199,7 @@ async def add(ask: Ask[Nothing, NewConnection]) -> ConnectionView:
 
 
 async def change(ask: Ask[Nothing, ConnectionChange]) -> ConnectionView:
+    ask.whole()
     with _in_terms():
         changed = await ask.hub.connecting.change(
             ask.project,
@@ -211,6 +213,7 @@ async def change(ask: Ask[Nothing, ConnectionChange]) -> ConnectionView:
 
 
 async def drop(ask: Ask[Read, Nothing]) -> None:
+    ask.whole()
     await ask.hub.connecting.drop(
         ask.project, ask.part("connection"), ask.query.rev, ask.who, address=ask.address
     )

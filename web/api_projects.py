@@ -12,7 +12,7 @@ from msgspec import Meta
 from hub import schedule
 from hub.calendar import Kind, Proposal
 from hub.calling import Calling
-from hub.errors import BadValueError, ForbiddenError
+from hub.errors import BadValueError
 from hub.model import Project
 from hub.phones import Kind as PhoneKind
 from hub.policy import Policy
@@ -149,7 +149,7 @@ async def settings(ask: Ask[Nothing, Nothing]) -> ProjectSettings:
 
 
 async def change(ask: Ask[Nothing, ProjectChange]) -> ProjectSettings:
-    _check_whole(ask)
+    ask.whole()
     body = ask.body
     wanted = Change(
         name=body.name,
@@ -191,7 +191,7 @@ async def calendar(ask: Ask[Nothing, Nothing]) -> CalendarView:
 
 
 async def confirm(ask: Ask[Nothing, Confirming]) -> ProjectSettings:
-    _check_whole(ask)
+    ask.whole()
     after = await ask.hub.projects.confirm(
         ask.project, ask.body.rev, _year(ask), ask.body.chosen, ask.who, address=ask.address
     )
@@ -212,12 +212,6 @@ async def whereabouts(ask: Ask[WhereQuery, Nothing]) -> WhereaboutsView:
         callable=there.callable,
         soonest=there.soonest,
     )
-
-
-def _check_whole(ask: Ask[Any, Any]) -> None:
-    """What is of the project is of all its channels; who has only some does not set it up."""
-    if ask.who.channels(ask.project) is not None:
-        raise ForbiddenError
 
 
 def _year(ask: Ask[Any, Any]) -> int:

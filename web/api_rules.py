@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from hub.dryrun import DAYS_MAX
+from hub.errors import LimitedError
 from hub.policy import Policy
 from hub.rights import Right
 from hub.rules.checks import OPENS, check
 from web import views
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.views import View
+
+RUNS = 20
+RUNS_PERIOD = timedelta(minutes=1)
 
 
 class Trying(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,8 +63,15 @@ class Refusing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def dry_run(ask: Ask[Nothing, Trying]) -> TriedView:
     check(ask.body.policy)
     hub = ask.hub
+    wait = await hub.bus.allow(f"dry-runs:{ask.who.id}", RUNS, RUNS_PERIOD)
+    if wait is not None:
+        raise LimitedError(wait)
     tried = await hub.dry_runs.run(
-        hub.channels.project(ask.project), ask.body.policy, ask.body.days, hub.now()
+        hub.channels.project(ask.project),
+        ask.body.policy,
+        ask.body.days,
+        hub.now(),
+        ask.who.channels(ask.project),
     )
     return TriedView(
         looked=tried.looked,

@@ -132,6 +132,7 @@ async def add_segment(ask: Ask[Nothing, NewSegment]) -> SegmentView:
 
 
 async def change_segment(ask: Ask[Nothing, Draft]) -> SegmentView:
+    ask.whole()
     made = await ask.hub.segments.change(
         ask.project, ask.part("segment"), ask.body, ask.who, address=ask.address
     )
@@ -139,6 +140,7 @@ async def change_segment(ask: Ask[Nothing, Draft]) -> SegmentView:
 
 
 async def drop_segment(ask: Ask[Nothing, Nothing]) -> None:
+    ask.whole()
     await ask.hub.segments.drop(ask.project, ask.part("segment"), ask.who, address=ask.address)
 
 

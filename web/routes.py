@@ -85,6 +85,11 @@ class Ask(Generic[Q, B]):
     def part(self, name: str) -> str:
         return self.request.match_info[name]
 
+    def whole(self) -> None:
+        """ForbiddenError for who has only some channels of the project: this is of all of them."""
+        if self.who.channels(self.project) is not None:
+            raise ForbiddenError
+
 
 @dataclass(frozen=True)
 class Answer:

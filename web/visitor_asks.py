@@ -109,7 +109,7 @@ class Asks:
         return _done(frame, entry)
 
     async def _left(self, frame: Left, name: str, visit: Visit | None) -> None:
-        """Keeps the number if a rule of the project has a use for it; ForbiddenError if none has."""
+        """Keeps the number if a rule of the project needs it; ForbiddenError if none has."""
         place = self._place
         project = self._hub.channels.project(place.channel.project)
         if not takes(frame, place.site.settings, project):

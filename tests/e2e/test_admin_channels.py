@@ -162,7 +162,9 @@ async def test_no_screen_of_channels_breaks_a_rule_or_runs_off_a_phone(
         await expect(page.locator(".admin [aria-busy]")).to_have_count(0, timeout=90_000)
         found[name] = await wrong(page)
         await page.set_viewport_size({"width": 390, "height": 844})
-        await page.wait_for_function("document.querySelector('.admin').scrollWidth <= innerWidth")
+        await page.wait_for_function(
+            "() => document.querySelector('.admin').scrollWidth <= innerWidth"
+        )
         await page.set_viewport_size({"width": 1440, "height": 900})
     assert {name: each for name, each in found.items() if each} == {}
 

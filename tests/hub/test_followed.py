@@ -7,21 +7,23 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from hub import contacts, leads, peace
+from hub import contacts, leads
 from hub.accounts import Who
 from hub.automation import Aim, Automation
-from hub.filters import Filter, Op
 from hub.hub import Hub
-from hub.model import Contact, ContactId, Dialog, Entry, Identity, Verb
+from hub.model import Contact, Identity
 from hub.policy import AutoClose, PhoneOnly, Policy, Silence, Spam
 from hub.statuses import Status
 from hub.store.engine import Insert
 from tests.hub.test_ordering import again, calls, live, plan, works
-from tests.hub.test_ruling import PHONE, leads as all_leads, ruled_by, shared, timers, worked
+from tests.hub.test_ruling import PHONE, ruled_by, shared, timers, worked
+from tests.hub.test_ruling import leads as all_leads
 from tests.spine import SHOP, Clock, Mortal, ask, current, message, receive, say
 
 HOUR = timedelta(hours=1)
-SPAM = Policy(spam=Spam(enabled=True, phrases=("раскрутка сайтов",)), phone_only=PhoneOnly(enabled=True))
+SPAM = Policy(
+    spam=Spam(enabled=True, phrases=("раскрутка сайтов",)), phone_only=PhoneOnly(enabled=True)
+)
 SPAM_TEXT, NUMBER_TEXT = "Раскрутка сайтов недорого", "8 912 345-67-89"
 
 
@@ -48,7 +50,8 @@ async def test_spam_that_a_dead_worker_marked_and_did_not_list_is_listed_by_the_
     await contacts.list_spam(hub.engine, row.identity, None)
     await again(hub, row)
     identity = await hub.engine.get(Identity, row.identity)
-    assert identity is not None and identity.spam_at is not None
+    assert identity is not None
+    assert identity.spam_at is not None
     assert await live(hub.engine) == []
     assert (await current(hub)).open is False
 
@@ -99,7 +102,8 @@ async def test_who_refuses_while_the_order_is_being_made_is_not_called(
     mortal.meanwhile(refuses, before=1)
     await works(hub)
     person = await hub.engine.get(Contact, row.contact)
-    assert person is not None and person.no_calls_at is not None
+    assert person is not None
+    assert person.no_calls_at is not None
     assert await live(hub.engine) == []
     assert (await current(hub)).call_status is Status.PROCESSED
 

@@ -365,4 +365,9 @@ async def test_an_admin_of_some_channels_looks_but_sets_up_no_project(
     rev = (await some.settings())["rev"]
     await some.change(expect=403, rev=rev, reopen_days=1)
     await some.ask("POST", "calendar/2026", {"rev": rev, "chosen": []}, expect=403)
+    terms = {"name": "Осень", "source": "form"}
+    await some.ask("POST", "connections", {"key": "autumn-01", "terms": terms}, expect=403)
+    aim = {"name": "Осень", "segment": "all"}
+    await some.ask("POST", "automations", {"key": "autumn-01", "aim": aim}, expect=403)
+    await some.ask("POST", "automations/autumn/switch", {"on": True}, expect=403)
     assert await some.stored() == before

@@ -8,7 +8,7 @@ import { Avatar, Icon, IconButton } from "./parts";
 import { isMute } from "./may";
 import { lines, opened, thread } from "./reading";
 import { Refusals } from "./refusals";
-import { open } from "./route";
+import { open, showLeads } from "./route";
 import { phone } from "./row";
 import { previewOf } from "./preview";
 import { first, t } from "./settings";
@@ -111,6 +111,9 @@ function Reach(props: { phones: string[]; emails: string[]; callAt: string | nul
         <li class="reach-call">
           <Icon name="clock" />
           <span>{t("inbox.card.call_at", { at: due(callAt) })}</span>
+          <button type="button" class="link" onClick={showLeads}>
+            {t("inbox.card.call_change")}
+          </button>
         </li>
       ) : null}
     </ul>

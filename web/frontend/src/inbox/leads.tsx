@@ -73,14 +73,25 @@ function LeadList({ view }: { view: LeadView }): JSX.Element {
   const [kept, setKept] = useState<Kept>(NONE);
   const [asked, setAsked] = useState<{ lead: string; step: LeadStep } | null>(null);
   const here = useRef(true);
-  const learn = (told: readonly Lead[]): void =>
+  // What is told while an answer is on its way: that may be older.
+  const fresh = useRef<Lead[] | null>(null);
+  const learn = (told: readonly Lead[]): void => {
+    fresh.current?.push(...told);
     setKept((had) => ({ ...had, all: learnt(had.all, told) }));
+  };
   const load = async (after: string | null): Promise<void> => {
+    fresh.current = [];
     setKept((had) => ({ ...had, state: "loading" }));
     try {
       const page = await api.leads(where, view, after);
-      if (here.current)
-        setKept((had) => ({ all: learnt(had.all, page.items), next: page.next, state: "ready" }));
+      if (!here.current) return;
+      const told = fresh.current ?? [];
+      fresh.current = null;
+      setKept((had) => ({
+        all: learnt(learnt(after === null ? new Map() : had.all, page.items), told),
+        next: page.next,
+        state: "ready",
+      }));
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (here.current) setKept((had) => ({ ...had, state: "failed" }));
