@@ -58,9 +58,9 @@ types: install
 	cd web/frontend && PATH="$(CURDIR)/$(BIN):$$PATH" npm test --silent
 
 pytest: install browser
-	$(BIN)/pytest $(TOGETHER) -m "not e2e and not chaos" --cov --cov-report=term
+	$(BIN)/pytest $(TOGETHER) -m "not e2e and not chaos" --cov --cov-report=
+	$(BIN)/pytest $(TOGETHER) --dist=worksteal -m "e2e or chaos" --cov --cov-append --cov-report=term
 	$(BIN)/coverage report --include='hub/*' --fail-under=95
-	$(BIN)/pytest $(TOGETHER) --dist=worksteal -m "e2e or chaos"
 
 mongo: install
 	$(BIN)/pytest $(TOGETHER) --store=mongo -m "not e2e" $(ON_MONGO)

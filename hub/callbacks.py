@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
-from hub import leads, ordering, slots
+from hub import leads, ordering, slots, unwanted
 from hub.accounts import Who
 from hub.bus import Bus
 from hub.contacts import NotAPhoneError, phone_of
@@ -236,7 +236,7 @@ class Callbacks:
         self, project: Project, row: Dialog, phone: str, zones: tuple[str, ...], at: datetime
     ) -> tuple[Doubt, ...]:
         doubts: list[Doubt] = [] if _is_day(project, zones, at) else ["outside"]
-        refused = await ordering.refused_at(self._engine, row.project, row.contact, phone)
+        refused = await unwanted.refused_at(self._engine, row.project, row.contact, phone)
         return (*doubts, *(("opted_out",) if refused is not None else ()))
 
     async def _project(self, id: ProjectId) -> Project:

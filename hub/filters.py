@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 DEPTH_MAX = 4
 CONDITIONS_MAX = 50
+PARTS_MAX = 200
+"""Of whatever kind: what asks nothing is looked at as well."""
+
 VALUES_MAX = 100
 TEXT_MAX = 500
 DAYS_MAX = 3_650
@@ -128,7 +131,9 @@ class Field:
 def check(filter: Filter, fields: Mapping[str, Field]) -> None:
     """BadValueError with the path of what is wrong, as `all.0.any.2.value`."""
     count = 0
-    for path, depth, part in _parts(filter, "", 0):
+    for number, (path, depth, part) in enumerate(_parts(filter, "", 0)):
+        if number > PARTS_MAX:
+            raise BadValueError(f"more than {PARTS_MAX} parts", field=path)
         if depth > DEPTH_MAX:
             raise BadValueError(f"nested deeper than {DEPTH_MAX}", field=path or "all")
         for name, among in (("all", part.all), ("any", part.any)):

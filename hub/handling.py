@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from hub import connections, dialogs
 from hub.bus import Bus
 from hub.connections import Filled, Read
-from hub.errors import NotFoundError, UnavailableError
+from hub.errors import ConflictError, NotFoundError, UnavailableError
 from hub.events import DialogChanged
 from hub.model import (
     HUB,
@@ -273,7 +273,8 @@ async def _append(
             # What the form began has ended since: it goes on where the person is now.
             latest = await dialogs.latest(engine, row.project, row.identity)
             if latest is None or latest.id == row.id:
-                raise UnavailableError(f"{row.id} has no next episode yet") from None
+                # Not that the store is away: for that the worker would let everybody wait.
+                raise ConflictError("sealed") from None
             row = latest
             continue
         if appended.entry.dialog == appended.row.id:

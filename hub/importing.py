@@ -291,9 +291,9 @@ def _moment(written: str, zone: ZoneInfo) -> datetime | None:
     for how in WHEN:
         with suppress(ValueError, OverflowError):
             at = datetime.strptime(written, how).replace(tzinfo=zone).astimezone(UTC)
-            return at if EARLIEST < at else None
+            return at if at > EARLIEST else None
     with suppress(ValueError, OverflowError):
         at = datetime.fromisoformat(written)
         at = cut((at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC))
-        return at if EARLIEST < at else None
+        return at if at > EARLIEST else None
     return None

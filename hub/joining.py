@@ -157,9 +157,7 @@ class Joining:
                     f"{identity.id}:joined:{known.id}",
                     {"contact": person},
                 )
-        await ordering.unite(
-            self._engine, self._bus, row.project, person, row.contact, self._now()
-        )
+        await ordering.unite(self._engine, self._bus, row.project, person, row.contact, self._now())
         visit = known.visit if known.visit.page or before is None else before.visit
         told = {
             "contact": person,

@@ -370,10 +370,23 @@ async def withdraw_of(
     await _end_each(engine, bus, await _asked_in(engine, row), withdrawn, cause, now)
 
 
-async def stop_all(engine: Engine, bus: Bus, row: Dialog, cause: str, now: datetime) -> None:
-    """Ends every lead of the person of the dialog, and of the person's phones, that is planned."""
+async def stop_all(
+    engine: Engine,
+    bus: Bus,
+    row: Dialog,
+    cause: str,
+    now: datetime,
+    *,
+    before: datetime | None = None,
+) -> None:
+    """Ends every lead of the person of the dialog, and of the person's phones, that is planned.
+
+    With `before` only those that nobody has asked for since.
+    """
 
     def stopped(had: Lead) -> Lead | None:
+        if before is not None and _heard(had) > before:
+            return None
         return None if had.status in LIVE else ended(had, Status.PROCESSED, cause, now)
 
     await _end_each(engine, bus, await _asked_in(engine, row), stopped, cause, now)

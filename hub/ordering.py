@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from hub import contacts, leads, slots
-from hub.automation import Automation
+from hub import contacts, leads, slots, unwanted
 from hub.bus import Bus
 from hub.calling import Cause, Plan
-from hub.callside import is_spam, moment
+from hub.callside import moment
 from hub.lead import CONTACTS_MAX, Joined, Lead
 from hub.leads import DUPLICATE, Order, announce, tell
 from hub.model import (
@@ -32,12 +31,10 @@ from hub.model import (
 from hub.quiet import Whereabouts, whereabouts
 from hub.statuses import PLANNED, Status
 from hub.store.engine import Engine
-from hub.store.schema import CONTACTS_BY_PHONE, LEADS_IN
+from hub.store.schema import LEADS_IN
 from hub.terms import Connection
 
-OPTED_OUT, SPAM, AUTOMATION_OFF = "opted_out", "spam", "automation_off"
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-SAME_PHONE = 50
 FAR = timedelta(days=366)
 """Nothing is planned further off, whatever a form says."""
 
@@ -52,6 +49,8 @@ async def follow(engine: Engine, bus: Bus, row: Dialog, entry: Entry, now: datet
             await _ordered(engine, bus, row, entry, now)
         case Verb.CALL:
             await _decided(engine, bus, row, entry, now)
+        case Verb.SPAM | Verb.REFUSED if entry.author.kind == "operator":
+            await unwanted.ended_by_hand(engine, bus, row, entry, now)
         case _:
             pass
 
@@ -65,15 +64,16 @@ async def _ordered(engine: Engine, bus: Bus, row: Dialog, entry: Entry, now: dat
     person = await contacts.root(engine, row.contact)
     contact = ContactId(person.id) if person is not None else row.contact
     await contacts.fill(engine, contact, phone=phone)
-    if cause := await _unwanted(engine, row, entry, contact):
-        await _take_back(engine, bus, row, entry, cause, now)
+    own = _is_own(entry)
+    if cause := await unwanted.why(engine, row, entry, contact, own=own):
+        await unwanted.take_back(engine, bus, row, entry, cause, now)
         return
     order = replace(await _order(engine, project, row, entry, now), contact=contact)
     lead, _ = await leads.order(engine, order, now)
     # Who refused in between, or was marked, found no lead that could be ended.
     current = await engine.get(Dialog, row.id) or row
-    if cause := await _unwanted(engine, current, entry, contact):
-        await _take_back(engine, bus, row, entry, cause, now)
+    if cause := await unwanted.why(engine, current, entry, contact, own=own):
+        await unwanted.take_back(engine, bus, row, entry, cause, now)
         return
     lead = await leads.settle(engine, lead, now)
     lead = await _at_home(engine, lead, row)
@@ -88,59 +88,6 @@ def _is_own(entry: Entry) -> bool:
         or data.get("chosen") == "1"
         or data.get("origin") in OWN_WORDS
     )
-
-
-async def _unwanted(engine: Engine, row: Dialog, entry: Entry, contact: ContactId) -> str:
-    """Why nobody is to be called for it, "" if that is right; what people do by hand stands."""
-    data = entry.data
-    if data.get("origin") == "operator":
-        return ""
-    if is_spam(row):
-        return SPAM
-    since = await refused_at(engine, row.project, contact, data["phone"])
-    if since is not None and not (_is_own(entry) and entry.stored_at > since):
-        return OPTED_OUT
-    known = await engine.get(Automation, data["automation"]) if data.get("automation") else None
-    return AUTOMATION_OFF if known is not None and not known.enabled else ""
-
-
-async def _take_back(
-    engine: Engine, bus: Bus, row: Dialog, entry: Entry, cause: str, now: datetime
-) -> None:
-    """Leaves no lead that only this asked for; of spam nothing more is said."""
-    phone = entry.data["phone"]
-
-    def taken(had: Lead) -> Lead | None:
-        rest = tuple(each for each in had.joins if each.entry != entry.id)
-        if not had.live or had.status not in PLANNED or rest == had.joins:
-            return None
-        if rest:
-            return replace(had, joins=rest, changed_at=now)
-        return leads.ended(had, Status.PROCESSED, cause, now)
-
-    if (last := await leads.latest(engine, row.project, phone)) is not None:
-        lead = await engine.change(Lead, last.id, taken)
-        if lead.rev != last.rev:
-            await announce(bus, lead)
-    if cause != SPAM:
-        told = {"status": Status.PROCESSED, "cause": cause, "phone": phone}
-        await tell(engine, bus, DialogId(row.id), f"{entry.id}:call", told, now)
-
-
-async def refused_at(
-    engine: Engine, project: ProjectId, contact: ContactId, phone: str
-) -> datetime | None:
-    """Since when the person, or anybody of that phone, is not to be called by the hub itself."""
-    page = await engine.find(
-        CONTACTS_BY_PHONE,
-        {"project": project, "phones": phone},
-        limit=SAME_PHONE,
-        where=lambda each: each.no_calls_at is not None or each.merged_into is not None,
-    )
-    # Of who became one with another only that one's word counts, which may be newer.
-    people = {contact, *(ContactId(each.id) for each in page.items)}
-    known = [await contacts.root(engine, each) for each in sorted(people)]
-    return max((each.no_calls_at for each in known if each and each.no_calls_at), default=None)
 
 
 async def _order(

@@ -44,13 +44,16 @@ class Peace:
         """Closes the request as spam; one that is marked already stays as it is."""
         row = await self._desk.dialog(id)
         if is_spam(row):
-            return row
+            # Whoever marked it may have died before the rest.
+            return await self._listed(row)
 
         def make(current: Dialog) -> Entry:
             entry = self._line(current, who, Verb.SPAM)
             return replace(entry, data=statuses_of(current), cycle=closing(current, entry, "spam"))
 
-        row = (await self._desk.enter(row, make)).row
+        return await self._listed((await self._desk.enter(row, make)).row)
+
+    async def _listed(self, row: Dialog) -> Dialog:
         await contacts.list_spam(self._engine, row.identity, self._now())
         await leads.withdraw_of(self._engine, self._bus, row, "", "spam", self._now())
         return row
@@ -85,7 +88,7 @@ class Peace:
             if at is not None
         }
         if had == set(what):
-            return row
+            return await self._stopped(row, what)
         allowed = [name for name in ("calls", "messages") if name not in what]
         await contacts.refuse(self._engine, row.contact, allowed, None)
         await contacts.refuse(self._engine, row.contact, what, self._now())
@@ -94,7 +97,9 @@ class Peace:
             entry = self._line(current, who, Verb.REFUSED)
             return replace(entry, data={"what": " ".join(sorted(what))})
 
-        row = (await self._desk.enter(row, make)).row
+        return await self._stopped((await self._desk.enter(row, make)).row, what)
+
+    async def _stopped(self, row: Dialog, what: Sequence[Refusal]) -> Dialog:
         if "calls" in what:
             await leads.stop_all(self._engine, self._bus, row, "opted_out", self._now())
         return row

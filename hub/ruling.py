@@ -236,8 +236,8 @@ class Ruling:
                 if effect.field == "phone":
                     # Who is called is read from there: it is a number or it is not kept.
                     value = contacts.phone_of(value) or ""
-                if not value:
-                    return row
+                    if not value:
+                        return row
                 data = {effect.field: value}
                 return await self._enter(row, self._line(moment, effect, Verb.FIELDS, data))
             case Wait():

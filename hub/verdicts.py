@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from hub import ordering, phones
+from hub import phones, unwanted
 from hub.automation import Aim, Handled, Skipped
 from hub.consents import PROCESSING, Consents
 from hub.filters import Filter
@@ -70,7 +70,7 @@ async def verdict(engine: Engine, consents: Consents, aim: Aim, row: Dialog) -> 
     if why:
         return Verdict(why=why)
     person = ContactId(contact.id) if contact else row.contact
-    if await ordering.refused_at(engine, row.project, person, phone) is not None:
+    if await unwanted.refused_at(engine, row.project, person, phone) is not None:
         return Verdict(why="opted_out")
     if aim.purpose == "advert" and not await consents.stands(row.project, person, ADVERTISING):
         return Verdict(why="no_consent")

@@ -96,7 +96,7 @@ async def test_what_an_operator_asks_costs_no_more_in_a_bigger_store(tmp_path: P
     for name in (many.PAGE, many.OPENING):
         assert max(big[name]) <= 1.2 * max(small[name])
     # Fifty rows and the one after them, whatever the filter may let pass.
-    assert max(big[many.PAGE]) <= 51 * 25
+    assert max(big[many.PAGE]) <= 51 * 28
     # Four lists, each counted up to a thousand and one.
     assert max(big[many.COUNTS]) <= 4 * 1_001 * 8
     assert max(big[many.RARE]) <= many.BUDGET * 12

@@ -182,6 +182,8 @@ async def test_no_page_of_a_projects_settings_breaks_a_rule_or_runs_off_a_phone(
             await page.get_by_role("button", name=say("filter.builder.add"), exact=True).click()
         found[room] = await wrong(page)
         await page.set_viewport_size({"width": 390, "height": 844})
-        await page.wait_for_function("document.querySelector('.admin').scrollWidth <= innerWidth")
+        await page.wait_for_function(
+            "() => document.querySelector('.admin').scrollWidth <= innerWidth"
+        )
         await page.set_viewport_size({"width": 1440, "height": 900})
     assert {name: each for name, each in found.items() if each} == {}

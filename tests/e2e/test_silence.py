@@ -1,4 +1,4 @@
-"""The product's own ground, seen: a rule is switched on, somebody is silent, and a call is planned."""
+"""The product's own ground, seen: a rule is switched on, one is silent, a call is planned."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ async def test_a_dead_key_is_told_above_everything_until_it_is_replaced(
     told = page.get_by_role("status", name=say("inbox.trouble.list"))
     await expect(told).to_contain_text("Telegram")
     await page.set_viewport_size({"width": 390, "height": 844})
-    await page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+    await page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
     await page.set_viewport_size({"width": 1440, "height": 900})
     await page.reload()
     await expect(told).to_contain_text("Telegram")

@@ -284,3 +284,9 @@ def test_every_field_comparison_and_choice_has_its_words(lang: Lang) -> None:
         for choice in field.choices
     }
     assert wanted - words == set()
+
+
+def test_a_filter_of_any_number_of_empty_parts_is_refused() -> None:
+    check(Filter(any=(Filter(),) * 100), FIELDS)
+    with pytest.raises(BadValueError):
+        check(Filter(any=(Filter(),) * 1_000), FIELDS)

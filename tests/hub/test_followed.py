@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
-from hub import contacts, leads
+from hub import contacts, dialogs, leads
 from hub.accounts import Who
 from hub.automation import Aim, Automation
 from hub.hub import Hub
-from hub.model import Contact, Identity
-from hub.policy import AutoClose, PhoneOnly, Policy, Silence, Spam
+from hub.model import Contact, DialogId, Identity, Verb
+from hub.policy import AutoClose, OwnRule, PhoneOnly, Policy, Silence, Spam, Tell
 from hub.statuses import Status
 from hub.store.engine import Insert
 from tests.hub.test_ordering import again, calls, live, plan, works
 from tests.hub.test_ruling import PHONE, ruled_by, shared, timers, worked
 from tests.hub.test_ruling import leads as all_leads
-from tests.spine import SHOP, Clock, Mortal, ask, current, message, receive, say
+from tests.spine import SHOP, Clock, Crash, Mortal, ask, current, log_of, message, receive, say
 
 HOUR = timedelta(hours=1)
 SPAM = Policy(
@@ -38,6 +39,13 @@ async def test_spam_and_a_number_sent_together_call_nobody(
     row = await current(hub)
     assert await live(hub.engine) == []
     assert (row.open, row.chat_status) == (False, Status.SPAM)
+
+
+async def test_a_phrase_of_blanks_makes_nobody_spam(hub: Hub, clock: Clock) -> None:
+    await ruled_by(hub, Policy(spam=Spam(enabled=True, phrases=(" ",))))
+    await receive(hub, message(1, clock.at))
+    await worked(hub)
+    assert (await current(hub)).open
 
 
 async def test_spam_that_a_dead_worker_marked_and_did_not_list_is_listed_by_the_next(
@@ -153,3 +161,38 @@ async def test_what_an_automation_asked_for_and_nobody_followed_ends_with_its_sw
     await works(hub)
     assert await live(hub.engine) == []
     assert (await calls(hub, row))[0]["cause"] == "automation_off"
+
+
+async def test_a_rule_keeps_no_word_for_a_number_to_be_called(hub: Hub, clock: Clock) -> None:
+    own = OwnRule(
+        id="asks", name="Номер", on="message", actions=(Tell(field="phone", value="$text$"),)
+    )
+    await ruled_by(hub, Policy(own=(own,)))
+    await receive(hub, message(1, clock.at, text="не скажу"))
+    await worked(hub)
+    row = await current(hub)
+    assert (row.phone, row.fields) == ("", {})
+
+
+@pytest.mark.parametrize("steps", range(8))
+@pytest.mark.parametrize("what", ["spam", "refusal"])
+async def test_who_decides_by_hand_and_dies_at_any_step_leaves_no_call_once_it_is_written(
+    hub: Hub, clock: Clock, mortal: Mortal, anna: Who, steps: int, what: str
+) -> None:
+    row = await plan(hub, await ask(hub), phone=PHONE)
+    await works(hub)
+    assert await live(hub.engine) != []
+    clock.forward(HOUR)
+    mortal.dies_after(steps)
+    with suppress(Crash):
+        if what == "spam":
+            await hub.peace.mark_spam(anna, row.id)
+        else:
+            await hub.peace.refuse(anna, row.id, ("calls",))
+    mortal.lives()
+    await works(hub)
+    row = await dialogs.level(hub.engine, DialogId(row.id))
+    await works(hub)
+    verbs = {each.verb for each in await log_of(hub.engine, row.id)}
+    if verbs & {Verb.SPAM, Verb.REFUSED}:
+        assert await live(hub.engine) == []

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from hub import handling
+from hub import dialogs, handling
 from hub.dialogs import append, draft
 from hub.erasure import Eraser
 from hub.errors import NotFoundError
 from hub.events import FormFilled, Sender
+from hub.fold import closing
 from hub.hub import Hub
 from hub.model import Dialog, Entry, EntryKind, Project, Verb
 from hub.planning import Row
@@ -422,3 +423,25 @@ async def test_a_form_that_the_rules_take_for_spam_calls_nobody(hub: Hub) -> Non
     assert row.call_status is Status.SPAM
     assert [each.verb for each in await verbs(hub, row)] == [Verb.ROUTED]
     assert await hub.engine.count(LEADS, {"project": SHOP, "phone": PHONE}) == 0
+
+
+async def test_a_form_in_a_past_request_that_has_no_next_one_holds_up_nobody_else(
+    hub: Hub, clock: Clock
+) -> None:
+    await connect(hub)
+    await receive(hub, form())
+    row = await current(hub)
+    await dialogs.append(hub.engine, row, lambda at: _closing(at, clock))
+    # Whoever sealed it died before the next request was there.
+    await dialogs.seal(hub.engine, await current(hub), clock.at)
+    clock.forward(timedelta(seconds=1))
+    other = await ask(hub, visitor="olga")
+    await hub.worker.work()
+    ruled = await hub.engine.get(Dialog, other.id)
+    assert ruled is not None
+    assert ruled.rules_at is None
+
+
+def _closing(row: Dialog, clock: Clock) -> Entry:
+    line = draft(row, f"{row.id}:closed", EntryKind.SYSTEM, clock.at, clock.at)
+    return replace(line, verb=Verb.CLOSED, cycle=closing(row, line, ""))

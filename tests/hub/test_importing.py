@@ -99,6 +99,15 @@ def test_wild_tables_are_rows_or_told_and_nothing_else(wild: str) -> None:
     assert all(isinstance(each, Row | Wrong) for each in found)
 
 
+def test_a_time_is_kept_to_the_millisecond_and_one_of_no_calendar_is_told() -> None:
+    first, last = "2025-01-01T10:00:00.123456Z", "0002-01-01T10:00:00Z"
+    table = f"Дата;Тип;Статус\n{first};Telegram;Новая\n{last};Telegram;Новая\n"
+    [row, wrong] = read(table.encode(), "Europe/Moscow")
+    assert isinstance(row, Row)
+    assert row.at.microsecond == 123_000
+    assert isinstance(wrong, Wrong)
+
+
 def test_every_status_has_a_side_in_some_type() -> None:
     for each in Status:
         assert any(imported_side(type, each) for type in RequestType), label(each, "en")

@@ -121,7 +121,12 @@ async def test_a_worker_that_dies_at_any_step_leaves_exactly_one_of_each(
     assert (kinds.count(EntryKind.OUT), kinds.count(EntryKind.NOTE)) == (1, 1)
 
 
-WRITTEN = ("8 (912) 345-67-89", "+79123456789", "Мой номер 8-912-345-67-89, спасибо", "8 912 345 67 89")
+WRITTEN = (
+    "8 (912) 345-67-89",
+    "+79123456789",
+    "Мой номер 8-912-345-67-89, спасибо",
+    "8 912 345 67 89",
+)
 
 
 async def test_one_phone_in_texts_and_forms_of_two_channels_is_one_live_lead(

@@ -117,26 +117,24 @@ function decided(entry: Entry, at: string): string {
 
 /** What became of a wish to be called. */
 function became({ data }: Entry, at: string): string {
-  switch (data.cause ?? "") {
-    case "":
-      if (!data.lead && !data.at && data.status) return ended(data.status, "");
-      break;
-    case "joined":
-      return at ? t("inbox.call.joined_at", { at }) : t("inbox.call.joined");
-    case "duplicate":
-      return t("inbox.call.duplicate");
-    default:
-      return ended(data.status ?? "", data.cause ?? "");
-  }
+  const { cause = "", status = "" } = data;
+  if (cause === "joined")
+    return at ? t("inbox.call.joined_at", { at }) : t("inbox.call.joined");
+  if (cause === "duplicate") return t("inbox.call.duplicate");
+  if (cause) return ended(cause);
+  if (status && !PLANNED.has(status)) return first(`status.${status}`, status);
   if (at) return t("inbox.call.planned", { at });
   return t(data.due ? "inbox.call.soon" : "inbox.call.by_people");
 }
 
-function ended(status: string, cause: string): string {
+/** Statuses under which a call is to come. */
+const PLANNED = new Set(["new", "awaiting_retry"]);
+
+function ended(cause: string): string {
   const known = first(`inbox.call.cause.${cause}`, "");
   if (known) return known;
-  const words = cause || first(`status.${status}`, status);
-  return t("inbox.call.ended", { reason: words });
+  const reason = first(`inbox.lead.cause.${cause}`, cause);
+  return t("inbox.call.ended", { reason: reason.slice(0, 1).toLowerCase() + reason.slice(1) });
 }
 
 function routed({ data }: Entry): string {

@@ -128,6 +128,8 @@ export async function openThread(id: string): Promise<void> {
       };
       learnEntries(log.items);
     });
+    const row = dialogs.peek().get(id);
+    if (row) meetPhone(row);
     void heal(id);
   } catch (error) {
     failed(id, error);
@@ -245,6 +247,18 @@ export async function meet(id: string): Promise<void> {
   const whole = await api.dialog(id).catch(() => null);
   const open = thread.value;
   if (whole && open?.id === id && open.state === "ready") thread.value = about(open, whole);
+}
+
+const SOON = 1_000;
+const awaited = new Set<string>();
+
+/** A phone stands in the row a moment before the person is known by it: then both are read again. */
+export function meetPhone({ id, phone }: Dialog): void {
+  const contact = thread.value?.id === id ? thread.value.contact : null;
+  const key = `${id} ${phone}`;
+  if (!phone || !contact || contact.phones.includes(phone) || awaited.has(key)) return;
+  awaited.add(key);
+  window.setTimeout(() => void meet(id), SOON);
 }
 
 let telling = 0;

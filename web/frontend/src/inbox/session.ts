@@ -63,6 +63,7 @@ function mark(event: Event): void {
         company.stopWriting(event.dialog.id);
       if (!event.entries.length || event.entries.some(({ verb }) => ABOUT.has(verb ?? "")))
         void reading.meet(event.dialog.id);
+      else reading.meetPhone(event.dialog);
       break;
     case "visitor.typing":
       reading.showTyping(event.dialog, "");

@@ -1,0 +1,89 @@
+"""Whom nobody is to call: who refused, who is spam; and taking back what was asked for them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from hub import contacts, leads
+from hub.automation import Automation
+from hub.bus import Bus
+from hub.callside import is_spam
+from hub.lead import Lead
+from hub.leads import announce, tell
+from hub.model import ContactId, Dialog, DialogId, Entry, ProjectId, Verb
+from hub.statuses import PLANNED, Status
+from hub.store.engine import Engine
+from hub.store.schema import CONTACTS_BY_PHONE
+
+OPTED_OUT, SPAM, AUTOMATION_OFF = "opted_out", "spam", "automation_off"
+SAME_PHONE = 50
+
+
+async def why(engine: Engine, row: Dialog, entry: Entry, contact: ContactId, *, own: bool) -> str:
+    """Why nobody is to be called for what the entry asks, "" if somebody is.
+
+    What people do by hand stands, and so does a word of the person's `own` that is newer than
+    the refusal.
+    """
+    data = entry.data
+    if data.get("origin") == "operator":
+        return ""
+    if is_spam(row):
+        return SPAM
+    since = await refused_at(engine, row.project, contact, data["phone"])
+    if since is not None and not (own and entry.stored_at > since):
+        return OPTED_OUT
+    known = await engine.get(Automation, data["automation"]) if data.get("automation") else None
+    return AUTOMATION_OFF if known is not None and not known.enabled else ""
+
+
+async def take_back(
+    engine: Engine, bus: Bus, row: Dialog, entry: Entry, cause: str, now: datetime
+) -> None:
+    """Leaves no lead that only this asked for; of spam nothing more is said."""
+    phone = entry.data["phone"]
+
+    def taken(had: Lead) -> Lead | None:
+        rest = tuple(each for each in had.joins if each.entry != entry.id)
+        if not had.live or had.status not in PLANNED or rest == had.joins:
+            return None
+        if rest:
+            return replace(had, joins=rest, changed_at=now)
+        return leads.ended(had, Status.PROCESSED, cause, now)
+
+    if (last := await leads.latest(engine, row.project, phone)) is not None:
+        lead = await engine.change(Lead, last.id, taken)
+        if lead.rev != last.rev:
+            await announce(bus, lead)
+    if cause != SPAM:
+        told = {"status": Status.PROCESSED, "cause": cause, "phone": phone}
+        await tell(engine, bus, DialogId(row.id), f"{entry.id}:call", told, now)
+
+
+async def ended_by_hand(engine: Engine, bus: Bus, row: Dialog, entry: Entry, now: datetime) -> None:
+    """Ends what was planned, where whoever marked or refused died before that was done."""
+    if entry.verb is Verb.SPAM and is_spam(row):
+        await leads.withdraw_of(engine, bus, row, "", SPAM, now)
+    elif "calls" in entry.data.get("what", "").split():
+        person = await contacts.root(engine, row.contact)
+        if person is not None and person.no_calls_at is not None:
+            before = entry.stored_at
+            await leads.stop_all(engine, bus, row, OPTED_OUT, now, before=before)
+
+
+async def refused_at(
+    engine: Engine, project: ProjectId, contact: ContactId, phone: str
+) -> datetime | None:
+    """Since when the person, or anybody of that phone, is not to be called by the hub itself."""
+    page = await engine.find(
+        CONTACTS_BY_PHONE,
+        {"project": project, "phones": phone},
+        limit=SAME_PHONE,
+        where=lambda each: each.no_calls_at is not None or each.merged_into is not None,
+    )
+    # Of who became one with another only that one's word counts, which may be newer.
+    people = {contact, *(ContactId(each.id) for each in page.items)}
+    known = [await contacts.root(engine, each) for each in sorted(people)]
+    return max((each.no_calls_at for each in known if each and each.no_calls_at), default=None)
