@@ -49,7 +49,9 @@ class Peace:
 
         def make(current: Dialog) -> Entry:
             entry = self._line(current, who, Verb.SPAM)
-            return replace(entry, data=statuses_of(current), cycle=closing(current, entry, "spam"))
+            # What was closed ended as it did, also if the mark is taken back.
+            cycle = closing(current, entry, "spam") if current.open else current.cycle
+            return replace(entry, data=statuses_of(current), cycle=cycle)
 
         return await self._listed((await self._desk.enter(row, make)).row)
 

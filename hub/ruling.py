@@ -61,6 +61,8 @@ SPEAKS_WITHIN = timedelta(minutes=30)
 """An answer by itself that comes later than this is worse than none."""
 OTHERS_MAX = 50
 LATER = timedelta(minutes=5)
+SOON = timedelta(seconds=2)
+"""When a channel that is just starting is asked for again."""
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +85,16 @@ class Ruling:
         self._channels = channels
         self._outages = outages
         self._now = now
+
+    def is_ready(self, row: Dialog) -> bool:
+        """Whether it is known what can be said in the dialog; a channel may be just starting."""
+        try:
+            self._channels.get(row.channel)
+        except UnavailableError:
+            return False
+        except NotFoundError:
+            pass
+        return True
 
     async def follow(self, row: Dialog, entries: Sequence[Entry]) -> None:
         """Does what the rules want after these lines of the dialog."""
@@ -137,6 +149,8 @@ class Ruling:
         project = self._project(row)
         if project is None:
             return None
+        if not self.is_ready(row):
+            return self._now() + SOON
         identity, contact = await self._person(row)
         moment = Moment(
             row=row,

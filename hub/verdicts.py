@@ -43,6 +43,8 @@ def takes(aim: Aim, filters: Sequence[Filter], row: Dialog, now: datetime) -> bo
     """Whether the request is one of those that the automation is for."""
     return (
         row.seq > 0
+        # What another system has dealt with is no request to this one.
+        and row.creation != "import"
         and (not aim.channels or row.channel in aim.channels)
         and names(filters, row, now)
     )

@@ -31,7 +31,7 @@ from hub.model import (
     Verb,
 )
 from hub.records import Fact
-from hub.ruling import Ruling
+from hub.ruling import SOON, Ruling
 from hub.search import Search
 from hub.statuses import Status
 from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
@@ -54,6 +54,7 @@ ECHO_BACK = timedelta(minutes=3)
 """How far a new leader says again what changed: longer than a dead one keeps its lease."""
 ECHO_MARGIN = timedelta(seconds=10)
 POSTPONED = timedelta(minutes=5)
+ENDS = frozenset({Verb.CLOSED, Verb.SPAM, Verb.IMPORTED})
 CLAIM = timedelta(seconds=10)
 """How long a row is one worker's among several; a dead one's is ruled by another after it."""
 
@@ -183,7 +184,9 @@ class Worker:
         for row in page.items:
             with observe.about(dialog=row.id, channel=row.channel):
                 try:
-                    if (mine := await self._claimed(row)) is not None:
+                    if self._ruling is not None and not self._ruling.is_ready(row):
+                        await self._postpone(row, SOON)
+                    elif (mine := await self._claimed(row)) is not None:
                         await self._rule(mine)
                 except UnavailableError:
                     raise
@@ -240,7 +243,7 @@ class Worker:
                 await marks.settle(self._engine, self._bus, row.channel, entry, now)
             await ordering.follow(self._engine, self._bus, row, entry, now)
             await people.follow(self._engine, self._bus, entry, now)
-            if entry.verb in (Verb.CLOSED, Verb.IMPORTED) and entry.cycle is not None:
+            if entry.verb in ENDS and entry.cycle is not None:
                 cycles[entry.cycle.n] = entry.cycle
             elif entry.verb is Verb.RATED:
                 cycles[row.cycle.n] = row.cycle
@@ -253,8 +256,9 @@ class Worker:
         await self._search.read(row, page.items)
         if row.open:
             cycles[row.cycle.n] = row.cycle
+        undone = any(each.verb is Verb.UNSPAM for each in page.items)
         for cycle in cycles.values():
-            await self._record(row, cycle, now)
+            await self._record(row, cycle, now, undone=undone)
         upto = page.items[-1].seq if page.items else row.seq
 
         def ruled(current: Dialog) -> Dialog:
@@ -284,12 +288,12 @@ class Worker:
         phone = proven[-1] if proven else ""
         await contacts.reach(self._engine, row.identity, last, phone=phone)
 
-    async def _postpone(self, row: Dialog) -> None:
+    async def _postpone(self, row: Dialog, by: timedelta = POSTPONED) -> None:
         """A row that breaks its rules must not keep the others waiting."""
-        later = self._now() + POSTPONED
+        later = self._now() + by
         await self._engine.change(Dialog, row.id, lambda current: replace(current, rules_at=later))
 
-    async def _record(self, row: Dialog, cycle: Cycle, now: datetime) -> None:
+    async def _record(self, row: Dialog, cycle: Cycle, now: datetime, *, undone: bool) -> None:
         # A cycle that others followed ended with its chat closed, whenever it is recorded.
         ended = Status.CHAT_CLOSED if row.chat_status is not None else None
         fact = Fact(
@@ -310,7 +314,8 @@ class Worker:
         )
 
         def newer(current: Fact) -> Fact | None:
-            if current.cycle.closed_at is not None and cycle.closed_at is None:
+            goes_on = undone and current.cycle.result == "spam"
+            if current.cycle.closed_at is not None and cycle.closed_at is None and not goes_on:
                 return None
             if (current.cycle, current.status) == (cycle, fact.status):
                 return None

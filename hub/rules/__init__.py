@@ -47,7 +47,8 @@ def rules(moment: Moment) -> tuple[Effect, ...]:
         # Also of what was sent together with it, and of what it is read again for.
         return ()
     effects = tuple(effect for rule in THEN for effect in rule(moment))
-    if any(isinstance(each, Say) and each.rule.startswith(bot.RULE) for each in effects):
+    said = any(isinstance(each, Say) and each.rule.startswith(bot.RULE) for each in effects)
+    if said or moment.row.bot.greeted:
         # The greeting has the key that asks for the phone: nobody is asked twice.
         effects = tuple(each for each in effects if each.rule != silence.ASK)
     return effects

@@ -11,7 +11,7 @@ from hub import filters, phrases
 from hub.bot import Asks, BotSettings, CallsBack, HandsOver, Tells
 from hub.errors import BadValueError
 from hub.filters import FIELDS, Field, Type
-from hub.policy import Note, OwnRule, Policy, Say, Tell
+from hub.policy import Call, Note, OwnRule, Policy, Say, Tell
 from hub.rules.moment import NAMES
 
 RULE_FIELDS = MappingProxyType({**FIELDS, "text": Field(Type.TEXT)})
@@ -31,6 +31,11 @@ class Warned(Struct, frozen=True, kw_only=True):
 def check(policy: Policy) -> tuple[Warned, ...]:
     """What is odd; BadValueError with the path of what cannot be kept."""
     for n, own in enumerate(policy.own):
+        for m, action in enumerate(own.actions):
+            if own.on == "closed" and isinstance(action, Call):
+                # A call opens the request, and nobody could ever close it.
+                path = f"policy.own.{n}.actions.{m}"
+                raise BadValueError("what was just closed is not called", field=path)
         try:
             filters.check(own.where, RULE_FIELDS)
         except BadValueError as error:

@@ -33,7 +33,9 @@ def rule(moment: Moment) -> Iterator[Effect]:
             subject = _Said(filters.subject(moment.row, moment.at), moment.entry.text)
         if filters.passes(each.where, subject):
             for effect in _actions(each, moment):
-                yield replace(effect, name=each.name)
+                # Of one moment there may be several lines: the first message is one all the same.
+                once = moment.row.id if each.on == "first_message" else ""
+                yield replace(effect, name=each.name, once=once)
 
 
 class _Said(Mapping[str, Value]):
@@ -66,7 +68,7 @@ def _happened(moment: Moment) -> frozenset[str]:
     found = {"message"} if asks(entry) else set()
     if entry.data.get("form"):
         found = {"form"}
-    elif entry.seq == 1 and asks(entry):
+    elif found and moment.row.cycle.n == 1 and moment.row.asked_at == entry.at:
         found.add("first_message")
     if entry.data.get("opened"):
         found.add("opened")

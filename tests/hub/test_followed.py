@@ -4,22 +4,40 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from hub import contacts, dialogs, leads
+from hub import config, contacts, dialogs, importing, leads
 from hub.accounts import Who
-from hub.automation import Aim, Automation
-from hub.hub import Hub
-from hub.model import Contact, DialogId, Identity, Verb
-from hub.policy import AutoClose, OwnRule, PhoneOnly, Policy, Silence, Spam, Tell
+from hub.automation import Aim, Automation, Segment
+from hub.bot import Bot, BotSettings
+from hub.errors import BadValueError
+from hub.filters import Filter
+from hub.hub import Hub, assemble
+from hub.model import Contact, DialogId, Identity, OperatorId, Verb
+from hub.policy import AutoClose, Call, Note, OwnRule, PhoneOnly, Policy, Say, Silence, Spam, Tell
+from hub.records import Fact
+from hub.rules.checks import check
 from hub.statuses import Status
 from hub.store.engine import Insert
 from tests.hub.test_ordering import again, calls, live, plan, works
-from tests.hub.test_ruling import PHONE, ruled_by, shared, timers, worked
+from tests.hub.test_ruling import PHONE, opened, ruled_by, said, shared, timers, worked
 from tests.hub.test_ruling import leads as all_leads
-from tests.spine import SHOP, Clock, Crash, Mortal, ask, current, log_of, message, receive, say
+from tests.spine import (
+    SHOP,
+    Clock,
+    Crash,
+    Mortal,
+    ask,
+    build,
+    current,
+    log_of,
+    message,
+    receive,
+    say,
+)
 
 HOUR = timedelta(hours=1)
 SPAM = Policy(
@@ -196,3 +214,129 @@ async def test_who_decides_by_hand_and_dies_at_any_step_leaves_no_call_once_it_i
     verbs = {each.verb for each in await log_of(hub.engine, row.id)}
     if verbs & {Verb.SPAM, Verb.REFUSED}:
         assert await live(hub.engine) == []
+
+
+async def test_what_came_before_a_restart_is_answered_once_its_channel_has_started(
+    hub: Hub, clock: Clock, tmp_path: Path
+) -> None:
+    own = OwnRule(id="hello", name="Привет", on="message", actions=(Say(text="Здравствуйте"),))
+    await ruled_by(hub, Policy(own=(own,)))
+    row = await ask(hub)
+    settings = config.settings({"data": {"dir": "data"}}, tmp_path)
+    after = assemble(settings, lambda *_: build, now=clock, engine=hub.engine)
+    await after.channels.begin()
+    await worked(after)
+    assert await said(hub.engine, row) == []
+    await after.channels.refresh()
+    clock.forward(timedelta(seconds=2))
+    await worked(after)
+    assert [each.text for each in await said(hub.engine, row)] == ["Здравствуйте"]
+
+
+async def test_an_automation_calls_nobody_whose_request_was_brought_from_another_system(
+    hub: Hub, clock: Clock
+) -> None:
+    clock.forward(timedelta(hours=5))
+    table = "Дата;Тип;Статус;Телефон\n02.03.2026 13:00;Обратный звонок;Обработана;89123456789\n"
+    project, channel = hub.channels.project(SHOP), hub.channels.document("site")
+    await importing.bring(hub.engine, project, channel, table.encode(), clock.at)
+    every = Segment(
+        id="all",
+        project=SHOP,
+        name="Все",
+        filters=(Filter(),),
+        by=OperatorId("anna"),
+        created_at=clock.at,
+        changed_at=clock.at,
+    )
+    await hub.engine.write(
+        Insert(every),
+        Insert(
+            Automation(
+                id="autumn",
+                project=SHOP,
+                aim=Aim(name="Осень", segment="all"),
+                enabled=True,
+                since=clock.at - timedelta(days=1),
+                created_at=clock.at,
+                changed_at=clock.at,
+            )
+        ),
+    )
+    await hub.automating.round()
+    await works(hub)
+    assert await live(hub.engine) == []
+
+
+async def test_who_was_greeted_with_the_key_for_the_number_is_not_asked_for_it_once_more(
+    hub: Hub, clock: Clock
+) -> None:
+    await ruled_by(hub, Policy(silence=Silence(enabled=True)))
+    bot = Bot(id="site", project=SHOP, settings=BotSettings(enabled=True), changed_at=clock.at)
+    await hub.engine.write(Insert(bot))
+    for n in range(2):
+        await receive(hub, opened(n, clock.at))
+        await worked(hub)
+    assert len(await said(hub.engine, await current(hub))) == 1
+
+
+@pytest.mark.parametrize("by", ["hand", "rule"])
+async def test_a_request_that_ends_as_spam_is_ended_in_the_reports_too(
+    hub: Hub, clock: Clock, anna: Who, by: str
+) -> None:
+    row = await ask(hub)
+    await works(hub)
+    if by == "hand":
+        await hub.peace.mark_spam(anna, row.id)
+    else:
+        await ruled_by(hub, SPAM)
+        await receive(hub, message(2, clock.at, text=SPAM_TEXT))
+    await works(hub)
+    fact = await hub.engine.get(Fact, f"{row.id}:1")
+    assert fact is not None
+    assert (fact.cycle.closed_at, fact.cycle.result) == (clock.at, "spam")
+    assert fact.status is Status.SPAM
+    if by == "hand":
+        await hub.peace.unmark_spam(anna, row.id)
+        await works(hub)
+        fact = await hub.engine.get(Fact, f"{row.id}:1")
+        assert fact is not None
+        assert (fact.cycle.closed_at, fact.status) == (None, Status.CHATTING)
+
+
+async def test_the_first_message_is_the_first_question_and_not_the_opening_of_the_messenger(
+    hub: Hub, clock: Clock
+) -> None:
+    own = OwnRule(
+        id="hello", name="Привет", on="first_message", actions=(Say(text="Здравствуйте"),)
+    )
+    await ruled_by(hub, Policy(own=(own,)))
+    await receive(hub, opened(0, clock.at))
+    await worked(hub)
+    # Two pictures of one album have one time.
+    await receive(hub, message(1, clock.at), message(2, clock.at))
+    await worked(hub)
+    clock.forward(HOUR)
+    await receive(hub, message(3, clock.at))
+    await worked(hub)
+    assert len(await said(hub.engine, await current(hub))) == 1
+
+
+async def test_a_mark_of_spam_that_is_taken_back_leaves_a_closed_request_as_it_ended(
+    hub: Hub, clock: Clock, anna: Who
+) -> None:
+    row = await ask(hub)
+    await hub.desk.take(anna, row.id)
+    await hub.desk.close(anna, row.id)
+    before = await current(hub)
+    await hub.peace.mark_spam(anna, row.id)
+    await hub.peace.unmark_spam(anna, row.id)
+    after = await current(hub)
+    assert (after.cycle, after.chat_status) == (before.cycle, before.chat_status)
+
+
+def test_no_rule_calls_whoever_was_just_closed_for_it_would_open_the_request_again() -> None:
+    own = OwnRule(id="again", name="Снова", on="closed", actions=(Note(text="Закрыто"), Call()))
+    with pytest.raises(BadValueError) as refused:
+        check(Policy(own=(own,)))
+    assert refused.value.field == "policy.own.0.actions.1"
