@@ -29,7 +29,11 @@ class Death:
 
     def meet(self, what: str) -> None:
         what = what.upper().replace('"', "")
-        self._armed = self._armed or ("INSERT" in what and "CONTACTS" in what)
+        # A person's first document; an index over them is filled at the start.
+        first = what.startswith(
+            ("INSERT INTO CONTACTS ", "INSERT INTO CONTACTS(", "INSERT CONTACTS")
+        )
+        self._armed = self._armed or first
         if self._armed and self._words in what:
             self._left -= 1
             if self._left == 0:
