@@ -14,7 +14,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 ON_MONGO := $(wildcard tests/store tests/hub/test_intake*.py tests/hub/test_delivery*.py \
 	tests/hub/test_desk*.py tests/hub/test_fetching*.py tests/hub/test_dialogs*.py tests/hub/test_timers*.py \
 	tests/hub/test_worker*.py tests/hub/test_marks*.py tests/hub/test_leads*.py \
-	tests/hub/test_search*.py tests/hub/test_leases*.py tests/hub/test_many_workers*.py \
+	tests/hub/test_search*.py tests/hub/test_leases*.py tests/hub/test_many_workers*.py tests/hub/test_ruling_many*.py \
 	tests/hub/test_pulse*.py tests/hub/test_polling*.py tests/hub/test_secrets*.py tests/hub/test_verify*.py tests/hub/test_housekeeping*.py)
 
 # As many tests at a time as there are processors, the tests of a file one after another.
@@ -59,7 +59,8 @@ types: install
 
 pytest: install browser
 	$(BIN)/pytest $(TOGETHER) -m "not e2e and not chaos" --cov --cov-report=
-	$(BIN)/pytest $(TOGETHER) --dist=worksteal -m "e2e or chaos" --cov --cov-append --cov-report=term
+	$(BIN)/pytest $(TOGETHER) --dist=worksteal -m e2e --cov --cov-append --cov-report=
+	$(BIN)/pytest -m "chaos and not e2e" --cov --cov-append --cov-report=term
 	$(BIN)/coverage report --include='hub/*' --fail-under=95
 
 mongo: install

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,11 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 Log = list[dict[str, Any]]
 
 
-async def logs(program: Program) -> dict[str, Log]:
-    """Every dialog's whole log, as an operator reads it over the API."""
+@asynccontextmanager
+async def reader(program: Program) -> AsyncIterator[aiohttp.ClientSession]:
+    """An operator who is signed in."""
     printed = await program.command("user", "add", f"o{secrets.token_hex(4)}")
     login, code = printed.split()[0], printed.split("code ")[1].split()[0]
-    found: dict[str, Log] = {}
     # The cookie of an address that is a bare number is kept only by an unsafe jar.
     jar = aiohttp.CookieJar(unsafe=True)
     async with aiohttp.ClientSession(program.url, cookie_jar=jar) as session:
@@ -36,17 +37,28 @@ async def logs(program: Program) -> dict[str, Log]:
             "/api/v1/session", json={"login": login, "password": code}, headers=headers
         )
         assert signed.status == 200, await signed.text()
-        for dialog in await pages(session, "/api/v1/projects/main/dialogs?view=all&limit=100"):
-            found[dialog["id"]] = await whole_log(session, dialog["id"])
-            assert dialog["seq"] == len(found[dialog["id"]])
+        yield session
+
+
+async def logs(program: Program) -> dict[str, Log]:
+    """Every dialog's whole log, as an operator reads it over the API."""
+    async with reader(program) as session:
+        return await read_logs(session)
+
+
+async def read_logs(session: aiohttp.ClientSession) -> dict[str, Log]:
+    found: dict[str, Log] = {}
+    for dialog in await pages(session, "/api/v1/projects/main/dialogs?view=all&limit=100"):
+        found[dialog["id"]] = await whole_log(session, dialog["id"])
+        assert dialog["seq"] == len(found[dialog["id"]])
     return found
 
 
 async def settled(program: Program) -> dict[str, Any]:
     """The logs when nothing waits to be delivered any more."""
-    async with asyncio.timeout(60):
+    async with reader(program) as session, asyncio.timeout(120):
         while True:
-            found = await logs(program)
+            found = await read_logs(session)
             states = {entry["state"] for log in found.values() for entry in log}
             if not states & {"queued", "sending"}:
                 return found
