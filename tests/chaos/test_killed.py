@@ -17,7 +17,7 @@ import pytest
 from yarl import URL
 
 from .process import Program
-from .visitor import Acknowledged, Copy, introduce, send_all
+from .visitor import RETRY_SECONDS, Acknowledged, Copy, introduce, send_all
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
@@ -62,6 +62,7 @@ async def settled(program: Program) -> dict[str, Any]:
             states = {entry["state"] for log in found.values() for entry in log}
             if not states & {"queued", "sending"}:
                 return found
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 async def pages(session: aiohttp.ClientSession, path: str) -> list[dict[str, Any]]:
