@@ -200,6 +200,6 @@ async def measure(
         await hub.engine.close()
         bares.append(await bare(place, people))
     return (
-        Figure("own rules asked, 50 in a project", "rules/s", fast, floors),
-        Figure("silent hours kept: timer, plan, lead", "leads/s", made, bares),
+        Figure("own rules asked, 50 in a project", "1/s", fast, floors),
+        Figure("silent hours kept: timer, plan, lead", "1/s", made, bares),
     )
