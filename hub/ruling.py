@@ -117,7 +117,11 @@ class Ruling:
                 contact=contact,
                 bot=settings,
             )
-            row = await self._all(moment, rules(moment))
+            effects = rules(moment)
+            row = await self._all(moment, effects)
+            if any(isinstance(each, Refuse | MarkSpam) for each in effects):
+                # What was refused just now holds for the next line of the same burst.
+                identity, contact = await self._person(row)
 
     async def fire(self, by: str, limit: int = 100) -> bool:
         """Looks again where it was promised to; True when there may be more."""

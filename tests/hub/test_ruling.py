@@ -304,6 +304,22 @@ async def test_a_stop_word_ends_what_the_hub_does_by_itself(hub: Hub, clock: Clo
     assert [each.live for each in await leads(hub.engine)] == [False]
 
 
+async def test_a_stop_word_holds_for_what_was_written_in_the_same_burst(
+    hub: Hub, clock: Clock
+) -> None:
+    hello = OwnRule(id="hello", name="Привет", on="message", actions=(Say(text="Здравствуйте"),))
+    await ruled_by(hub, Policy(own=(hello,)))
+    await receive(
+        hub,
+        message(1, clock.at, text="стоп"),
+        message(2, clock.at + SECOND, text="И ещё: верните деньги"),
+    )
+    await worked(hub)
+    told = [each.text for each in await said(hub.engine, await current(hub))]
+    assert "Здравствуйте" not in told
+    assert len(told) == 1
+
+
 async def test_spam_is_closed_and_its_sender_is_not_listened_to(hub: Hub, clock: Clock) -> None:
     await ruled_by(hub, Policy(spam=Spam(enabled=True, phrases=("казино",))))
     await receive(hub, message(1, clock.at, text="Лучшее  КАЗИНО города"))
