@@ -82,6 +82,7 @@ async def test_the_palette_finds_steps_and_the_help_turns_letters_off(
     await expect(closed).to_have_attribute("aria-selected", "true")
 
     await keyboard.press("Control+KeyK")
+    await expect(field).to_be_focused()
     await keyboard.type("такого нет")
     await expect(page.get_by_text(operator.say("inbox.palette.none"))).to_be_visible()
     await keyboard.press("Escape")
