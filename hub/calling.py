@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from hub.calls.script import Script
 from hub.quiet import Quiet
 
 Number = Annotated[str, Meta(pattern=r"^(\+[1-9][0-9]{6,14}|[0-9]{2,6})\Z")]
@@ -41,7 +42,8 @@ class Calling(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Whom the project calls, from which numbers, how often, and when never.
 
     With the mode `collect` requests are only kept for people to handle; an `autonomous` project
-    plans no call by itself. `retries` overrides `MINUTES`.
+    plans no call by itself. `retries` overrides `MINUTES`. No more than `calls_max` are under way at
+    once.
     """
 
     mode: Literal["dialog", "collect"] = "dialog"
@@ -52,6 +54,8 @@ class Calling(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     retries: dict[Cause, Minutes] = {}
     per_phone_a_day: Annotated[int, Meta(ge=1, le=20)] = 3
     quiet: Quiet = Quiet()
+    script: Script = Script()
+    calls_max: Annotated[int, Meta(ge=1, le=500)] = 5
 
     def pause_minutes(self, cause: Cause) -> int:
         return self.retries.get(cause, MINUTES[cause])
@@ -68,3 +72,4 @@ class Plan(Struct, frozen=True, kw_only=True):
     offsets: tuple[int, ...] = ()
     numbers: tuple[str, ...] = ()
     shown: str = ""
+    script: Script = Script()

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from hub.calls.call import Call
 from hub.content import Card, Remote, Spot
 from hub.lead import Lead
 from hub.model import (
@@ -308,6 +309,13 @@ class LeadChanged(Said, frozen=True, kw_only=True, tag="lead.changed"):
     lead: Lead
 
 
+class CallChanged(Said, frozen=True, kw_only=True, tag="call.changed"):
+    """A call as it now stands; `channel` is that of its dialog, else the trunk."""
+
+    channel: ChannelId | None
+    call: Call
+
+
 class AccessChanged(Said, frozen=True, kw_only=True, tag="access.changed"):
     """What the operator may do was changed, or a session of his ended; told to doors alone.
 
@@ -326,5 +334,6 @@ ScreenEvent = (
     | PresenceChanged
     | ChannelTold
     | LeadChanged
+    | CallChanged
 )
 HubEvent = ScreenEvent | AccessChanged

@@ -7,7 +7,16 @@ from datetime import datetime
 import msgspec
 
 from hub.calling import Plan
-from hub.model import CallTime, ChannelId, ContactId, DialogId, Document, LeadId, ProjectId
+from hub.model import (
+    CallTime,
+    ChannelId,
+    ContactId,
+    DialogId,
+    Document,
+    LeadId,
+    OperatorId,
+    ProjectId,
+)
 from hub.statuses import Status
 
 JOINS_MAX = 50
@@ -36,6 +45,10 @@ class Lead(Document, frozen=True, kw_only=True):
     `asked_at` is when the newest wish of the person was heard, `moved_at` when an operator
     last decided (in the entry `moved_by`), `heard_at` when anybody last asked for this call. `of`
     is the lead that it ended as a duplicate of, or that has the right phone.
+
+    It was taken to be dialled `calls` times, the last of them is `call`: `attempts` of these were
+    at the person, and `operator_tries` ended before, on our own side. `operator` is to be rung
+    first, and it is `confirmed` once an operator wanted it dialled.
     """
 
     project: ProjectId
@@ -67,6 +80,11 @@ class Lead(Document, frozen=True, kw_only=True):
     plan: Plan = Plan()
     comment: str = ""
     attempts: int = 0
+    operator_tries: int = 0
+    calls: int = 0
+    call: str = ""
+    operator: OperatorId | None = None
+    confirmed: bool = False
     requested_at: datetime | None = None
     asked_at: datetime | None = None
     moved_at: datetime | None = None

@@ -5,8 +5,8 @@ and `operators` belong to people who serve several projects; `lanes`, `rules_due
 `timers_due`, `early_old`, `files_unused`, `fetches_due`, `notices_due`,
 `notices_old`, `join_keys_old`, the keys of `reaches`, `log_recent` and
 `log_reread` are the worker's to-do lists over all projects; `log`, `log_pending`, `timeline`
-and `of_dialog` start with the dialog, whose id belongs to one project; `locks` belong to
-processes.
+and `of_dialog` start with the dialog, whose id belongs to one project; `locks` and `slots` belong to
+processes, and `to_phone`, `watched` and `slots_old` are of calls of all projects: a phone is one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from hub.automation import Automation, Handled, Segment
 from hub.bookmarks import Bookmark
 from hub.bot import Bot
+from hub.calls.call import Call, Seat, Slot
 from hub.lead import Lead
 from hub.model import (
     Channel,
@@ -107,6 +108,18 @@ LEADS_ENDED = Index("ended", Lead, ("project", "ended_at"), present="ended_at")
 LEADS_OF = Index("of_contact", Lead, ("project", "contacts", "live", "created_at"), each="contacts")
 LEADS_IN = Index("of_dialog", Lead, ("project", "dialog", "created_at"), present="dialog")
 
+CALLS = Index("by_time", Call, ("project", "began_at"))
+CALLS_LIVE = Index("live", Call, ("project", "live", "began_at"))
+CALLS_WITH = Index("by_phone", Call, ("project", "phone", "began_at"))
+CALLS_OF = Index("of_lead", Call, ("project", "lead", "began_at"), present="lead")
+CALLS_IN = Index("of_dialog", Call, ("project", "dialog", "began_at"), present="dialog")
+CALLS_TO = Index("to_phone", Call, ("phone", "dialled_at"), present="dialled_at")
+CALLS_WATCHED = Index("watched", Call, ("watch_at",), present="watch_at")
+
+SEATS = Index("by_project", Seat, ("project", "changed_at"))
+
+SLOTS_OLD = Index("slots_old", Slot, ("created_at",))
+
 CONNECTIONS = Index("by_priority", Connection, ("project", "gone", "priority", "created_at"))
 INVALID = Index("waiting", Invalid, ("project", "waiting", "created_at"))
 
@@ -186,6 +199,14 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
         (LEADS, LEADS_DUE, LEADS_LIVE, LEADS_ENDED, LEADS_OF, LEADS_IN),
         personal=True,
     ),
+    Collection(
+        "calls",
+        Call,
+        (CALLS, CALLS_LIVE, CALLS_WITH, CALLS_OF, CALLS_IN, CALLS_TO, CALLS_WATCHED),
+        personal=True,
+    ),
+    Collection("seats", Seat, (SEATS,)),
+    Collection("slots", Slot, (SLOTS_OLD,)),
     Collection("connections", Connection, (CONNECTIONS,)),
     Collection("invalid_forms", Invalid, (INVALID,), personal=True),
     Collection("segments", Segment, (SEGMENTS,)),

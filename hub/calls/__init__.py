@@ -1,0 +1,1 @@
+"""Calls by phone: how they are to be made, what became of them, and the port of their engines."""
