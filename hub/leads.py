@@ -29,6 +29,7 @@ from hub.model import (
     DialogId,
     Entry,
     LeadId,
+    OperatorId,
     ProjectId,
     Verb,
 )
@@ -79,6 +80,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     comment: str = ""
     attempts: int = 0
     requested_at: datetime | None = None
+    operator: OperatorId | None = None
 
 
 async def order(engine: Engine, order: Order, now: datetime) -> tuple[Lead, bool]:
@@ -143,6 +145,7 @@ def _opened(order: Order, n: int, now: datetime) -> Lead:
         comment=order.comment,
         attempts=order.attempts,
         requested_at=order.requested_at or order.at,
+        operator=order.operator,
         asked_at=order.asked_at,
         moved_at=order.at if order.held else None,
         moved_by=order.id if order.held else "",
@@ -174,6 +177,7 @@ def _joining(order: Order, now: datetime, lead: Lead) -> Lead | None:
         changed_at=now,
     )
     if order.held is not None:
+        after = replace(after, operator=order.operator or lead.operator)
         return held(after, order.held, order.at, order.id, now) or after
     if order.asked_at is not None:
         if lead.asked_at is not None and lead.asked_at >= order.asked_at:

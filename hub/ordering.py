@@ -24,6 +24,7 @@ from hub.model import (
     DialogId,
     Entry,
     LeadId,
+    OperatorId,
     Project,
     ProjectId,
     Verb,
@@ -123,6 +124,7 @@ async def _order(
         plan=await _plan(engine, project, data.get("connection", "")),
         comment=data.get("comment", ""),
         requested_at=moment(data.get("requested", "")),
+        operator=OperatorId(entry.author.id) if by_hand and entry.author.id else None,
     )
 
 
@@ -164,6 +166,7 @@ async def _plan(engine: Engine, project: Project, connection: str) -> Plan:
         offsets=terms.offsets if terms else (),
         numbers=(terms.numbers if terms else ()) or calling.numbers,
         shown=(terms.shown if terms else "") or calling.shown,
+        script=(terms.script if terms else None) or calling.script,
     )
 
 
@@ -356,9 +359,24 @@ async def _decided(engine: Engine, bus: Bus, row: Dialog, entry: Entry, now: dat
             lead = await leads.end(engine, lead, Status.PROCESSED, now, data.get("cause", ""))
         case "correct":
             await _correct(engine, bus, lead, row, entry, now)
+        case "result":
+            lead = await _resulted(engine, lead, row, entry, now)
         case _:
             return
     await announce(bus, lead)
+
+
+async def _resulted(engine: Engine, lead: Lead, row: Dialog, entry: Entry, now: datetime) -> Lead:
+    """What came of a call of the lead: nothing is left to do, or a machine answered."""
+    result, project = entry.data.get("result", ""), await engine.get(Project, row.project)
+    if entry.data.get("status") == Status.PROCESSED:
+        return await leads.end(engine, lead, Status.PROCESSED, now, result)
+    if result != "voicemail" or lead.live or project is None:
+        return lead
+    due = moment(entry.data.get("at", ""))
+    once_more = replace(_in_place_of(lead, project, row, entry, now), due_at=due, held=None)
+    made, _ = await leads.order(engine, once_more, now)
+    return await leads.settle(engine, made, now)
 
 
 async def _hold(
@@ -439,5 +457,6 @@ def _in_place_of(old: Lead, project: Project, row: Dialog, entry: Entry, now: da
         plan=old.plan,
         comment=old.comment,
         attempts=old.attempts,
+        operator=old.operator,
         requested_at=old.requested_at,
     )

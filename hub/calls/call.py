@@ -24,8 +24,14 @@ from hub.model import (
 from hub.statuses import Status
 
 LEGS_MAX = 60
+TOLD_MAX = 100
+"""Reports of one call that are kept."""
+
 Role = Literal["operator", "visitor"]
 Side = Literal["", "operator", "visitor"]
+Loss = Literal["", "menu", "queue", "operator"]
+"""Where the caller was when the call was lost: still with the voice menu, waiting for somebody to
+be free, or while an operator's phone rang."""
 Tones = Annotated[str, Meta(pattern=r"^[0-9*#,]{0,20}\Z")]
 """Keys that are pressed for an operator's phone once it answers; a comma waits half a second."""
 
@@ -110,6 +116,28 @@ class Wish(Struct, frozen=True, kw_only=True):
     to: Party | None = None
 
 
+class Reported(Struct, frozen=True, kw_only=True):
+    """What a hosted engine says of a call, by the `key` of it; repeats and disorder are allowed.
+
+    `seq` grows in the engine's own order. A report with an `outcome` is the end. `leg` is the
+    engine's own id of the phone concerned, and `of_leg` what became of that one.
+    """
+
+    key: str
+    seq: int
+    at: datetime
+    status: Status
+    role: Role | None = None
+    number: str = ""
+    outcome: Outcome | None = None
+    side: Side = ""
+    ended_by: Literal["", "operator", "visitor", "hub"] = ""
+    talked_s: float | None = None
+    code: str = ""
+    leg: str = ""
+    of_leg: Outcome | None = None
+
+
 Purpose = Literal["callback", "test", "incoming"]
 Stage = Literal["ordered", "begun", "ended", "settled"]
 
@@ -117,10 +145,14 @@ Stage = Literal["ordered", "begun", "ended", "settled"]
 class Call(Document, frozen=True, kw_only=True):
     """One call; `_id` is lead:n for a lead's, channel:its id there for one of the PBX.
 
-    `channel` is the trunk. It is `ordered` before anything is asked of the engine and `begun` before
-    the first request, so a begun call that nobody leads is never dialled again. At `watch_at` its
-    worker has died, or what it left is still to be settled. With an `outcome` at the `side` that
-    failed; `ended_by` is who hung up. `training` is when no phone rang at all.
+    `channel` is the trunk. It is `ordered` before anything is asked of the engine and `begun`
+    before the first request, so a begun call that nobody leads is never dialled again. At
+    `watch_at` its worker has died, or what it left is still to be settled. With an `outcome` at
+    the `side` that failed; `ended_by` is who hung up. `training` is when no phone rang at all.
+
+    `told` is what a hosted engine said of it, which knows it as `ref`. Of a call from the PBX
+    `line` is the number called, `answered_by` the phone that answered, or rings, and `seq` how far
+    its news are known.
     """
 
     project: ProjectId
@@ -128,6 +160,7 @@ class Call(Document, frozen=True, kw_only=True):
     purpose: Purpose = "callback"
     lead: LeadId | None = None
     dialog: DialogId | None = None
+    dialog_channel: ChannelId | None = None
     contact: ContactId | None = None
     phone: str
     name: str = ""
@@ -143,9 +176,12 @@ class Call(Document, frozen=True, kw_only=True):
     legs: tuple[Leg, ...] = ()
     wishes: tuple[Wish, ...] = ()
     done: tuple[str, ...] = ()
+    told: tuple[Reported, ...] = ()
+    ref: str = ""
     by: OperatorId | None = None
     training: bool = False
     live: bool = True
+    slots: tuple[str, ...] = ()
     worker: str = ""
     watch_at: datetime | None = None
     due_at: datetime | None = None
@@ -154,10 +190,18 @@ class Call(Document, frozen=True, kw_only=True):
     talk_at: datetime | None = None
     ended_at: datetime | None = None
     changed_at: datetime
+    line: str = ""
+    answered_by: str = ""
     waited_s: float = 0
-    loss: Literal["", "menu", "queue", "operator"] = ""
+    loss: Loss = ""
+    seq: int = 0
     recording: FileId | None = None
     result: str = ""
+
+    @property
+    def seen_by(self) -> ChannelId:
+        """The channel whose operators see it: its dialog's, else the trunk."""
+        return self.dialog_channel or self.channel
 
     @property
     def key(self) -> str:

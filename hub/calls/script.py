@@ -9,6 +9,9 @@ from msgspec import Meta, Struct
 from hub.errors import BadValueError
 
 TEXT_MAX_CHARS = 1_000
+VARIABLES = ("name", "first_name", "phone", "page", "site", "project", "connection", "comment")
+"""What a text may name besides the fields of the form."""
+SAYS = ("operator_says", "visitor_says", "record_notice")
 
 Keys = Annotated[str, Meta(pattern=r"^[0-9*#]{1,4}\Z")]
 NoKeys = Annotated[str, Meta(pattern=r"^[0-9*#]{0,4}\Z")]
@@ -32,9 +35,9 @@ class Say(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Script(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The scenario of a call and its numbers, all durations in seconds.
 
-    Whoever is rung `first` hears his message. With `connect="key"` it is repeated for `wait_s` until
-    `keys` are pressed; with `"message"` it is said `repeats` times, and then the other is rung.
-    `cancel_keys` are for operators who are rung first. Operators are rung `rounds` times for
+    Whoever is rung `first` hears his message. With `connect="key"` it is repeated for `wait_s`
+    until `keys` are pressed; with `"message"` it is said `repeats` times, and then the other is
+    rung. `cancel_keys` are for operators who are rung first. Operators are rung `rounds` times for
     `ring_s` with pauses. A talk shorter than `short_talk_s` is none. With `confirm` nothing is
     dialled before an operator says so.
     """
@@ -76,3 +79,4 @@ def doubts(script: Script) -> tuple[Doubt, ...]:
     if script.connect == "key" and not says.recording and script.keys not in says.text:
         return ("keys_unsaid",)
     return ()
+

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Protocol, TypeVar
+from typing import Annotated, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from msgspec import Meta, Struct
 
 from hub.abilities import Capabilities
 from hub.calling import Number
-from hub.calls.call import Call, Outcome, Role
+from hub.calls.call import Call, Outcome, Reported, Role
 from hub.channel import ChannelKind, Draft, Receipt
 from hub.errors import HubError, RejectedError
 from hub.model import Identity
-from hub.statuses import RequestType, Status
+from hub.statuses import RequestType
 
 
 class CallCaps(Struct, frozen=True, kw_only=True):
@@ -105,25 +104,6 @@ class Gone(LegEvent, frozen=True, kw_only=True, tag="gone"):
 AnyLegEvent = Ringing | Answered | Pressed | Played | Gone
 
 
-class Reported(Struct, frozen=True, kw_only=True):
-    """What a hosted engine says of a call, by the `key` of it; repeats and disorder are allowed.
-
-    `seq` grows in the engine's own order. A report with an `outcome` is the end.
-    """
-
-    key: str
-    seq: int
-    at: datetime
-    status: Status
-    role: Role | None = None
-    number: str = ""
-    outcome: Outcome | None = None
-    side: Literal["", "operator", "visitor"] = ""
-    ended_by: Literal["", "operator", "visitor", "hub"] = ""
-    talked_s: float | None = None
-    code: str = ""
-
-
 class Line(Protocol):
     @property
     def ready(self) -> bool:
@@ -133,6 +113,7 @@ class Line(Protocol):
         """Listens until cancelled and connects again by itself."""
 
 
+@runtime_checkable
 class Legs(Line, Protocol):
     """Rings phones one by one. Every verb raises LineError; a leg that is gone is no error.
 
@@ -140,9 +121,7 @@ class Legs(Line, Protocol):
     to be taken for gone.
     """
 
-    def listen(
-        self, heard: Callable[[AnyLegEvent], None], lost: Callable[[], None]
-    ) -> None: ...
+    def listen(self, heard: Callable[[AnyLegEvent], None], lost: Callable[[], None]) -> None: ...
 
     async def dial(
         self, leg: str, number: str, *, shown: str, display: str, ring_s: float, limit_s: float
@@ -170,12 +149,13 @@ class Legs(Line, Protocol):
         """Fetches the recording and deletes it there; False if there is none."""
 
     async def sweep(self, key: str) -> int:
-        """Hangs up every leg and bridge of that call, whoever began it; how many legs there were."""
+        """Hangs up every leg and bridge of that call, whoever began it; how many legs."""
 
-    async def stray(self) -> list[str]:
-        """The keys of all calls of which the engine has anything, whoever began them."""
+    async def adopt(self, legs: Sequence[str]) -> bool:
+        """Hears of these legs from now on, whoever began them; False if one of them is gone."""
 
 
+@runtime_checkable
 class Hosted(Line, Protocol):
     """Makes the whole call itself."""
 

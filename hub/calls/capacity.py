@@ -1,0 +1,68 @@
+"""What there is only so much of: lines of a trunk and a project, operators, a phone.
+
+A slot is a document whose id is what it is of, so the store itself refuses a second holder. Slots
+are taken before anything is dialled, always in the same order, and freed when their call is
+settled; a lease that runs out frees none, for the phones may still ring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from hub.calls.call import Call, Slot
+from hub.store.engine import Engine, Insert, Range, TakenError
+from hub.store.schema import SLOTS_OLD
+
+ORPHANED = timedelta(minutes=1)
+"""Whoever takes slots makes the call of them at once, or has died."""
+
+
+def of_phone(phone: str) -> list[str]:
+    return [f"phone:{phone}"]
+
+
+def of_operator(operator: str) -> list[str]:
+    return [f"operator:{operator}"]
+
+
+def of_project(project: str, cap: int) -> list[str]:
+    return [f"project:{project}:{n}" for n in range(cap)]
+
+
+def of_trunk(channel: str, cap: int) -> list[str]:
+    return [f"trunk:{channel}:{n}" for n in range(cap)]
+
+
+async def take(engine: Engine, call: str, wanted: Sequence[str], now: datetime) -> str | None:
+    """One of those for the call; None if all are taken."""
+    for name in wanted:
+        try:
+            await engine.write(Insert(Slot(id=name, call=call, created_at=now)))
+        except TakenError:
+            had = await engine.get(Slot, name)
+            if had is not None and had.call == call:
+                return name
+            continue
+        return name
+    return None
+
+
+async def free(engine: Engine, call: str, names: Sequence[str]) -> None:
+    for name in names:
+        await engine.delete_if(Slot, name, lambda slot: slot.call == call)
+
+
+async def sweep(engine: Engine, now: datetime) -> int:
+    """Frees what dead workers took for calls that never came to be, or are settled."""
+    page = await engine.find(SLOTS_OLD, range=Range("created_at", below=now - ORPHANED), limit=500)
+    freed = 0
+    calls = await engine.get_many(Call, sorted({each.call for each in page.items}))
+    for slot in page.items:
+        call = calls.get(slot.call)
+        if call is None or call.stage == "settled":
+            with suppress(KeyError):
+                await free(engine, slot.call, [slot.id])
+                freed += 1
+    return freed

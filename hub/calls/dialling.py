@@ -1,0 +1,490 @@
+"""Calls in the store: taken from leads, told as they go, settled when they end.
+
+Whoever dials asks here first and tells everything. A call's end is written before anything follows
+from it, and all that follows is keyed by the call, so another may do it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from hub import leads, slots, unwanted
+from hub.bus import Bus
+from hub.calls import capacity, verdict, whom
+from hub.calls.call import Call, Outcome, Party, Side, Wish
+from hub.calls.trunk import TrunkSettings
+from hub.callside import is_spam
+from hub.errors import ConflictError
+from hub.events import CallChanged
+from hub.lead import Lead
+from hub.model import ChannelId, Dialog, LeadId, OperatorId, Project
+from hub.statuses import PLANNED, Status
+from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
+from hub.store.schema import CALLS_TO, CALLS_WATCHED
+
+log = logging.getLogger(__name__)
+
+WAKE = "calls"
+LEASE = timedelta(seconds=20)
+"""How long a worker that says nothing of its call is still believed to lead it."""
+SETTLED_AT_ONCE = 50
+WISHES_MAX = 20
+BUSY_AGAIN = timedelta(seconds=2)
+
+Follow = Callable[[Call, Lead | None], Awaitable[None]]
+"""What else follows from the end of a call; told again if somebody died, so keyed by the call."""
+
+Why = Literal["", "hours", "refused", "spam", "manual", "capped", "nobody", "confirm"]
+
+
+async def ordered(engine: Engine, bus: Bus, call: Call) -> Call:
+    """Has a call made that no lead asks for; once for its id."""
+    try:
+        await engine.write(Insert(call))
+    except TakenError:
+        had = await engine.get(Call, call.id)
+        if had is not None:
+            return had
+    await announce(bus, call)
+    await bus.wake(WAKE)
+    return call
+
+
+async def wish(engine: Engine, bus: Bus, id: str, wish: Wish) -> Call:
+    """Has a call that is under way cancelled or transferred; ConflictError("ended") if it is over.
+
+    Once for the id of the wish.
+    """
+
+    def wished(had: Call) -> Call | None:
+        if any(each.id == wish.id for each in had.wishes):
+            return None
+        if not had.live or len(had.wishes) >= WISHES_MAX:
+            raise ConflictError("ended", had.outcome or "")
+        return replace(had, wishes=(*had.wishes, wish))
+
+    call = await engine.change(Call, id, wished)
+    await bus.wake(WAKE)
+    return call
+
+
+async def confirm(engine: Engine, bus: Bus, id: str, operator: OperatorId, now: datetime) -> Lead:
+    """Has a lead dialled that waits for an operator to say so; ConflictError if it does not."""
+
+    def confirmed(had: Lead) -> Lead:
+        if not had.live or had.status is not Status.AWAITING_OPERATOR:
+            raise ConflictError("ended" if not had.live else "calling", had.status)
+        return replace(
+            had,
+            status=Status.AWAITING_RETRY if had.attempts else Status.NEW,
+            confirmed=True,
+            operator=operator,
+            due_at=now,
+            changed_at=now,
+        )
+
+    lead = await engine.change(Lead, id, confirmed)
+    await leads.announce(bus, lead)
+    await bus.wake(WAKE)
+    return lead
+
+
+async def announce(bus: Bus, call: Call) -> None:
+    await bus.announce(CallChanged(project=call.project, channel=call.seen_by, call=call))
+
+
+class Dialling:
+    """For those who dial, in any process; `follows` are told of every call that has ended."""
+
+    def __init__(self, engine: Engine, bus: Bus, now: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._bus = bus
+        self._now = now
+        self.follows: list[Follow] = []
+
+    async def hindered(self, lead: Lead, project: Project) -> Why:
+        """Why a lead that is due is not to be dialled now; what follows from that is done.
+
+        Hours, refusals and caps are looked at here and nowhere before, however long it waited.
+        """
+        now = self._now()
+        row = await self._engine.get(Dialog, lead.dialog) if lead.dialog is not None else None
+        by_hand = lead.held is not None or lead.confirmed
+        if row is not None and is_spam(row):
+            await self._give_up(lead, unwanted.SPAM, now)
+            return "spam"
+        said = max((each for each in (lead.asked_at, lead.moved_at) if each), default=None)
+        if lead.contact is not None and not by_hand:
+            refused = await unwanted.refused_at(
+                self._engine, lead.project, lead.contact, lead.phone
+            )
+            if refused is not None and (said is None or refused > said):
+                await self._give_up(lead, unwanted.OPTED_OUT, now)
+                return "refused"
+        if by_hand:
+            return ""
+        if project.calling.autonomous or project.calling.mode == "collect":
+            await self._put_off(lead, None)
+            return "manual"
+        zones = lead.zones or (project.schedule.zone,)
+        quiet = project.calling.quiet
+        if not slots.callable_at(project.schedule, zones, now, quiet):
+            await self._put_off(lead, slots.soonest(project.schedule, zones, now, quiet))
+            return "hours"
+        if (later := await self._capped(lead, project, zones, now)) is not None:
+            await self._put_off(lead, later)
+            return "capped"
+        if lead.plan.script.confirm and not lead.confirmed:
+            await self._await_operator(lead, now)
+            return "confirm"
+        return ""
+
+    async def _capped(
+        self, lead: Lead, project: Project, zones: Sequence[str], now: datetime
+    ) -> datetime | None:
+        """When the phone may be dialled again, if it was too often today; over all projects."""
+        is_chosen = lead.wanted is not None and not lead.attempts
+        if is_chosen or lead.plan.offsets:
+            return None
+        wall = now.astimezone(ZoneInfo(zones[0]))
+        midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0)
+        page = await self._engine.find(
+            CALLS_TO,
+            {"phone": lead.phone},
+            range=Range("dialled_at", at_least=midnight),
+            limit=project.calling.per_phone_a_day,
+            where=lambda each: each.by is None,
+        )
+        if len(page.items) < project.calling.per_phone_a_day:
+            return None
+        tomorrow = midnight + timedelta(days=1)
+        return slots.soonest(
+            project.schedule, tuple(zones), max(now, tomorrow), project.calling.quiet
+        )
+
+    async def _put_off(self, lead: Lead, until: datetime | None) -> None:
+        def later(had: Lead) -> Lead | None:
+            if had.rev != lead.rev:
+                return None
+            return replace(had, due_at=until, auto_due_at=until, changed_at=self._now())
+
+        await leads.announce(self._bus, await self._engine.change(Lead, lead.id, later))
+
+    async def _give_up(self, lead: Lead, cause: str, now: datetime) -> None:
+        ended = await leads.end(self._engine, lead, Status.PROCESSED, now, cause)
+        await leads.announce(self._bus, ended)
+        told = {"lead": lead.id, "status": Status.PROCESSED, "cause": cause, "rule": lead.rule}
+        await leads.tell(self._engine, self._bus, lead.dialog, f"{lead.id}:ended", told, now)
+
+    async def _await_operator(self, lead: Lead, now: datetime) -> None:
+        def waits(had: Lead) -> Lead | None:
+            if had.rev != lead.rev or had.status not in PLANNED:
+                return None
+            return replace(had, status=Status.AWAITING_OPERATOR, due_at=None, changed_at=now)
+
+        had = await self._engine.change(Lead, lead.id, waits)
+        await leads.announce(self._bus, had)
+        told = {"lead": lead.id, "status": Status.AWAITING_OPERATOR}
+        id = f"{lead.id}:awaits:{lead.calls}"
+        await leads.tell(self._engine, self._bus, lead.dialog, id, told, now)
+
+    async def take(
+        self,
+        lead: Lead,
+        project: Project,
+        trunk: ChannelId,
+        settings: TrunkSettings,
+        worker: str,
+    ) -> Call | Literal["full", "nobody", "gone"]:
+        """The call of a due lead, which is nobody else's then.
+
+        Full, if there is no line or nobody is free to talk: it waits and no attempt is used.
+        """
+        now = self._now()
+        row = await self._engine.get(Dialog, lead.dialog) if lead.dialog is not None else None
+        stages = await whom.stages(self._engine, self._bus, project, lead, row)
+        if not stages:
+            await self._nobody(lead, now)
+            return "nobody"
+        id, n = f"{lead.id}:{lead.calls + 1}", lead.calls + 1
+        while (had := await self._engine.get(Call, id)) is not None and had.stage == "settled":
+            n += 1
+            id = f"{lead.id}:{n}"
+        if had is not None:
+            return "gone"
+        taken: list[str] = []
+        wanted = [
+            capacity.of_phone(lead.phone),
+            capacity.of_project(lead.project, project.calling.calls_max),
+            capacity.of_trunk(trunk, settings.calls_max),
+        ]
+        for each in wanted:
+            name = await capacity.take(self._engine, id, each, now)
+            if name is None:
+                await capacity.free(self._engine, id, taken)
+                return "full"
+            taken.append(name)
+        stages, seats = await self._free_ones(id, stages, now)
+        taken += seats
+        if not stages:
+            await capacity.free(self._engine, id, taken)
+            return "full"
+        call = Call(
+            id=id,
+            project=lead.project,
+            channel=trunk,
+            lead=LeadId(lead.id),
+            dialog=lead.dialog,
+            dialog_channel=row.channel if row is not None else None,
+            contact=lead.contact,
+            phone=lead.phone,
+            name=lead.name,
+            n=n,
+            plan=whom.plan_of(project, lead, row, stages, settings.numbers),
+            by=lead.operator if lead.held is not None else None,
+            slots=tuple(taken),
+            worker=worker,
+            watch_at=now + LEASE,
+            began_at=now,
+            changed_at=now,
+        )
+        try:
+            await self._engine.write(Insert(call))
+        except TakenError:
+            return "gone"
+
+        def dialled(had: Lead) -> Lead | None:
+            is_due = had.due_at is not None and had.due_at <= now
+            if not had.live or not is_due or had.status not in PLANNED or had.calls >= n:
+                return None
+            return replace(had, calls=n, call=id, due_at=None, held=None, cause="", changed_at=now)
+
+        lead = await self._engine.change(Lead, lead.id, dialled)
+        if lead.call != id:
+            await self.end(call, Outcome.CANCELLED)
+            return "gone"
+        return call
+
+    async def _nobody(self, lead: Lead, now: datetime) -> None:
+        """Nobody has a phone: the lead stays for people, who can see why."""
+
+        def waits(had: Lead) -> Lead | None:
+            if had.rev != lead.rev:
+                return None
+            return replace(
+                had, due_at=None, held=None, auto_due_at=None, cause="nobody", changed_at=now
+            )
+
+        await leads.announce(self._bus, await self._engine.change(Lead, lead.id, waits))
+
+    async def _free_ones(
+        self, call: str, stages: tuple[tuple[Party, ...], ...], now: datetime
+    ) -> tuple[tuple[tuple[Party, ...], ...], list[str]]:
+        """Without the operators who are in another call, and the slots of those who stay."""
+        taken, free = [], []
+        for operator in whom.who(stages):
+            name = await capacity.take(self._engine, call, capacity.of_operator(operator), now)
+            if name is not None:
+                taken.append(name)
+                free.append(operator)
+        left = (
+            tuple(each for each in stage if each.operator is None or each.operator in free)
+            for stage in stages
+        )
+        return tuple(stage for stage in left if stage), taken
+
+    async def equip(self, call: Call, settings: TrunkSettings) -> bool:
+        """Whether there is a line for a call that no lead asked for, which it has then."""
+        now = self._now()
+        taken: list[str] = []
+        for each in (
+            capacity.of_phone(call.phone),
+            capacity.of_trunk(call.channel, settings.calls_max),
+        ):
+            name = await capacity.take(self._engine, call.id, each, now)
+            if name is None:
+                await capacity.free(self._engine, call.id, taken)
+                return False
+            taken.append(name)
+        await self._engine.change(Call, call.id, lambda had: replace(had, slots=tuple(taken)))
+        return True
+
+    async def leave(self, call: Call) -> None:
+        """Lets another worker lead it at once."""
+        now = self._now()
+
+        def left(had: Call) -> Call | None:
+            return replace(had, worker="", watch_at=now) if had.live else None
+
+        await self._engine.change(Call, call.id, left)
+
+    async def release(self, call: Call, operators: Sequence[OperatorId]) -> None:
+        """Lets other calls ring operators who will not talk in this one."""
+        names = [name for each in operators for name in capacity.of_operator(each)]
+        await capacity.free(self._engine, call.id, names)
+
+    async def begin(self, call: Call, worker: str) -> Call | None:
+        """Marks it begun, which is before the engine hears of it; None if it is not ours to."""
+        now = self._now()
+
+        def begun(had: Call) -> Call | None:
+            if had.stage != "ordered" or had.worker not in ("", worker):
+                return None
+            return replace(had, stage="begun", worker=worker, watch_at=now + LEASE, changed_at=now)
+
+        after = await self._engine.change(Call, call.id, begun)
+        return after if after.stage == "begun" and after.worker == worker else None
+
+    async def note(self, call: Call, how: Callable[[Call], Call]) -> Call:
+        """Changes what is known of a call that is under way, and says so; an ended one stays."""
+        now = self._now()
+
+        def noted(had: Call) -> Call | None:
+            if had.stage != "begun":
+                return None
+            return replace(how(had), watch_at=now + LEASE, changed_at=now)
+
+        after = await self._engine.change(Call, call.id, noted)
+        await announce(self._bus, after)
+        if after.status is not call.status:
+            await self._tell(after, after.status, now)
+        return after
+
+    async def keep(self, call: Call) -> Call:
+        """Says that its worker is alive."""
+        until = self._now() + LEASE
+        return await self._engine.change(
+            Call, call.id, lambda had: replace(had, watch_at=until) if had.live else None
+        )
+
+    async def _tell(self, call: Call, status: Status, now: datetime) -> None:
+        """The status of the lead and a line of its dialog."""
+        if call.lead is not None:
+
+            def moved(had: Lead) -> Lead | None:
+                if not had.live or had.call != call.id or had.status is status:
+                    return None
+                return replace(had, status=status, changed_at=now)
+
+            lead = await self._engine.change(Lead, call.lead, moved)
+            await leads.announce(self._bus, lead)
+        if call.dialog is not None:
+            told = _line(call) | {"status": status}
+            id = f"{call.id}:{status}:{call.rev}"
+            await leads.tell(self._engine, self._bus, call.dialog, id, told, now)
+
+    async def end(
+        self,
+        call: Call,
+        outcome: Outcome,
+        *,
+        side: Side = "",
+        ended_by: Literal["", "operator", "visitor", "hub"] = "",
+    ) -> Call:
+        """Writes how it ended, once, and settles what follows."""
+        now = self._now()
+
+        def ended(had: Call) -> Call | None:
+            if had.stage in ("ended", "settled"):
+                return None
+            return replace(
+                had,
+                stage="ended",
+                outcome=outcome,
+                side=side,
+                ended_by=ended_by,
+                live=False,
+                ended_at=now,
+                watch_at=now + LEASE,
+                changed_at=now,
+            )
+
+        return await self.settle(await self._engine.change(Call, call.id, ended))
+
+    async def settle(self, call: Call) -> Call:
+        """Does what follows from the end of a call; all of it may be done again."""
+        if call.stage == "settled":
+            return call
+        now = self._now()
+        lead = await self._engine.get(Lead, call.lead) if call.lead is not None else None
+        if call.dialog is not None and (how := verdict.ended_as(call)) is not None:
+            told = _line(call) | {"status": how}
+            await leads.tell(self._engine, self._bus, call.dialog, f"{call.id}:ended", told, now)
+        if lead is not None and lead.call == call.id:
+            lead = await self._lead_after(call, lead, now)
+        for follow in self.follows:
+            try:
+                await follow(call, lead)
+            except AbsentError:
+                log.exception("call.follow")
+        await capacity.free(self._engine, call.id, call.slots)
+
+        def settled(had: Call) -> Call:
+            return replace(
+                had, stage="settled", status=verdict.ended_as(had) or had.status, watch_at=None
+            )
+
+        call = await self._engine.change(Call, call.id, settled)
+        await announce(self._bus, call)
+        await self._bus.wake(WAKE)
+        return call
+
+    async def _lead_after(self, call: Call, lead: Lead, now: datetime) -> Lead:
+        project = await self._engine.get(Project, lead.project)
+        if project is None:
+            return lead
+        after = await self._engine.change(
+            Lead, lead.id, lambda had: verdict.after(had, call, project, now)
+        )
+        await leads.announce(self._bus, after)
+        told = _line(call) | {"status": after.status, "cause": after.cause}
+        if after.live:
+            at = after.due_at
+            told["at"] = at.isoformat().replace("+00:00", "Z") if at is not None else ""
+            told["attempts"] = str(after.attempts)
+        await leads.tell(self._engine, self._bus, call.dialog, f"{call.id}:next", told, now)
+        return after
+
+    async def watched(self, worker: str) -> list[Call]:
+        """Calls whose worker has died, or that wait for one; they are this worker's now."""
+        now = self._now()
+        page = await self._engine.find(
+            CALLS_WATCHED, range=Range("watch_at", at_most=now), limit=SETTLED_AT_ONCE
+        )
+        mine = []
+        for each in page.items:
+            claimed = await self._claim(each, worker, now)
+            if claimed is not None:
+                mine.append(claimed)
+        return mine
+
+    async def _claim(self, call: Call, worker: str, now: datetime) -> Call | None:
+        def claimed(had: Call) -> Call | None:
+            if had.watch_at is None or had.watch_at > now:
+                return None
+            return replace(had, worker=worker, watch_at=now + LEASE)
+
+        had = await self._engine.change(Call, call.id, claimed)
+        return had if had.worker == worker and had.rev != call.rev else None
+
+
+def _line(call: Call) -> dict[str, str]:
+    """What every line of a call says."""
+    told = {
+        "call": call.id,
+        "lead": call.lead or "",
+        "outcome": call.outcome or "",
+        "side": call.side,
+        "ended_by": call.ended_by,
+        "operator": call.operator or "",
+        "operator_name": call.operator_name,
+        "talked_s": str(round(call.talked_s)) if call.talk_at and call.ended_at else "",
+        "training": "1" if call.training else "",
+    }
+    return {name: value for name, value in told.items() if value}

@@ -1,0 +1,123 @@
+"""Who is rung for a lead on our side, and what the call says: its plan, as things stand now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from hub.bus import Bus
+from hub.calls.call import CallPlan, Party, Seat
+from hub.lead import Lead
+from hub.model import Dialog, Membership, Operator, OperatorId, Project, ProjectId
+from hub.store.engine import Engine
+from hub.store.schema import MEMBERS, SEATS
+from hub.texts import text
+
+SEATS_MAX = 200
+RUNG_AT_ONCE = 20
+DISPLAY_MAX_CHARS = 60
+
+
+async def stages(
+    engine: Engine, bus: Bus, project: Project, lead: Lead, row: Dialog | None
+) -> tuple[tuple[Party, ...], ...]:
+    """Stage by stage: the forward numbers; or who is responsible, and then all who may see it.
+
+    Those who are online go before those who are not. Empty if there is nobody to ring.
+    """
+    if lead.plan.numbers and lead.operator is None:
+        return (tuple(Party(number=each) for each in lead.plan.numbers[:RUNG_AT_ONCE]),)
+    seats = await seated(engine, project, row)
+    if lead.operator is not None:
+        own = [each for each in seats if each.operator == lead.operator]
+        if own:
+            return (tuple(own),)
+        if lead.plan.numbers:
+            return (tuple(Party(number=each) for each in lead.plan.numbers[:RUNG_AT_ONCE]),)
+    if not seats:
+        return ()
+    here = await bus.present(ProjectId(project.id))
+    online = [each for each in seats if each.operator and here.get(each.operator) == "online"]
+    group = tuple((online or seats)[:RUNG_AT_ONCE])
+    owner = row.owner if row is not None else None
+    first = tuple(each for each in seats if each.operator == owner and owner is not None)
+    if first and lead.plan.script.responsible_first:
+        return (first, group) if group != first else (first,)
+    return (group,)
+
+
+async def seated(engine: Engine, project: Project, row: Dialog | None) -> list[Party]:
+    """Everybody's phone in the project, of those who may see the dialog."""
+    page = await engine.find(
+        SEATS, {"project": project.id}, limit=SEATS_MAX, where=lambda each: each.enabled
+    )
+    seats: Sequence[Seat] = [each for each in page.items if each.number]
+    members = await engine.find(MEMBERS, {"project": project.id}, limit=500)
+    known = {each.operator: each for each in members.items}
+    people = await engine.get_many(Operator, sorted({each.operator for each in seats}))
+    found = []
+    for seat in seats:
+        member, operator = known.get(seat.operator), people.get(seat.operator)
+        if member is None or operator is None or operator.disabled_at is not None:
+            continue
+        if row is not None and not _sees(member, row):
+            continue
+        found.append(
+            Party(number=seat.number, tones=seat.tones, operator=seat.operator, name=operator.name)
+        )
+    return found
+
+
+def _sees(member: Membership, row: Dialog) -> bool:
+    return not member.channels or row.channel in member.channels
+
+
+def plan_of(
+    project: Project,
+    lead: Lead,
+    row: Dialog | None,
+    operators: tuple[tuple[Party, ...], ...],
+    numbers: tuple[str, ...] = (),
+    connection: str = "",
+) -> CallPlan:
+    """What the call is to be. Shown is one of those `numbers`, the wanted one or else the first."""
+    known = variables(project, lead, row, connection)
+    name = lead.name or text(project.lang, "notice.guest")
+    display = text(project.lang, "call.display", name=name, phone=lead.phone)
+    return CallPlan(
+        script=lead.plan.script,
+        operators=operators,
+        visitor=Party(number=lead.phone, tones=_tones(lead.extension), name=lead.name),
+        shown=lead.plan.shown if lead.plan.shown in numbers else next(iter(numbers), ""),
+        display=display[:DISPLAY_MAX_CHARS],
+        variables=known,
+        lang=project.lang,
+    )
+
+
+def variables(
+    project: Project, lead: Lead, row: Dialog | None, connection: str = ""
+) -> dict[str, str]:
+    page = row.visit.title or row.visit.page if row is not None else ""
+    own = {
+        "name": lead.name,
+        "first_name": next(iter(lead.name.split()), ""),
+        "phone": lead.phone,
+        "page": page,
+        "site": urlsplit(row.visit.page).hostname or "" if row is not None else "",
+        "project": project.name,
+        "connection": connection,
+        "comment": lead.comment,
+    }
+    return (row.fields if row is not None else {}) | own
+
+
+def _tones(extension: str) -> str:
+    """An extension of the person's own exchange is pressed once that answers."""
+    return f",,{extension}" if extension.isdigit() else ""
+
+
+def who(operators: tuple[tuple[Party, ...], ...]) -> list[OperatorId]:
+    """Every operator among them, once."""
+    found = [each.operator for stage in operators for each in stage if each.operator is not None]
+    return list(dict.fromkeys(found))

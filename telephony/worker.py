@@ -1,0 +1,354 @@
+"""Finds leads that are due and calls that nobody leads, and has them made, one line for a trunk."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
+
+from hub.bus import Bus
+from hub.calls import capacity, trunks
+from hub.calls.call import Call, Outcome, Reported
+from hub.calls.dialling import LEASE, WAKE, Dialling
+from hub.calls.trunk import AnyLegEvent, Hosted, Legs, Trunk, TrunkSettings
+from hub.channels import Channels
+from hub.errors import UnavailableError
+from hub.lead import Lead
+from hub.model import ChannelId, Project, ProjectId
+from hub.statuses import Status
+from hub.store.engine import AbsentError, Engine, Range
+from hub.store.schema import LEADS_DUE
+from telephony.acts import Cancel, Event, Lost, Stop, Transfer
+from telephony.dialer import Dialer
+from telephony.hosted import HostedDialer
+from telephony.sounds import Sounds, Voice, silent
+
+log = logging.getLogger(__name__)
+
+IDLE = timedelta(seconds=1)
+AT_ONCE = 50
+KEEP_EVERY_S = LEASE.total_seconds() / 4
+SWEEP_EVERY = timedelta(seconds=30)
+DRAINS_IN_S = 8.0
+
+Conductor = Dialer | HostedDialer
+After = Callable[[Call, Legs], Coroutine[Any, Any, None]]
+"""What is done with the line after a call has ended, such as fetching its recording."""
+
+
+@dataclass
+class _Open:
+    """A line in use; `calls` are those that this process leads on it, by their keys."""
+
+    trunk: Trunk[TrunkSettings]
+    line: Legs | Hosted
+    listening: asyncio.Task[None] | None = None
+    calls: dict[str, Conductor] = field(default_factory=dict)
+
+
+class Telephony:
+    """`voice` makes what is said; `after` is told of each talk on a line that records.
+
+    `overdue` has calls from outside of which nothing was heard for too long.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        bus: Bus,
+        channels: Channels,
+        dialling: Dialling,
+        now: Callable[[], datetime],
+        name: str,
+        *,
+        voice: Voice = silent,
+        after: After | None = None,
+        overdue: Callable[[Call], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
+        self._engine = engine
+        self._bus = bus
+        self._channels = channels
+        self._dialling = dialling
+        self._now = now
+        self._name = name
+        self._overdue = overdue
+        self._voice = voice
+        self._after = after
+        self._lines: dict[ChannelId, _Open] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._swept: datetime | None = None
+
+    async def run(self) -> None:
+        """Works until cancelled. Who talks then goes on talking, for whoever comes after."""
+        keeping = asyncio.create_task(self._keep())
+        try:
+            while True:
+                try:
+                    more = await self.work()
+                except UnavailableError as error:
+                    log.warning("telephony.waits", extra={"reason": str(error)})
+                    more = False
+                if not more:
+                    await self._bus.sleep(WAKE, IDLE)
+        finally:
+            keeping.cancel()
+            await self.close()
+
+    async def work(self) -> bool:
+        """One round: lines, calls without a leader, leads that are due, wishes."""
+        await self._open_lines()
+        for call in await self._dialling.watched(self._name):
+            await self._meet(call)
+        more = False
+        for project in await self._projects():
+            more = await self._due(project) or more
+        await self._heed()
+        now = self._now()
+        if self._swept is None or not timedelta(0) <= now - self._swept < SWEEP_EVERY:
+            self._swept = now
+            await capacity.sweep(self._engine, now)
+        return more
+
+    async def idle(self) -> None:
+        """Returns when no call is under way here; for whoever drains or tests."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def _projects(self) -> list[Project]:
+        ids = sorted({each.project for each in self._channels.all() if each.id in self._lines})
+        known = await self._engine.get_many(Project, ids)
+        return list(known.values())
+
+    async def _open_lines(self) -> None:
+        """A line for each trunk, and another once its settings are others."""
+        wanted: dict[ChannelId, Trunk[TrunkSettings]] = {}
+        for project in {each.project for each in self._channels.all()}:
+            for trunk in trunks.of(self._channels, project):
+                wanted[trunk.id] = trunk
+        for id, had in list(self._lines.items()):
+            if wanted.get(id) is had.trunk:
+                if had.listening is not None and had.listening.done():
+                    self._listen(had)
+                continue
+            if had.calls:
+                # Whoever talks by the old settings ends the talk by them.
+                continue
+            await self._close(self._lines.pop(id))
+        for id, trunk in wanted.items():
+            if id not in self._lines:
+                opened = _Open(trunk, trunk.line(self._name))
+                opened.line.listen(
+                    partial(self._heard, opened),
+                    partial(self._lost, opened),
+                )
+                self._lines[id] = opened
+                self._listen(opened)
+
+    def _listen(self, opened: _Open) -> None:
+        opened.listening = asyncio.create_task(opened.line.run(), name="line")
+        opened.listening.add_done_callback(_told)
+
+    async def _close(self, opened: _Open) -> None:
+        if opened.listening is not None:
+            opened.listening.cancel()
+            await asyncio.wait([opened.listening])
+
+    def _heard(self, opened: _Open, event: AnyLegEvent | Reported) -> None:
+        key = event.key if isinstance(event, Reported) else event.leg.partition("-")[0]
+        conductor = opened.calls.get(key)
+        if isinstance(event, Reported):
+            if isinstance(conductor, HostedDialer):
+                conductor.heard(event)
+        elif isinstance(conductor, Dialer):
+            conductor.heard(event)
+
+    def _lost(self, opened: _Open) -> None:
+        for each in opened.calls.values():
+            if isinstance(each, Dialer):
+                each.heard(Lost())
+
+    async def _meet(self, call: Call) -> None:
+        """A call whose worker died, that ended and was not settled, or that was only ordered."""
+        if call.purpose == "incoming":
+            if self._overdue is not None:
+                await self._overdue(call)
+            return
+        if call.stage == "ended":
+            await self._dialling.settle(call)
+            return
+        opened = self._lines.get(call.channel)
+        if opened is not None and call.key in opened.calls:
+            return
+        if opened is None:
+            if any(each.id == call.channel for each in self._channels.all()):
+                return
+            await self._dialling.end(call, Outcome.UNKNOWN, side="visitor")
+        elif call.stage == "ordered" and call.lead is not None:
+            # Its worker died before the engine heard of it: the lead is taken anew.
+            await self._dialling.end(call, Outcome.ENGINE_ERROR)
+        elif opened.line.ready:
+            settings = opened.trunk.settings
+            if call.stage == "begun":
+                self._start(opened, call, anew=True)
+            elif await self._dialling.equip(call, settings):
+                self._start(opened, call)
+
+    def _start(self, opened: _Open, call: Call, *, anew: bool = False) -> None:
+        settings = opened.trunk.settings
+        dials = partial(trunks.dials, settings)
+        conductor: Conductor
+        if not isinstance(opened.line, Legs):
+            conductor = HostedDialer(
+                self._dialling, opened.line, call, self._now, dials, self._name
+            )
+        else:
+            conductor = Dialer(
+                self._dialling,
+                opened.line,
+                call,
+                Sounds(self._voice),
+                self._now,
+                dials,
+                self._name,
+            )
+        opened.calls[call.key] = conductor
+        task = asyncio.create_task(self._lead(opened, conductor, anew=anew), name="call")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _lead(self, opened: _Open, conductor: Conductor, *, anew: bool) -> None:
+        key = conductor.call.key
+        try:
+            call = await (conductor.resume() if anew else conductor.run())
+            is_recorded = call.plan is not None and call.plan.script.record
+            if self._after and is_recorded and call.talk_at and isinstance(opened.line, Legs):
+                await self._after(call, opened.line)
+        except UnavailableError as error:
+            # The call's lease runs out, and whoever finds it then ends it.
+            log.warning("call.left", extra={"call": key, "reason": str(error)})
+        except Exception:
+            log.exception("call.failed", extra={"call": key})
+        finally:
+            opened.calls.pop(key, None)
+
+    async def _due(self, project: Project) -> bool:
+        """Takes the project's leads that are due; True when there may be more."""
+        now = self._now()
+        page = await self._engine.find(
+            LEADS_DUE,
+            {"project": project.id, "live": True},
+            range=Range("due_at", at_most=now),
+            limit=AT_ONCE,
+        )
+        for lead in page.items:
+            opened = self._free_line(project, lead)
+            if opened is None:
+                return False
+            if await self._dialling.hindered(lead, project):
+                continue
+            if not await self._call(opened, lead, project):
+                return False
+        return len(page.items) == AT_ONCE
+
+    def _free_line(self, project: Project, lead: Lead) -> _Open | None:
+        """The first trunk of the project that can make such a call now."""
+        script = lead.plan.script
+        for each in trunks.of(self._channels, ProjectId(project.id)):
+            opened = self._lines.get(each.id)
+            if (
+                opened is not None
+                and opened.trunk is each
+                and opened.line.ready
+                and (script.first, script.connect) in each.calls.scenarios
+            ):
+                return opened
+        return None
+
+    async def _call(self, opened: _Open, lead: Lead, project: Project) -> bool:
+        """Whether another lead may be tried after this one."""
+        settings = opened.trunk.settings
+        turns, per = max(1, round(settings.calls_per_second)), timedelta(seconds=1)
+        if settings.calls_per_second < 1:
+            per = timedelta(seconds=1 / settings.calls_per_second)
+        if await self._bus.allow(f"calls:{opened.trunk.id}", turns, per) is not None:
+            return False
+        try:
+            taken = await self._dialling.take(lead, project, opened.trunk.id, settings, self._name)
+        except AbsentError:
+            return True
+        if not isinstance(taken, Call):
+            return taken != "full"
+        self._start(opened, taken)
+        return True
+
+    async def _heed(self) -> None:
+        """Carries out what people want of the calls that are led here."""
+        leading = [each for opened in self._lines.values() for each in opened.calls.values()]
+        if not leading:
+            return
+        calls = await self._engine.get_many(Call, sorted({each.call.id for each in leading}))
+        for each in leading:
+            call = calls.get(each.call.id)
+            if call is None:
+                continue
+            if isinstance(each, HostedDialer):
+                for report in call.told:
+                    each.heard(report)
+            for wish in call.wishes:
+                if wish.id in call.done:
+                    continue
+                if isinstance(each, HostedDialer):
+                    each.call = call
+                    await each.cancel()
+                else:
+                    event: Event = Cancel()
+                    if wish.do == "transfer" and wish.to is not None:
+                        event = Transfer(wish.to)
+                    each.heard(event)
+                await self._dialling.note(each.call, partial(_heeded, wish.id))
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_EVERY_S)
+            for opened in list(self._lines.values()):
+                for each in list(opened.calls.values()):
+                    try:
+                        await self._dialling.keep(each.call)
+                    except UnavailableError as error:
+                        log.warning("call.unkept", extra={"reason": str(error)})
+
+    async def close(self) -> None:
+        """Ends what only rings, and leaves talks to whoever comes after."""
+        talks = []
+        for opened in self._lines.values():
+            for each in opened.calls.values():
+                if isinstance(each, Dialer) and each.call.status is not Status.TALKING:
+                    each.heard(Stop())
+                else:
+                    talks.append(each.call)
+        ringing = {each for each in self._running if not each.done()}
+        if ringing:
+            await asyncio.wait(ringing, timeout=DRAINS_IN_S if len(talks) < len(ringing) else 0.1)
+        for task in list(self._running):
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running)
+        for call in talks:
+            await self._dialling.leave(call)
+        for opened in self._lines.values():
+            await self._close(opened)
+
+
+def _heeded(wish: str, call: Call) -> Call:
+    return replace(call, done=(*call.done, wish))
+
+
+def _told(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("line.ended", exc_info=error)
