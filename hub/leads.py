@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from hub import contacts, lines
 from hub.bus import Bus
 from hub.calling import Plan
+from hub.calls.wishes import WAKE, stop
 from hub.events import LeadChanged
 from hub.lead import CONTACTS_MAX, JOINS_MAX, Joined, Lead
 from hub.model import (
@@ -354,7 +355,7 @@ async def withdraw_of(
     """Takes back what the rule had ordered in this dialog, unless it was dialled.
 
     A lead that somebody else asked for too, or that a person decided on, goes on. Without a
-    rule whatever this dialog asked for is taken back.
+    rule whatever this dialog asked for is taken back, also from a phone that rings.
     """
 
     def withdrawn(had: Lead) -> Lead | None:
@@ -371,7 +372,11 @@ async def withdraw_of(
             return replace(had, joins=rest, changed_at=now)
         return ended(had, Status.PROCESSED, cause, now)
 
-    await _end_each(engine, bus, await _asked_in(engine, row), withdrawn, cause, now)
+    def is_hung_up(had: Lead) -> bool:
+        return not rule and all(each.dialog == row.id for each in had.joins)
+
+    found = await _asked_in(engine, row)
+    await _end_each(engine, bus, found, withdrawn, is_hung_up, cause, now)
 
 
 async def stop_all(
@@ -383,17 +388,21 @@ async def stop_all(
     *,
     before: datetime | None = None,
 ) -> None:
-    """Ends every lead of the person of the dialog, and of the person's phones, that is planned.
+    """Ends every lead of the person of the dialog, and of the person's phones.
 
-    With `before` only those that nobody has asked for since.
+    A call that is under way is ended too. With `before` only those that nobody has asked for since.
     """
 
     def stopped(had: Lead) -> Lead | None:
         if before is not None and _heard(had) > before:
             return None
-        return None if had.status in LIVE else ended(had, Status.PROCESSED, cause, now)
+        waits = had.status is Status.AWAITING_OPERATOR or had.status not in LIVE
+        return ended(had, Status.PROCESSED, cause, now) if waits else None
 
-    await _end_each(engine, bus, await _asked_in(engine, row), stopped, cause, now)
+    def is_hung_up(had: Lead) -> bool:
+        return before is None or _heard(had) <= before
+
+    await _end_each(engine, bus, await _asked_in(engine, row), stopped, is_hung_up, cause, now)
 
 
 async def _asked_in(engine: Engine, row: Dialog) -> list[Lead]:
@@ -416,11 +425,14 @@ async def _end_each(
     bus: Bus,
     found: list[Lead],
     how: Callable[[Lead], Lead | None],
+    is_hung_up: Callable[[Lead], bool],
     cause: str,
     now: datetime,
 ) -> None:
     for had in found:
         lead = await engine.change(Lead, had.id, how)
+        if lead.live and lead.call and lead.status in LIVE and is_hung_up(lead):
+            await stop(engine, bus, lead.call, cause)
         if lead.rev != had.rev:
             await announce(bus, lead)
         # Also one that ended before: whoever ended it may have died before it was told.
@@ -449,4 +461,7 @@ async def tell(
 
 
 async def announce(bus: Bus, lead: Lead) -> None:
+    """Tells the screens of it, and whoever dials if there is anything to dial."""
     await bus.announce(LeadChanged(project=lead.project, channel=lead.channel, lead=lead))
+    if lead.due_at is not None:
+        await bus.wake(WAKE)

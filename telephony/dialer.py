@@ -50,6 +50,7 @@ from telephony.acts import (
     Tell,
 )
 from telephony.sounds import Sounds
+from telephony.standing import State
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ class Dialer:
         side: Role = "visitor" if self.call.dialled_at is not None else "operator"
         return await self._dialling.end(self.call, outcome, side="" if talked else side)
 
-    async def _conduct(self, state: scenario.State, commands: Sequence[Command]) -> Call:
+    async def _conduct(self, state: State, commands: Sequence[Command]) -> Call:
         self._sounds.prepare(self.call)
         try:
             await self._note(state, commands, None)
@@ -142,7 +143,7 @@ class Dialer:
             for alarm in self._alarms.values():
                 alarm.cancel()
 
-    async def _over(self, state: scenario.State) -> Call:
+    async def _over(self, state: State) -> Call:
         """Waits until the phones are let go, and only then says that it is over."""
         await self._let_go()
         outcome = state.outcome or Outcome.ENGINE_ERROR
@@ -174,7 +175,7 @@ class Dialer:
             log.warning("call.unswept", extra={"call": self.call.key, "reason": error.detail})
 
     async def _note(
-        self, state: scenario.State, commands: Sequence[Command], event: Event | None
+        self, state: State, commands: Sequence[Command], event: Event | None
     ) -> None:
         """Stores what has changed, and what the commands are about to ask for."""
         now = self._now()

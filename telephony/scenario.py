@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from hub.calls.call import TRUNKS_OWN, CallPlan, Leg, Outcome, Party, Role
@@ -39,12 +38,12 @@ from telephony.acts import (
     Transfer,
     What,
 )
+from telephony.standing import LegState, State
 
 KEYS_KEPT = 8
 PLAY_MAX_S = 180.0
 """No message is waited for longer; an engine may never say that one has ended."""
 
-Phase = Literal["first", "pause", "message", "second", "greeting", "joining", "talk", "over"]
 
 # Which of several outcomes of one side is told: the one that says most of the people there.
 _TELLING = (
@@ -57,42 +56,6 @@ _TELLING = (
     Outcome.CONGESTION,
     Outcome.ENGINE_ERROR,
 )
-
-
-class LegState(Struct, frozen=True):
-    id: str
-    role: Role
-    party: Party
-    state: Literal["calling", "ringing", "up", "gone"] = "calling"
-    outcome: Outcome | None = None
-
-
-class State(Struct, frozen=True, kw_only=True):
-    """`first` and `second` are the legs that answered; `coming` is a colleague being rung."""
-
-    plan: CallPlan
-    phase: Phase = "first"
-    legs: tuple[LegState, ...] = ()
-    first: str = ""
-    second: str = ""
-    coming: str = ""
-    joining: str = ""
-    stage: int = 0
-    round: int = 1
-    said: int = 0
-    plays: int = 0
-    playing: tuple[tuple[str, str], ...] = ()
-    keys: str = ""
-    outcome: Outcome | None = None
-    side: Literal["", "operator", "visitor"] = ""
-    ended_by: Literal["", "operator", "visitor", "hub"] = ""
-
-    @property
-    def over(self) -> bool:
-        return self.phase == "over"
-
-    def leg(self, id: str) -> LegState | None:
-        return next((each for each in self.legs if each.id == id), None)
 
 
 Step = tuple[State, list[Command]]
@@ -132,7 +95,7 @@ def step(state: State, event: Event) -> Step:
             gone = tuple(replace(each, state="gone") for each in state.legs)
             return _broken_off(replace(state, legs=gone))
         case Stop():
-            return _broken_off(state)
+            return (state, []) if _talking(state) else _broken_off(state)
         case Cancel():
             if _talking(state):
                 return _over(state, Outcome.TALKED, ended_by="operator")

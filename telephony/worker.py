@@ -36,6 +36,9 @@ AT_ONCE = 50
 KEEP_EVERY_S = LEASE.total_seconds() / 4
 SWEEP_EVERY = timedelta(seconds=30)
 DRAINS_IN_S = 8.0
+LOOKED_S = 0.2
+BUSY_MAX = 5
+"""After so many whose people are busy others are looked at in the next round."""
 
 Conductor = Dialer | HostedDialer
 After = Callable[[Call, Legs], Coroutine[Any, Any, None]]
@@ -246,15 +249,18 @@ class Telephony:
             range=Range("due_at", at_most=now),
             limit=AT_ONCE,
         )
+        busy = 0
         for lead in page.items:
             opened = self._free_line(project, lead)
             if opened is None:
-                return False
+                continue
             if await self._dialling.hindered(lead, project):
                 continue
-            if not await self._call(opened, lead, project):
+            taken = await self._call(opened, lead, project)
+            busy += taken == "busy"
+            if taken == "full" or busy == BUSY_MAX:
                 return False
-        return len(page.items) == AT_ONCE
+        return len(page.items) == AT_ONCE and busy == 0
 
     def _free_line(self, project: Project, lead: Lead) -> _Open | None:
         """The first trunk of the project that can make such a call now."""
@@ -270,22 +276,22 @@ class Telephony:
                 return opened
         return None
 
-    async def _call(self, opened: _Open, lead: Lead, project: Project) -> bool:
-        """Whether another lead may be tried after this one."""
+    async def _call(self, opened: _Open, lead: Lead, project: Project) -> str:
+        """Begins the call of the lead, or says why not: full, busy, nobody or gone."""
         settings = opened.trunk.settings
         turns, per = max(1, round(settings.calls_per_second)), timedelta(seconds=1)
         if settings.calls_per_second < 1:
             per = timedelta(seconds=1 / settings.calls_per_second)
         if await self._bus.allow(f"calls:{opened.trunk.id}", turns, per) is not None:
-            return False
+            return "full"
         try:
             taken = await self._dialling.take(lead, project, opened.trunk.id, settings, self._name)
         except AbsentError:
-            return True
+            return "gone"
         if not isinstance(taken, Call):
-            return taken != "full"
+            return taken
         self._start(opened, taken)
-        return True
+        return ""
 
     async def _heed(self) -> None:
         """Carries out what people want of the calls that are led here."""
@@ -325,24 +331,29 @@ class Telephony:
 
     async def close(self) -> None:
         """Ends what only rings, and leaves talks to whoever comes after."""
-        talks = []
-        for opened in self._lines.values():
-            for each in opened.calls.values():
-                if isinstance(each, Dialer) and each.call.status is not Status.TALKING:
-                    each.heard(Stop())
-                else:
-                    talks.append(each.call)
-        ringing = {each for each in self._running if not each.done()}
-        if ringing:
-            await asyncio.wait(ringing, timeout=DRAINS_IN_S if len(talks) < len(ringing) else 0.1)
+        leading = [each for opened in self._lines.values() for each in opened.calls.values()]
+        for each in leading:
+            if isinstance(each, Dialer):
+                each.heard(Stop())
+        for _ in range(round(DRAINS_IN_S / LOOKED_S)):
+            if all(self._is_left(each) for each in leading):
+                break
+            await asyncio.wait(self._running, timeout=LOOKED_S)
         for task in list(self._running):
             task.cancel()
         if self._running:
             await asyncio.wait(self._running)
-        for call in talks:
-            await self._dialling.leave(call)
+        for each in leading:
+            await self._dialling.leave(each.call)
         for opened in self._lines.values():
             await self._close(opened)
+        self._lines.clear()
+
+    def _is_left(self, conductor: Conductor) -> bool:
+        """Whether nothing more is done about that call here: it talks, or is over."""
+        call = conductor.call
+        hosted = isinstance(conductor, HostedDialer)
+        return hosted or call.status is Status.TALKING or call.stage in ("ended", "settled")
 
 
 def _heeded(wish: str, call: Call) -> Call:

@@ -108,11 +108,11 @@ class Leg(Struct, frozen=True, kw_only=True):
 
 
 class Wish(Struct, frozen=True, kw_only=True):
-    """What somebody wants of a call that is under way; done when `id` is in `Call.done`."""
+    """What somebody, or the hub, wants of a call under way; done when `id` is in `Call.done`."""
 
     id: str
     do: Literal["cancel", "transfer"]
-    by: OperatorId
+    by: OperatorId | None = None
     to: Party | None = None
 
 

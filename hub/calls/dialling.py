@@ -17,8 +17,10 @@ from msgspec.structs import replace
 from hub import leads, slots, unwanted
 from hub.bus import Bus
 from hub.calls import capacity, verdict, whom
-from hub.calls.call import Call, Outcome, Party, Side, Wish
+from hub.calls.call import Call, Outcome, Party, Side
 from hub.calls.trunk import TrunkSettings
+from hub.calls.wishes import WAKE as WAKE
+from hub.calls.wishes import wish as wish
 from hub.callside import is_spam
 from hub.errors import ConflictError
 from hub.events import CallChanged
@@ -30,11 +32,9 @@ from hub.store.schema import CALLS_TO, CALLS_WATCHED
 
 log = logging.getLogger(__name__)
 
-WAKE = "calls"
 LEASE = timedelta(seconds=20)
 """How long a worker that says nothing of its call is still believed to lead it."""
 SETTLED_AT_ONCE = 50
-WISHES_MAX = 20
 BUSY_AGAIN = timedelta(seconds=2)
 
 Follow = Callable[[Call, Lead | None], Awaitable[None]]
@@ -52,24 +52,6 @@ async def ordered(engine: Engine, bus: Bus, call: Call) -> Call:
         if had is not None:
             return had
     await announce(bus, call)
-    await bus.wake(WAKE)
-    return call
-
-
-async def wish(engine: Engine, bus: Bus, id: str, wish: Wish) -> Call:
-    """Has a call that is under way cancelled or transferred; ConflictError("ended") if it is over.
-
-    Once for the id of the wish.
-    """
-
-    def wished(had: Call) -> Call | None:
-        if any(each.id == wish.id for each in had.wishes):
-            return None
-        if not had.live or len(had.wishes) >= WISHES_MAX:
-            raise ConflictError("ended", had.outcome or "")
-        return replace(had, wishes=(*had.wishes, wish))
-
-    call = await engine.change(Call, id, wished)
     await bus.wake(WAKE)
     return call
 
@@ -201,10 +183,11 @@ class Dialling:
         trunk: ChannelId,
         settings: TrunkSettings,
         worker: str,
-    ) -> Call | Literal["full", "nobody", "gone"]:
+    ) -> Call | Literal["full", "busy", "nobody", "gone"]:
         """The call of a due lead, which is nobody else's then.
 
-        Full, if there is no line or nobody is free to talk: it waits and no attempt is used.
+        Full, if there is no line; busy, if the phone is in another call or nobody is free to talk
+        with it: it waits a little, and no attempt is used.
         """
         now = self._now()
         row = await self._engine.get(Dialog, lead.dialog) if lead.dialog is not None else None
@@ -219,22 +202,23 @@ class Dialling:
         if had is not None:
             return "gone"
         taken: list[str] = []
-        wanted = [
-            capacity.of_phone(lead.phone),
+        lines = [
             capacity.of_project(lead.project, project.calling.calls_max),
             capacity.of_trunk(trunk, settings.calls_max),
         ]
-        for each in wanted:
+        for each in (*lines, capacity.of_phone(lead.phone)):
             name = await capacity.take(self._engine, id, each, now)
             if name is None:
                 await capacity.free(self._engine, id, taken)
-                return "full"
+                if len(taken) < len(lines):
+                    return "full"
+                return await self._busy(lead, now)
             taken.append(name)
         stages, seats = await self._free_ones(id, stages, now)
         taken += seats
         if not stages:
             await capacity.free(self._engine, id, taken)
-            return "full"
+            return await self._busy(lead, now)
         call = Call(
             id=id,
             project=lead.project,
@@ -270,6 +254,15 @@ class Dialling:
             await self.end(call, Outcome.CANCELLED)
             return "gone"
         return call
+
+    async def _busy(self, lead: Lead, now: datetime) -> Literal["busy"]:
+        """Lets others go first, who wait for other people."""
+
+        def later(had: Lead) -> Lead | None:
+            return replace(had, due_at=now + BUSY_AGAIN) if had.rev == lead.rev else None
+
+        await self._engine.change(Lead, lead.id, later)
+        return "busy"
 
     async def _nobody(self, lead: Lead, now: datetime) -> None:
         """Nobody has a phone: the lead stays for people, who can see why."""
@@ -330,8 +323,15 @@ class Dialling:
         await capacity.free(self._engine, call.id, names)
 
     async def begin(self, call: Call, worker: str) -> Call | None:
-        """Marks it begun, which is before the engine hears of it; None if it is not ours to."""
+        """Marks it begun, which is before the engine hears of it; None if it is not ours to.
+
+        A lead that was taken back meanwhile is not dialled.
+        """
         now = self._now()
+        lead = await self._engine.get(Lead, call.lead) if call.lead is not None else None
+        if lead is not None and (not lead.live or lead.call != call.id):
+            await self.end(call, Outcome.CANCELLED)
+            return None
 
         def begun(had: Call) -> Call | None:
             if had.stage != "ordered" or had.worker not in ("", worker):
@@ -374,9 +374,13 @@ class Dialling:
 
             lead = await self._engine.change(Lead, call.lead, moved)
             await leads.announce(self._bus, lead)
-        if call.dialog is not None:
-            told = _line(call) | {"status": status}
-            id = f"{call.id}:{status}:{call.rev}"
+        await self._say(call, f"{call.id}:{status}:{call.rev}", {"status": status}, now)
+
+    async def _say(self, call: Call, id: str, told: dict[str, str], now: datetime) -> None:
+        """A line of the dialog; of what is spam nothing more is said."""
+        row = await self._engine.get(Dialog, call.dialog) if call.dialog is not None else None
+        if row is not None and not is_spam(row):
+            told = _line(call) | told
             await leads.tell(self._engine, self._bus, call.dialog, id, told, now)
 
     async def end(
@@ -413,9 +417,8 @@ class Dialling:
             return call
         now = self._now()
         lead = await self._engine.get(Lead, call.lead) if call.lead is not None else None
-        if call.dialog is not None and (how := verdict.ended_as(call)) is not None:
-            told = _line(call) | {"status": how}
-            await leads.tell(self._engine, self._bus, call.dialog, f"{call.id}:ended", told, now)
+        if (how := verdict.ended_as(call)) is not None:
+            await self._say(call, f"{call.id}:ended", {"status": how}, now)
         if lead is not None and lead.call == call.id:
             lead = await self._lead_after(call, lead, now)
         for follow in self.follows:
@@ -443,12 +446,12 @@ class Dialling:
             Lead, lead.id, lambda had: verdict.after(had, call, project, now)
         )
         await leads.announce(self._bus, after)
-        told = _line(call) | {"status": after.status, "cause": after.cause}
+        told = {"status": str(after.status), "cause": after.cause}
         if after.live:
             at = after.due_at
             told["at"] = at.isoformat().replace("+00:00", "Z") if at is not None else ""
             told["attempts"] = str(after.attempts)
-        await leads.tell(self._engine, self._bus, call.dialog, f"{call.id}:next", told, now)
+        await self._say(call, f"{call.id}:next", told, now)
         return after
 
     async def watched(self, worker: str) -> list[Call]:

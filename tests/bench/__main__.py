@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench import (
+    calls,
     crowd,
     fan,
     hooks,
@@ -34,6 +35,7 @@ MEASURES: dict[str, Callable[[Path], Awaitable[Sequence[Figure]]]] = {
     "many": many.measure,
     "timers": many.claims,
     "rules": rules.measure,
+    "calls": calls.measure,
     "mongo": mongo.measure,
     "screens": screens.measure,
 }

@@ -19,7 +19,19 @@ from hub.hub import Hub, assemble, opened
 from hub.model import Dialog, DialogId, OperatorId, ProjectId, Role
 from hub.store.schema import LOG
 from hub.store.sqlite import SqliteEngine
-from tests.bench import crowd, fan, hooks, idle, messages, mongo, rules, screens, starting, writing
+from tests.bench import (
+    calls,
+    crowd,
+    fan,
+    hooks,
+    idle,
+    messages,
+    mongo,
+    rules,
+    screens,
+    starting,
+    writing,
+)
 from tests.bench.bare_mongo import Round
 from tests.bench.ears import WIDGET, listening
 from tests.bench.figure import Figure, machine, table
@@ -257,5 +269,11 @@ async def test_what_is_waited_for_on_screens_really_comes(tmp_path: Path) -> Non
 
 
 async def test_fifty_rules_and_silent_hours_come_with_their_floors(tmp_path: Path) -> None:
-    figures = await rules.measure(tmp_path, rounds=1, lines=20, people=4)
+    figures = await rules.measure(tmp_path, rounds=1, lines=20, people=4, sizes=(1_000, 10_000))
     assert all(figure.value > 0 and figure.floor is not None for figure in figures)
+
+
+async def test_calls_come_with_their_floors(tmp_path: Path) -> None:
+    figures = await calls.measure(tmp_path, rounds=1, count=2, waiting=10)
+    assert [figure.unit for figure in figures] == ["ms", "ms"]
+    assert all(figure.value > 0 and figure.floor for figure in figures)

@@ -16,6 +16,7 @@ from hub.calls.call import Call, Seat
 from hub.calls.script import Script
 from hub.channel import ChannelKind
 from hub.hub import Hub
+from hub.keys import Keys
 from hub.lead import Lead
 from hub.model import (
     Author,
@@ -52,6 +53,7 @@ QUICK = Script(
 """A scenario whose times are those of tests."""
 
 RULE = Author("rule", "silence")
+KEYS = Keys(bytes(32))
 
 
 def made(kind: str) -> Callable[[Channel], ChannelKind[Any]]:
@@ -60,7 +62,7 @@ def made(kind: str) -> Callable[[Channel], ChannelKind[Any]]:
     def make(document: Channel) -> ChannelKind[Any]:
         of = load(kind)
         settings = msgspec.convert(document.settings, of.settings_type)
-        return of(ChannelId(document.id), settings, None)  # type: ignore[arg-type]
+        return of(ChannelId(document.id), settings, KEYS)
 
     return make
 
