@@ -114,6 +114,7 @@ class Dialer:
             with suppress(LineError):
                 if await self._line.adopt(ids):
                     log.info("call.adopted", extra={"call": self.call.key})
+                    self._commanded.add("bridge")
                     return await self._conduct(*scenario.resumed(plan, self.call.legs))
         return await self.abandon()
 

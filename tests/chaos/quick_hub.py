@@ -9,11 +9,13 @@ from pathlib import Path
 import bots
 from hub import attempts, housekeeping, lanes, notices, worker
 from hub.__main__ import main
+from hub.calls import dialling
 
 bots.__path__.append(str(Path(__file__).with_name("kinds")))
 lanes.LEASE = timedelta(seconds=3)
 attempts.SEND_TIMEOUT = timedelta(seconds=1.2)
 notices.GRACE = timedelta(seconds=1)
+dialling.LEASE = timedelta(seconds=3)
 worker.SWEEP_EVERY = timedelta(seconds=2)
 worker.LEAD_LASTS = timedelta(seconds=4)
 housekeeping.EVERY = timedelta(seconds=2)
