@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -85,6 +86,7 @@ class Telephony:
         self._after = after
         self._lines: dict[ChannelId, _Open] = {}
         self._running: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._swept: datetime | None = None
 
     async def run(self) -> None:
@@ -107,7 +109,8 @@ class Telephony:
         """One round: lines, calls without a leader, leads that are due, wishes."""
         await self._open_lines()
         for call in await self._dialling.watched(self._name):
-            await self._meet(call)
+            with _guarded("call.unmet", call.key):
+                await self._meet(call)
         more = False
         for project in await self._projects():
             more = await self._due(project) or more
@@ -222,6 +225,7 @@ class Telephony:
             )
         opened.calls[call.key] = conductor
         task = asyncio.create_task(self._lead(opened, conductor, anew=anew), name="call")
+        self._tasks[call.key] = task
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -239,6 +243,7 @@ class Telephony:
             log.exception("call.failed", extra={"call": key})
         finally:
             opened.calls.pop(key, None)
+            self._tasks.pop(key, None)
 
     async def _due(self, project: Project) -> bool:
         """Takes the project's leads that are due; True when there may be more."""
@@ -254,9 +259,11 @@ class Telephony:
             opened = self._free_line(project, lead)
             if opened is None:
                 continue
-            if await self._dialling.hindered(lead, project):
-                continue
-            taken = await self._call(opened, lead, project)
+            taken = "busy"
+            with _guarded("lead.undialled", lead.id):
+                if await self._dialling.hindered(lead, project):
+                    continue
+                taken = await self._call(opened, lead, project)
             busy += taken == "busy"
             if taken == "full" or busy == BUSY_MAX:
                 return False
@@ -285,7 +292,14 @@ class Telephony:
         if await self._bus.allow(f"calls:{opened.trunk.id}", turns, per) is not None:
             return "full"
         try:
-            taken = await self._dialling.take(lead, project, opened.trunk.id, settings, self._name)
+            taken = await self._dialling.take(
+                lead,
+                project,
+                opened.trunk.id,
+                settings,
+                self._name,
+                training=opened.trunk.calls.training,
+            )
         except AbsentError:
             return "gone"
         if not isinstance(taken, Call):
@@ -323,9 +337,11 @@ class Telephony:
         while True:
             await asyncio.sleep(KEEP_EVERY_S)
             for opened in list(self._lines.values()):
-                for each in list(opened.calls.values()):
+                for key, each in list(opened.calls.items()):
                     try:
-                        await self._dialling.keep(each.call)
+                        if not await self._dialling.keep(each.call, self._name):
+                            # Whoever found it leads it: two would hang up on each other.
+                            self._tasks[key].cancel()
                     except UnavailableError as error:
                         log.warning("call.unkept", extra={"reason": str(error)})
 
@@ -354,6 +370,17 @@ class Telephony:
         call = conductor.call
         hosted = isinstance(conductor, HostedDialer)
         return hosted or call.status is Status.TALKING or call.stage in ("ended", "settled")
+
+
+@contextmanager
+def _guarded(event: str, about: str) -> Iterator[None]:
+    """A fault of one must not keep all others from being called."""
+    try:
+        yield
+    except UnavailableError:
+        raise
+    except Exception:
+        log.exception(event, extra={"about": about})
 
 
 def _heeded(wish: str, call: Call) -> Call:

@@ -10,14 +10,14 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from hub import leads, slots, unwanted
+from hub import leads, lines
 from hub.bus import Bus
-from hub.calls import capacity, verdict, whom
+from hub.calls import capacity, hindrances, verdict, whom
 from hub.calls.call import Call, Outcome, Party, Side
+from hub.calls.hindrances import Why
 from hub.calls.trunk import TrunkSettings
 from hub.calls.wishes import WAKE as WAKE
 from hub.calls.wishes import wish as wish
@@ -25,10 +25,20 @@ from hub.callside import is_spam
 from hub.errors import ConflictError
 from hub.events import CallChanged
 from hub.lead import Lead
-from hub.model import ChannelId, Dialog, LeadId, OperatorId, Project
+from hub.model import (
+    Author,
+    CallTime,
+    ChannelId,
+    Dialog,
+    DialogId,
+    LeadId,
+    OperatorId,
+    Project,
+    Verb,
+)
 from hub.statuses import PLANNED, Status
 from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
-from hub.store.schema import CALLS_TO, CALLS_WATCHED
+from hub.store.schema import CALLS_WATCHED
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +49,6 @@ BUSY_AGAIN = timedelta(seconds=2)
 
 Follow = Callable[[Call, Lead | None], Awaitable[None]]
 """What else follows from the end of a call; told again if somebody died, so keyed by the call."""
-
-Why = Literal["", "hours", "refused", "spam", "manual", "capped", "nobody", "confirm"]
 
 
 async def ordered(engine: Engine, bus: Bus, call: Call) -> Call:
@@ -67,6 +75,7 @@ async def confirm(engine: Engine, bus: Bus, id: str, operator: OperatorId, now: 
             status=Status.AWAITING_RETRY if had.attempts else Status.NEW,
             confirmed=True,
             operator=operator,
+            held=CallTime(at=now, local="", zone=next(iter(had.zones), "UTC")),
             due_at=now,
             changed_at=now,
         )
@@ -91,90 +100,8 @@ class Dialling:
         self.follows: list[Follow] = []
 
     async def hindered(self, lead: Lead, project: Project) -> Why:
-        """Why a lead that is due is not to be dialled now; what follows from that is done.
-
-        Hours, refusals and caps are looked at here and nowhere before, however long it waited.
-        """
-        now = self._now()
-        row = await self._engine.get(Dialog, lead.dialog) if lead.dialog is not None else None
-        by_hand = lead.held is not None or lead.confirmed
-        if row is not None and is_spam(row):
-            await self._give_up(lead, unwanted.SPAM, now)
-            return "spam"
-        said = max((each for each in (lead.asked_at, lead.moved_at) if each), default=None)
-        if lead.contact is not None and not by_hand:
-            refused = await unwanted.refused_at(
-                self._engine, lead.project, lead.contact, lead.phone
-            )
-            if refused is not None and (said is None or refused > said):
-                await self._give_up(lead, unwanted.OPTED_OUT, now)
-                return "refused"
-        if by_hand:
-            return ""
-        if project.calling.autonomous or project.calling.mode == "collect":
-            await self._put_off(lead, None)
-            return "manual"
-        zones = lead.zones or (project.schedule.zone,)
-        quiet = project.calling.quiet
-        if not slots.callable_at(project.schedule, zones, now, quiet):
-            await self._put_off(lead, slots.soonest(project.schedule, zones, now, quiet))
-            return "hours"
-        if (later := await self._capped(lead, project, zones, now)) is not None:
-            await self._put_off(lead, later)
-            return "capped"
-        if lead.plan.script.confirm and not lead.confirmed:
-            await self._await_operator(lead, now)
-            return "confirm"
-        return ""
-
-    async def _capped(
-        self, lead: Lead, project: Project, zones: Sequence[str], now: datetime
-    ) -> datetime | None:
-        """When the phone may be dialled again, if it was too often today; over all projects."""
-        is_chosen = lead.wanted is not None and not lead.attempts
-        if is_chosen or lead.plan.offsets:
-            return None
-        wall = now.astimezone(ZoneInfo(zones[0]))
-        midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0)
-        page = await self._engine.find(
-            CALLS_TO,
-            {"phone": lead.phone},
-            range=Range("dialled_at", at_least=midnight),
-            limit=project.calling.per_phone_a_day,
-            where=lambda each: each.by is None,
-        )
-        if len(page.items) < project.calling.per_phone_a_day:
-            return None
-        tomorrow = midnight + timedelta(days=1)
-        return slots.soonest(
-            project.schedule, tuple(zones), max(now, tomorrow), project.calling.quiet
-        )
-
-    async def _put_off(self, lead: Lead, until: datetime | None) -> None:
-        def later(had: Lead) -> Lead | None:
-            if had.rev != lead.rev:
-                return None
-            return replace(had, due_at=until, auto_due_at=until, changed_at=self._now())
-
-        await leads.announce(self._bus, await self._engine.change(Lead, lead.id, later))
-
-    async def _give_up(self, lead: Lead, cause: str, now: datetime) -> None:
-        ended = await leads.end(self._engine, lead, Status.PROCESSED, now, cause)
-        await leads.announce(self._bus, ended)
-        told = {"lead": lead.id, "status": Status.PROCESSED, "cause": cause, "rule": lead.rule}
-        await leads.tell(self._engine, self._bus, lead.dialog, f"{lead.id}:ended", told, now)
-
-    async def _await_operator(self, lead: Lead, now: datetime) -> None:
-        def waits(had: Lead) -> Lead | None:
-            if had.rev != lead.rev or had.status not in PLANNED:
-                return None
-            return replace(had, status=Status.AWAITING_OPERATOR, due_at=None, changed_at=now)
-
-        had = await self._engine.change(Lead, lead.id, waits)
-        await leads.announce(self._bus, had)
-        told = {"lead": lead.id, "status": Status.AWAITING_OPERATOR}
-        id = f"{lead.id}:awaits:{lead.calls}"
-        await leads.tell(self._engine, self._bus, lead.dialog, id, told, now)
+        """Why a lead that is due is not to be dialled now; what follows from that is done."""
+        return await hindrances.hindered(self._engine, self._bus, lead, project, self._now())
 
     async def take(
         self,
@@ -183,6 +110,8 @@ class Dialling:
         trunk: ChannelId,
         settings: TrunkSettings,
         worker: str,
+        *,
+        training: bool = False,
     ) -> Call | Literal["full", "busy", "nobody", "gone"]:
         """The call of a due lead, which is nobody else's then.
 
@@ -233,6 +162,7 @@ class Dialling:
             plan=whom.plan_of(project, lead, row, stages, settings.numbers),
             by=lead.operator if lead.held is not None else None,
             slots=tuple(taken),
+            training=training,
             worker=worker,
             watch_at=now + LEASE,
             began_at=now,
@@ -356,12 +286,15 @@ class Dialling:
             await self._tell(after, after.status, now)
         return after
 
-    async def keep(self, call: Call) -> Call:
-        """Says that its worker is alive."""
+    async def keep(self, call: Call, worker: str) -> bool:
+        """Says that its worker is alive; False if the call is another's by now."""
         until = self._now() + LEASE
-        return await self._engine.change(
-            Call, call.id, lambda had: replace(had, watch_at=until) if had.live else None
-        )
+
+        def kept(had: Call) -> Call | None:
+            return replace(had, watch_at=until) if had.live and had.worker == worker else None
+
+        had = await self._engine.change(Call, call.id, kept)
+        return not had.live or had.worker == worker
 
     async def _tell(self, call: Call, status: Status, now: datetime) -> None:
         """The status of the lead and a line of its dialog."""
@@ -375,6 +308,24 @@ class Dialling:
             lead = await self._engine.change(Lead, call.lead, moved)
             await leads.announce(self._bus, lead)
         await self._say(call, f"{call.id}:{status}:{call.rev}", {"status": status}, now)
+        if status is Status.TALKING and call.operator is not None and call.dialog is not None:
+            await self._taken(call, call.operator, now)
+
+    async def _taken(self, call: Call, operator: OperatorId, now: datetime) -> None:
+        """The request is whose who talks, unless somebody had it already."""
+        row = await self._engine.get(Dialog, call.dialog or "")
+        if row is not None and row.open and row.owner is None and not row.sealed:
+            author = Author("operator", operator, call.operator_name)
+            await lines.write(
+                self._engine,
+                self._bus,
+                DialogId(row.id),
+                f"{call.id}:taken",
+                Verb.TAKEN,
+                {"call": call.id},
+                now,
+                author,
+            )
 
     async def _say(self, call: Call, id: str, told: dict[str, str], now: datetime) -> None:
         """A line of the dialog; of what is spam nothing more is said."""

@@ -74,9 +74,13 @@ def check(script: Script, field: str = "script") -> None:
 
 
 def doubts(script: Script) -> tuple[Doubt, ...]:
-    """What is allowed and seldom meant: keys that the message does not name."""
+    """What is allowed and seldom meant: keys that the message does not name.
+
+    The product's own words, said where there is no text, name them.
+    """
     says = script.operator_says if script.first == "operator" else script.visitor_says
-    if script.connect == "key" and not says.recording and script.keys not in says.text:
+    is_own = bool(says) and not says.recording
+    if script.connect == "key" and is_own and script.keys not in says.text:
         return ("keys_unsaid",)
     return ()
 

@@ -14,7 +14,7 @@ from hub.ordering import lawful
 from hub.statuses import Status
 
 TALKED, CANCELLED, EXHAUSTED = "talked", "cancelled", "exhausted"
-TRUNK_RESTS = timedelta(minutes=1)
+TRUNK_RESTS, TRUNK_RESTS_MAX = timedelta(minutes=1), timedelta(hours=1)
 CALLS_MAX = 50
 """A lead that was taken so often is for people, whatever each time was called."""
 
@@ -58,7 +58,7 @@ def after(lead: Lead, call: Call, project: Project, now: datetime) -> Lead | Non
     if call.outcome is Outcome.CANCELLED:
         return _over(lead, Status.PROCESSED, CANCELLED, now)
     if call.outcome in TRUNKS_OWN or call.outcome is None:
-        return _again(lead, lead.attempts, lead.operator_tries, now + TRUNK_RESTS, project, now)
+        return _again(lead, lead.attempts, lead.operator_tries, now + _rests(lead), project, now)
     at_person = call.talk_at is not None or call.dialled_at is not None
     if not at_person or (call.side == "operator" and call.talk_at is None):
         tries = lead.operator_tries + 1
@@ -78,6 +78,13 @@ def after(lead: Lead, call: Call, project: Project, now: datetime) -> Lead | Non
         cause = _CAUSES.get(call.outcome, Cause.NO_ANSWER)
         due = now + timedelta(minutes=lead.plan.pauses.get(cause, 30))
     return _again(lead, attempts, lead.operator_tries, due, project, now)
+
+
+def _rests(lead: Lead) -> timedelta:
+    """Longer with every time in vain: our own people are rung each time too."""
+    in_vain = max(0, lead.calls - lead.attempts - lead.operator_tries - 1)
+    times: int = 2 ** min(in_vain, 10)
+    return min(TRUNK_RESTS * times, TRUNK_RESTS_MAX)
 
 
 def _again(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from hub.bus import Bus
 from hub.calls.call import CallPlan, Party, Seat
+from hub.calls.script import Say, Script
 from hub.lead import Lead
 from hub.model import Dialog, Membership, Operator, OperatorId, Project, ProjectId
+from hub.statuses import Lang
 from hub.store.engine import Engine
 from hub.store.schema import MEMBERS, SEATS
 from hub.texts import text
@@ -85,7 +89,7 @@ def plan_of(
     name = lead.name or text(project.lang, "notice.guest")
     display = text(project.lang, "call.display", name=name, phone=lead.phone)
     return CallPlan(
-        script=lead.plan.script,
+        script=worded(lead.plan.script, project.lang, known),
         operators=operators,
         visitor=Party(number=lead.phone, tones=_tones(lead.extension), name=lead.name),
         shown=lead.plan.shown if lead.plan.shown in numbers else next(iter(numbers), ""),
@@ -93,6 +97,25 @@ def plan_of(
         variables=known,
         lang=project.lang,
     )
+
+
+def worded(script: Script, lang: Lang, known: Mapping[str, str]) -> Script:
+    """The script with the product's own words where it has none of its own.
+
+    Whoever is rung first hears who asked and from which page, and which keys to press.
+    """
+    by_key = script.connect == "key"
+    said = ["request", *(each for each in ("name", "page") if known.get(each))]
+    # What a person wrote is put in where the text is said, and is never a template.
+    words = {"name": "$name$", "page": "$page$", "keys": " ".join(script.keys)}
+    operator, visitor = script.operator_says, script.visitor_says
+    if not operator:
+        keys = ["keys"] if by_key and script.first == "operator" else []
+        told = [text(lang, f"call.says.{each}", **words) for each in (*said, *keys)]
+        operator = Say(text=" ".join(told))
+    if not visitor and script.first == "visitor":
+        visitor = Say(text=text(lang, f"call.says.{'press' if by_key else 'wait'}", **words))
+    return replace(script, operator_says=operator, visitor_says=visitor)
 
 
 def variables(

@@ -1,0 +1,109 @@
+"""What keeps a due lead from being dialled at this moment: hours, refusals, caps, people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
+
+from hub import leads, slots, unwanted
+from hub.bus import Bus
+from hub.callside import is_spam
+from hub.lead import Lead
+from hub.model import Dialog, Project
+from hub.statuses import PLANNED, Status
+from hub.store.engine import Engine, Range
+from hub.store.schema import CALLS_TO
+
+Why = Literal["", "hours", "refused", "spam", "manual", "capped", "nobody", "confirm"]
+
+
+async def hindered(engine: Engine, bus: Bus, lead: Lead, project: Project, now: datetime) -> Why:
+    """Why a lead that is due is not to be dialled now; what follows from that is done.
+
+    Hours, refusals and caps are looked at here and nowhere before, however long it waited.
+    """
+    row = await engine.get(Dialog, lead.dialog) if lead.dialog is not None else None
+    by_hand = lead.held is not None
+    if row is not None and is_spam(row):
+        await _give_up(engine, bus, lead, unwanted.SPAM, now)
+        return "spam"
+    said = max((each for each in (lead.asked_at, lead.moved_at) if each), default=None)
+    if lead.contact is not None and not by_hand:
+        refused = await unwanted.refused_at(engine, lead.project, lead.contact, lead.phone)
+        if refused is not None and (said is None or refused > said):
+            await _give_up(engine, bus, lead, unwanted.OPTED_OUT, now)
+            return "refused"
+    if by_hand:
+        return ""
+    if project.calling.autonomous or project.calling.mode == "collect":
+        await _put_off(engine, bus, lead, None, now)
+        return "manual"
+    zones = lead.zones or (project.schedule.zone,)
+    quiet = project.calling.quiet
+    if not slots.callable_at(project.schedule, zones, now, quiet):
+        await _put_off(engine, bus, lead, slots.soonest(project.schedule, zones, now, quiet), now)
+        return "hours"
+    if (later := await _capped(engine, lead, project, zones, now)) is not None:
+        await _put_off(engine, bus, lead, later, now)
+        return "capped"
+    if lead.plan.script.confirm and not lead.confirmed:
+        await _await_operator(engine, bus, lead, now)
+        return "confirm"
+    return ""
+
+
+async def _capped(
+    engine: Engine, lead: Lead, project: Project, zones: Sequence[str], now: datetime
+) -> datetime | None:
+    """When the phone may be dialled again, if it was too often today; over all projects."""
+    is_chosen = lead.wanted is not None and not lead.attempts
+    if is_chosen or lead.plan.offsets:
+        return None
+    wall = now.astimezone(ZoneInfo(zones[0]))
+    midnight = wall.replace(hour=0, minute=0, second=0, microsecond=0)
+    page = await engine.find(
+        CALLS_TO,
+        {"phone": lead.phone},
+        range=Range("dialled_at", at_least=midnight),
+        limit=project.calling.per_phone_a_day,
+        where=lambda each: each.by is None,
+    )
+    if len(page.items) < project.calling.per_phone_a_day:
+        return None
+    tomorrow = midnight + timedelta(days=1)
+    return slots.soonest(project.schedule, tuple(zones), max(now, tomorrow), project.calling.quiet)
+
+
+async def _put_off(
+    engine: Engine, bus: Bus, lead: Lead, until: datetime | None, now: datetime
+) -> None:
+    def later(had: Lead) -> Lead | None:
+        if had.rev != lead.rev:
+            return None
+        return replace(had, due_at=until, auto_due_at=until, changed_at=now)
+
+    await leads.announce(bus, await engine.change(Lead, lead.id, later))
+
+
+async def _give_up(engine: Engine, bus: Bus, lead: Lead, cause: str, now: datetime) -> None:
+    ended = await leads.end(engine, lead, Status.PROCESSED, now, cause)
+    await leads.announce(bus, ended)
+    told = {"lead": lead.id, "status": Status.PROCESSED, "cause": cause, "rule": lead.rule}
+    await leads.tell(engine, bus, lead.dialog, f"{lead.id}:ended", told, now)
+
+
+async def _await_operator(engine: Engine, bus: Bus, lead: Lead, now: datetime) -> None:
+    def waits(had: Lead) -> Lead | None:
+        if had.rev != lead.rev or had.status not in PLANNED:
+            return None
+        return replace(had, status=Status.AWAITING_OPERATOR, due_at=None, changed_at=now)
+
+    had = await engine.change(Lead, lead.id, waits)
+    await leads.announce(bus, had)
+    told = {"lead": lead.id, "status": Status.AWAITING_OPERATOR}
+    id = f"{lead.id}:awaits:{lead.calls}"
+    await leads.tell(engine, bus, lead.dialog, id, told, now)
