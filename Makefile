@@ -15,7 +15,7 @@ ON_MONGO := $(wildcard tests/store tests/hub/test_intake*.py tests/hub/test_deli
 	tests/hub/test_desk*.py tests/hub/test_fetching*.py tests/hub/test_dialogs*.py tests/hub/test_timers*.py \
 	tests/hub/test_worker*.py tests/hub/test_marks*.py tests/hub/test_leads*.py \
 	tests/hub/test_search*.py tests/hub/test_leases*.py tests/hub/test_many_workers*.py tests/hub/test_ruling_many*.py \
-	tests/hub/test_pulse*.py tests/hub/test_polling*.py tests/hub/test_secrets*.py tests/hub/test_verify*.py tests/hub/test_housekeeping*.py)
+	tests/telephony/test_due*.py tests/telephony/test_dead*.py tests/hub/test_pulse*.py tests/hub/test_polling*.py tests/hub/test_secrets*.py tests/hub/test_verify*.py tests/hub/test_housekeeping*.py)
 
 # As many tests at a time as there are processors, the tests of a file one after another.
 TOGETHER := -n auto --maxprocesses=4 --dist=loadfile
