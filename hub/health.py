@@ -22,6 +22,7 @@ from hub.model import Project, ProjectId
 from hub.store.engine import Engine, Index, Range
 from hub.store.schema import (
     LANES,
+    LEADS_DUE,
     LETTERS_WAITING,
     PROJECTS_BY_NAME,
     RULES_DUE,
@@ -74,6 +75,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     deliveries_held: Backlog
     rules: Backlog
     timers_late: Backlog
+    calls_late: Backlog
     dead_letters: Backlog
     store: StoreState
     bus: BusState
@@ -96,14 +98,15 @@ class Health:
         self._now = now
 
     async def look(self, projects: Iterable[ProjectId]) -> Figures:
-        """The figures of now, with the dead letters of these projects; else of the whole hub."""
-        now = self._now()
+        """The figures of now: dead letters and late calls of these projects, else the whole hub."""
+        now, projects = self._now(), list(projects)
         return Figures(
             at=now,
             deliveries=await self._due(LANES, Range("lane_at", at_most=now)),
             deliveries_held=await self._held(now),
             rules=await self._due(RULES_DUE, Range("rules_at", at_most=now)),
             timers_late=await self._due(TIMERS_DUE, Range("due_at", below=now - LATE)),
+            calls_late=await self._calls(projects, now),
             dead_letters=await self._letters(projects),
             store=StoreState(self._engine.kind, VERSION, self._engine.behind_bytes()),
             bus=BusState(self._bus.kind, self._bus.connected),
@@ -137,6 +140,22 @@ class Health:
         later = Range("lane_at", at_least=now + timedelta(milliseconds=1))
         n = await self._engine.count(LANES, range=later, cap=COUNT_CAP + 1)
         return Backlog(min(n, COUNT_CAP), n > COUNT_CAP)
+
+    async def _calls(self, projects: Iterable[ProjectId], now: datetime) -> Backlog:
+        """Callback orders that are due and that nobody dials."""
+        n, oldest = 0, None
+        for project in projects:
+            due = Range("due_at", below=now - LATE)
+            equal: dict[str, str | int | bool | datetime | None] = {
+                "project": project,
+                "live": True,
+            }
+            page = await self._engine.find(LEADS_DUE, equal, range=due, limit=1)
+            if page.items:
+                n += await self._engine.count(LEADS_DUE, equal, range=due, cap=COUNT_CAP + 1)
+                first = [each.due_at for each in page.items if each.due_at is not None]
+                oldest = min([*first, oldest] if oldest else first)
+        return Backlog(min(n, COUNT_CAP), n > COUNT_CAP, oldest)
 
     async def _letters(self, projects: Iterable[ProjectId]) -> Backlog:
         n, oldest = 0, None
@@ -175,6 +194,7 @@ def _show(figures: Figures) -> None:
         ("deliveries_held", figures.deliveries_held),
         ("rules", figures.rules),
         ("timers_late", figures.timers_late),
+        ("calls_late", figures.calls_late),
         ("dead_letters", figures.dead_letters),
     ):
         observe.QUEUE_WAITING.labels(queue=queue).set(backlog.n)

@@ -31,6 +31,9 @@ DELIVERIES_FINISHED = Counter(
 HOOKS_REFUSED = Counter(
     "hub_hooks_refused_total", "Requests to a channel's door without its signature.", ["channel"]
 )
+CALLS_FINISHED = Counter(
+    "hub_calls_finished_total", "Calls by what became of them.", ["outcome", "side"]
+)
 DEAD_LETTERS = Counter(
     "hub_dead_letters_total", "Bodies kept aside because they could not be digested."
 )

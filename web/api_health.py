@@ -27,7 +27,8 @@ BODY_SHOWN_BYTES = 64_000
 
 
 class HealthView(View, frozen=True, kw_only=True):
-    """`deliveries_held` are being sent or told to wait; dead letters are one's own projects'."""
+    """`deliveries_held` are being sent or told to wait; dead letters and late
+    calls are one's own projects'."""
 
     at: datetime
     program: str
@@ -35,6 +36,7 @@ class HealthView(View, frozen=True, kw_only=True):
     deliveries_held: Backlog
     rules: Backlog
     timers_late: Backlog
+    calls_late: Backlog
     dead_letters: Backlog
     store: StoreState
     bus: BusState

@@ -13,7 +13,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from hub import leads, lines
+from hub import leads, lines, observe
 from hub.bus import Bus
 from hub.calls import capacity, hindrances, verdict, whom
 from hub.calls.call import Call, Outcome, Party, Side
@@ -360,7 +360,10 @@ class Dialling:
                 changed_at=now,
             )
 
-        return await self.settle(await self._engine.change(Call, call.id, ended))
+        after = await self._engine.change(Call, call.id, ended)
+        if after.rev != call.rev:
+            observe.CALLS_FINISHED.labels(outcome=outcome.value, side=side).inc()
+        return await self.settle(after)
 
     async def settle(self, call: Call) -> Call:
         """Does what follows from the end of a call; all of it may be done again."""

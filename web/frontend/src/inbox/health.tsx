@@ -68,6 +68,9 @@ function Rows({ now }: { now: Figures }): JSX.Element {
       <Figure name={t("inbox.health.timers")} degree={now.timers_late.n ? "hot" : "good"}>
         {now.timers_late.n ? queue(now.timers_late, now.at) : t("inbox.health.timers_good")}
       </Figure>
+      <Figure name={t("inbox.health.calls")} degree={now.calls_late.n ? "hot" : "good"}>
+        {now.calls_late.n ? queue(now.calls_late, now.at) : t("inbox.health.timers_good")}
+      </Figure>
       <Figure name={t("inbox.health.letters")} degree={now.dead_letters.n ? "warm" : "good"}>
         {now.dead_letters.n
           ? t("inbox.health.letters_some", {
