@@ -29,8 +29,10 @@ from hub.events import (
     FieldsTold,
     MessageReceived,
     PhoneLeft,
+    PhoneTapped,
     Rated,
     Sender,
+    Subscribed,
     TypingNoticed,
 )
 from hub.model import Attachment, CallTime, Given, Identity, OutState
@@ -85,6 +87,21 @@ class _Left(_Frame, frozen=True, kw_only=True, tag="left"):
     page: str = ""
 
 
+class _Tap(_Frame, frozen=True, kw_only=True, tag="tap"):
+    key: Key
+    name: str = ""
+    visit: Visit | None = None
+
+
+class _Subscribe(_Frame, frozen=True, kw_only=True, tag="subscribe"):
+    key: Key
+    email: Annotated[str, Meta(min_length=3, max_length=300)]
+    name: str = ""
+    visit: Visit | None = None
+    given: tuple[Given, ...] = ()
+    page: str = ""
+
+
 class _Consent(_Frame, frozen=True, kw_only=True, tag="consent"):
     key: Key
     given: tuple[Given, ...]
@@ -113,7 +130,8 @@ class _Typing(_Frame, frozen=True, kw_only=True, tag="typing"):
     pass
 
 
-_Any = _Send | _Call | _Left | _Consent | _Fields | _Rate | _Delivered | _Read | _Typing
+_Named = _Send | _Call | _Left | _Tap | _Subscribe
+_Any = _Named | _Consent | _Fields | _Rate | _Delivered | _Read | _Typing
 _Told = _Any | Annotated[list[_Any], Meta(min_length=1)]
 _decoder: msgspec.json.Decoder[_Told] = msgspec.json.Decoder(_Told)
 
@@ -217,7 +235,7 @@ class Site(ChannelKind[SiteSettings]):
 def _event(frame: _Any, visitor: str, now: datetime) -> ChannelEvent:
     sender = Sender(
         external_id=visitor,
-        name=frame.name if isinstance(frame, _Send | _Call | _Left) else "",
+        name=frame.name if isinstance(frame, _Named) else "",
         verified=visitor.startswith(VERIFIED),
     )
     match frame:
@@ -257,6 +275,23 @@ def _event(frame: _Any, visitor: str, now: datetime) -> ChannelEvent:
                 messenger=frame.messenger,
                 sent=frame.sent,
                 zone=frame.zone,
+                visit=frame.visit,
+                given=frame.given,
+                page=frame.page,
+            )
+        case _Tap():
+            return PhoneTapped(
+                sender=sender,
+                at=now,
+                external_id=f"{visitor}:tap:{frame.key}",
+                visit=frame.visit,
+            )
+        case _Subscribe():
+            return Subscribed(
+                sender=sender,
+                at=now,
+                external_id=f"{visitor}:subscribe:{frame.key}",
+                email=frame.email,
                 visit=frame.visit,
                 given=frame.given,
                 page=frame.page,

@@ -43,6 +43,15 @@ def planned(row: Dialog, entry: Entry) -> Dialog:
     return row if entry.author.kind == "operator" else _awaited(row, entry)
 
 
+def tapped(row: Dialog) -> Dialog:
+    """The person calls us, so nobody has to act; a talk that has begun stays what it is."""
+    if row.asked_at is not None or row.chat_status is not None:
+        return row
+    if Status.MOBILE_DIRECT not in moves(row.call_status, RequestType.MOBILE_DIRECT, Side.CALL):
+        return row
+    return replace(row, type=RequestType.MOBILE_DIRECT, call_status=Status.MOBILE_DIRECT)
+
+
 def is_spam(row: Dialog) -> bool:
     """Whether a side of the request is marked so."""
     return Status.SPAM in (row.chat_status, row.call_status)
@@ -65,6 +74,11 @@ def called(row: Dialog, entry: Entry) -> Dialog:
     )
     if "at" in told:
         row = replace(row, call_at=moment(told["at"]))
+    if told.get("result") and entry.author.kind == "operator":
+        row = _settled(row, moment(told.get("since", "")))
+    elif told.get("cause") == "talked" and row.open:
+        # Whoever talked has still to say what came of it.
+        row = _awaited(row, entry)
     if row.call_status in PLANNED:
         is_anew = before is Status.PROCESSED and row.open
         return _awaited(row, entry) if is_anew else row
@@ -74,6 +88,30 @@ def called(row: Dialog, entry: Entry) -> Dialog:
         # Nobody waits for anything but the call.
         row = replace(row, awaits=Awaits.NOBODY, waiting_since=None, unanswered=0)
     return row
+
+
+def phoned(row: Dialog, entry: Entry) -> Dialog:
+    """The person calls us: somebody has to act until it is said what came of it."""
+    told = entry.data
+    row = called(row, entry)
+    row = replace(
+        row,
+        type=_type(told.get("type", "")) or row.type,
+        heard_at=max(row.heard_at or entry.at, entry.at),
+    )
+    if is_spam(row) or not row.open:
+        return row
+    if told["incoming"] == "answered":
+        cycle = replace(row.cycle, answered_at=row.cycle.answered_at or entry.stored_at)
+        row = replace(row, cycle=cycle)
+    return replace(_awaited(row, entry), snoozed_until=None)
+
+
+def _settled(row: Dialog, since: datetime | None) -> Dialog:
+    """Nobody waits any more, but who has written since the two talked."""
+    if since is not None and row.heard_at is not None and row.heard_at > since:
+        return row
+    return replace(row, awaits=Awaits.NOBODY, waiting_since=None, unanswered=0)
 
 
 def _awaited(row: Dialog, entry: Entry) -> Dialog:

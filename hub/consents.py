@@ -12,6 +12,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hub.errors import RefusedError
 from hub.model import (
@@ -30,6 +31,7 @@ from hub.store.schema import CONSENTS
 from hub.texts import text
 
 PROCESSING: Purpose = "processing"
+ADVERTISING: Purpose = "advertising"
 LANGS: tuple[Lang, ...] = ("ru", "en")
 
 
@@ -68,6 +70,19 @@ def asked(settings: SiteSettings, project: Project, lang: Lang) -> list[Asked]:
         first = ours or Agreement(purpose=PROCESSING)
         agreements = [first, *rest]
     return [_asked(each, project, lang) for each in agreements]
+
+
+def subscribing(settings: SiteSettings, project: Project, lang: Lang) -> list[Asked]:
+    """The boxes of whoever is to be sent offers: each is apart, and both must be ticked."""
+    had = {each.purpose: each for each in settings.consents}
+    boxes = [had.get(each) or Agreement(purpose=each) for each in (PROCESSING, ADVERTISING)]
+    return [replace(_asked(each, project, lang), required=True) for each in boxes]
+
+
+def worded(purpose: Purpose, words: str) -> Asked:
+    """A box that a form elsewhere has, as far as the form tells its words."""
+    version = _digest(purpose, words, "")[:12]
+    return Asked(purpose=purpose, version=version, text=words, url="", required=False)
 
 
 def takes_phones(settings: SiteSettings, project: Project) -> bool:

@@ -32,6 +32,12 @@ class NotAPhoneError(RefusedError):
     code = "phone"
 
 
+class NotAnEmailError(RefusedError):
+    """It is no address of e-mail."""
+
+    code = "email"
+
+
 def phone_of(written: str) -> str | None:
     """The number in E.164 if it is one that the hub may call, None if not."""
     found = phones.parse(written[:100], REGION, ALSO)

@@ -34,6 +34,7 @@ from hub.events import DialogChanged, OperatorLooking, OperatorTyping
 from hub.files import Files
 from hub.fold import closing
 from hub.legible import legible
+from hub.lists import status
 from hub.model import (
     Author,
     Awaits,
@@ -49,6 +50,7 @@ from hub.model import (
 )
 from hub.rights import Right, What, may
 from hub.signals import Signals
+from hub.statuses import Status
 from hub.store.engine import AbsentError, Engine, Insert, TakenError
 from hub.store.schema import MEMBERS
 
@@ -245,6 +247,16 @@ class Desk:
             if current.awaits is not Awaits.OPERATOR and not current.unanswered:
                 raise ConflictError("answered", current.id)
             return self._system(current, who, Verb.NO_REPLY)
+
+        return await self._decide(id, make)
+
+    async def emailed(self, who: Who, id: str) -> Dialog:
+        """Notes that the person was answered by a letter, which the hub has not seen."""
+
+        def make(current: Dialog) -> Entry:
+            if status(current) is Status.EMAIL:
+                raise _AlreadyError
+            return self._system(current, who, Verb.EMAILED)
 
         return await self._decide(id, make)
 

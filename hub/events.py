@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from hub.calls.call import Call
+from hub.calls.call import Call, Loss, Outcome
 from hub.content import Card, Remote, Spot
 from hub.lead import Lead
 from hub.model import (
@@ -97,7 +97,8 @@ class FormFilled(Reported, frozen=True, kw_only=True, tag="form.filled"):
 
     `source` is the code of where the form is, `fields` has every answer by the name that the form
     gives it, and `hidden` names the fields that the source does not let us see. `handling` is what
-    the door that it came by asks for; empty leaves it to the connections.
+    the door that it came by asks for; empty leaves it to the connections. `advertising` is the
+    words of the box by which the person agreed to be sent offers.
     """
 
     external_id: str
@@ -115,6 +116,7 @@ class FormFilled(Reported, frozen=True, kw_only=True, tag="form.filled"):
     hidden: tuple[str, ...] = ()
     visit: Visit | None = None
     handling: Literal["", "callback", "register"] = ""
+    advertising: str = ""
 
 
 class CallAsked(Reported, frozen=True, kw_only=True, tag="call.asked"):
@@ -144,6 +146,27 @@ class PhoneLeft(Reported, frozen=True, kw_only=True, tag="phone.left"):
     messenger: str = ""
     sent: bool = True
     zone: str = ""
+    visit: Visit | None = None
+    given: tuple[Given, ...] = ()
+    page: str = ""
+
+
+class PhoneTapped(Reported, frozen=True, kw_only=True, tag="phone.tapped"):
+    """The person pressed the site's phone number on a phone: perhaps they are calling now."""
+
+    external_id: str
+    visit: Visit | None = None
+
+
+class Subscribed(Reported, frozen=True, kw_only=True, tag="subscribed"):
+    """The person wants to hear of offers at that address.
+
+    The consents given with it are kept first: without those to processing and to advertising
+    no address is.
+    """
+
+    external_id: str
+    email: str
     visit: Visit | None = None
     given: tuple[Given, ...] = ()
     page: str = ""
@@ -214,6 +237,47 @@ class ReachabilityChanged(Reported, frozen=True, kw_only=True, tag="reachability
     reachable: bool
 
 
+class PhoneCalled(Reported, frozen=True, kw_only=True, tag="phone.called"):
+    """Somebody calls the own exchange, where the hub conducts nothing.
+
+    The sender's `external_id` is the number that calls, as the exchange tells it, empty where it is
+    withheld. `external_id` is that of the whole call, and `seq` grows over all of its news. `line`
+    is the number called, `operator_number` the phone that rings or answered. While it is `ringing`
+    `loss` is where the caller waits, and then where the call was lost.
+    """
+
+    external_id: str
+    state: Literal["ringing", "answered", "missed", "ended"]
+    line: str = ""
+    operator_number: str = ""
+    waited_s: float | None = None
+    talked_s: float | None = None
+    loss: Loss = ""
+    ended_by: Literal["", "operator", "visitor"] = ""
+    seq: int = 0
+
+
+class CallReported(Reported, frozen=True, kw_only=True, tag="call.reported"):
+    """How a call is coming on that an engine makes for the hub; nobody is its sender.
+
+    It is known by its `key`, or by the engine's own `ref` once that came with the key. `gone` is
+    one `leg` of it, and `ended` the whole. `number` is the phone concerned, and `outcome` what
+    became of that phone or of the call.
+    """
+
+    key: str = ""
+    ref: str = ""
+    leg: str = ""
+    state: Literal["ringing", "answered", "gone", "ended"]
+    number: str = ""
+    person: str = ""
+    outcome: Outcome | None = None
+    ended_by: Literal["", "operator", "visitor"] = ""
+    talked_s: float = 0
+    code: str = ""
+    seq: int = 0
+
+
 class Ignored(Reported, frozen=True, kw_only=True, tag="ignored"):
     """A genuine event of a kind we have no use for yet; counted by name."""
 
@@ -226,6 +290,8 @@ ChannelEvent = (
     | FormFilled
     | CallAsked
     | PhoneLeft
+    | PhoneTapped
+    | Subscribed
     | ConsentGiven
     | FieldsTold
     | Rated
@@ -235,6 +301,8 @@ ChannelEvent = (
     | DeliveryReported
     | TypingNoticed
     | ReachabilityChanged
+    | PhoneCalled
+    | CallReported
     | Ignored
 )
 

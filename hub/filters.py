@@ -388,7 +388,7 @@ _CATALOGUE: Mapping[str, tuple[Field, Read]] = MappingProxyType(
             lambda row, _: row.direction,
         ),
         "creation": (
-            Field(Type.CHOICE, ("message", "operator", "form", "api", "import")),
+            Field(Type.CHOICE, ("message", "operator", "form", "api", "import", "call")),
             lambda row, _: row.creation,
         ),
         "name": (_TEXT, lambda row, _: row.name),

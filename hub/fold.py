@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from hub import callside, legible
+from hub import callside, legible, sides
 from hub.bot import offered
 from hub.model import (
     Author,
@@ -151,9 +151,26 @@ def _filled(row: Dialog, entry: Entry) -> Dialog:
         fields=dict([*(row.fields | new).items()][-FIELDS_MAX:]),
         visit=_visit(told.get("visit", "")) or row.visit,
     )
+    if "subscribed" in told:
+        return _subscribed(row, told)
     if not has_chat(row.type) and callside.begins_anew(row):
         row = replace(row, call_status=Status.NEW)
     return row
+
+
+def _subscribed(row: Dialog, told: dict[str, str]) -> Dialog:
+    """Nobody has to act; a request that is more than a subscription stays what it is."""
+    known = row.fields | {"email": told.get("email", "")}
+    row = replace(row, fields=dict([*known.items()][-FIELDS_MAX:]))
+    if row.chat_status is not None or row.call_status is not None:
+        return row
+    return sides.begun(row, Status.SUBSCRIBED)
+
+
+def _emailed(row: Dialog, entry: Entry) -> Dialog:
+    """Somebody of ours has written a letter, which is an answer like any other."""
+    row = sides.begun(row, Status.EMAIL)
+    return _answered(row, entry) if row.open else row
 
 
 def _answers(told: dict[str, str]) -> dict[str, str]:
@@ -166,9 +183,14 @@ def _answers(told: dict[str, str]) -> dict[str, str]:
 
 def _asked(before: Status | None, entry: Entry) -> Status:
     """A talk, or a request that waits for somebody to handle it by hand."""
-    if "collected" in entry.data and before in (None, Status.NEW, Status.ACCEPTED):
-        return before or Status.NEW
-    return Status.CHATTING
+    if "collected" not in entry.data:
+        return Status.CHATTING
+    if before is None or before in _BEFORE_A_TALK:
+        return Status.NEW
+    return before if before in BY_HAND else Status.CHATTING
+
+
+_BEFORE_A_TALK = (Status.SUBSCRIBED, Status.EMAIL, Status.POTENTIAL)
 
 
 def _before(entry: Entry, place: Place) -> bool:
@@ -185,6 +207,8 @@ def _said(row: Dialog, entry: Entry) -> Dialog:
         lane_at=row.lane_at or entry.stored_at,
     )
     if entry.author.kind != "operator":
+        if "opens" in entry.data and row.closed_at is None:
+            row = _open(row, entry)
         return replace(row, bot=_bot_said(row.bot, entry.data))
     return _answered(row, entry)
 
@@ -255,7 +279,12 @@ def _happened(row: Dialog, entry: Entry) -> Dialog:
         case Verb.PLANNED:
             row = callside.planned(_open(row, entry), entry)
         case Verb.CALL:
-            row = callside.called(row, entry)
+            if "incoming" in entry.data:
+                if row.closed_at is None and not callside.is_spam(row):
+                    row = _open(row, entry)
+                row = callside.phoned(row, entry)
+            else:
+                row = callside.called(row, entry)
         case Verb.RATED:
             row = replace(row, cycle=replace(row.cycle, score=entry.data.get("score", "")))
         case Verb.FIELDS:
@@ -289,10 +318,16 @@ def _happened(row: Dialog, entry: Entry) -> Dialog:
             return _imported(row, entry)
         case Verb.LEFT:
             return _left_phone(row, entry)
+        case Verb.TAPPED:
+            row = callside.tapped(_open(row, entry))
+        case Verb.SUBSCRIBED:
+            row = _subscribed(_open(row, entry), entry.data)
+        case Verb.EMAILED:
+            row = _emailed(row, entry)
         case Verb.POTENTIAL:
             return _potential(row, entry)
         case Verb.SPAM:
-            row = _closed(_marked_spam(row), entry)
+            row = _closed(sides.marked_spam(row), entry)
         case Verb.UNSPAM:
             row = _unmarked(row, entry)
         case Verb.CONSENT | Verb.REFUSED | None:
@@ -374,24 +409,14 @@ def _potential(row: Dialog, entry: Entry) -> Dialog:
     )
 
 
-def _marked_spam(row: Dialog) -> Dialog:
-    """Every side that has begun, and if none has, the first that the type knows."""
-    chat, call = row.chat_status, row.call_status
-    if chat is not None or (call is None and has_chat(row.type)):
-        chat = Status.SPAM if Status.SPAM in moves(chat, row.type, Side.CHAT) else chat
-    if call is not None or chat is None:
-        call = Status.SPAM if Status.SPAM in moves(call, row.type, Side.CALL) else call
-    return replace(row, chat_status=chat, call_status=call)
-
-
 def _unmarked(row: Dialog, entry: Entry) -> Dialog:
     """As it was; a call that was hung up stays hung up."""
     if Status.SPAM not in (row.chat_status, row.call_status):
         return row
     row = replace(
         row,
-        chat_status=_back(row, Side.CHAT, entry.data.get("chat", "")),
-        call_status=_back(row, Side.CALL, entry.data.get("call", "")),
+        chat_status=sides.back(row, Side.CHAT, entry.data.get("chat", "")),
+        call_status=sides.back(row, Side.CALL, entry.data.get("call", "")),
     )
     if row.open or not entry.data.get("open"):
         return row
@@ -406,16 +431,6 @@ def _unmarked(row: Dialog, entry: Entry) -> Dialog:
         waiting_since=row.waiting_since or entry.stored_at,
         unanswered=max(row.unanswered, 1),
     )
-
-
-def _back(row: Dialog, side: Side, code: str) -> Status | None:
-    now = row.chat_status if side is Side.CHAT else row.call_status
-    if now is not Status.SPAM:
-        return now
-    known = {each.value: each for each in moves(Status.SPAM, row.type, side)}
-    if not code:
-        return None
-    return known.get(code, Status.ACCEPTED if Status.ACCEPTED in known.values() else now)
 
 
 def _joined(row: Dialog, entry: Entry) -> Dialog:

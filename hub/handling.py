@@ -144,6 +144,9 @@ async def _routing(
     handling = form.handling or (terms.handling if terms else None)
     if not handling:
         return None
+    if "subscribed" in entry.data:
+        # There is nobody to be called.
+        handling = "register"
     read = connections.phone_of(terms, form)
     told = {
         "form": entry.id,

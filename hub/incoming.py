@@ -23,7 +23,9 @@ from hub.events import (
     FormFilled,
     MessageReceived,
     PhoneLeft,
+    PhoneTapped,
     StaffReplied,
+    Subscribed,
 )
 from hub.model import (
     Attachment,
@@ -47,7 +49,10 @@ from hub.visit import Visit
 Line = MessageReceived | StaffReplied | FormFilled
 """What is said or written, by whomever."""
 
-Spoken = Line | CallAsked | PhoneLeft
+Asked = CallAsked | PhoneLeft | PhoneTapped | Subscribed
+"""What a site's chat is pressed for beside the talk."""
+
+Spoken = Line | Asked
 """What opens a dialog if none is open."""
 
 FORMS: Mapping[str, RequestType] = {
@@ -112,10 +117,9 @@ def maker(
             dialogs.draft(row, id, EntryKind.IN, event.at, now),
             author=Author("visitor", row.contact, event.sender.name or row.name),
         )
-        if isinstance(event, CallAsked):
-            return replace(line, kind=EntryKind.SYSTEM, verb=Verb.CALL_ASKED, data=_wish(event))
-        if isinstance(event, PhoneLeft):
-            return replace(line, kind=EntryKind.SYSTEM, verb=Verb.LEFT, data=_left(event))
+        if isinstance(event, Asked):
+            verb, told = _asked(event, channel)
+            return replace(line, kind=EntryKind.SYSTEM, verb=verb, data=told)
         line = replace(line, late=_comes_before(event, row), attachments=attached)
         match event:
             case MessageReceived():
@@ -147,7 +151,10 @@ def maker(
                     data={"unsupported": channel.kind} if _is_empty(event) else {},
                 )
             case FormFilled():
-                return replace(line, text=_filled(event), data=_form(event))
+                told = _form(event)
+                # Who only wants to hear of offers asks nothing.
+                is_asked = "subscribed" not in told
+                return replace(line, text=_filled(event), data=told, question=is_asked)
 
     return make
 
@@ -165,7 +172,7 @@ def episode(
     identity, sender = identity_id(channel.id, event.sender), event.sender
     staff, form = (
         isinstance(event, StaffReplied),
-        isinstance(event, CallAsked | FormFilled | PhoneLeft),
+        isinstance(event, Asked | FormFilled),
     )
     return Dialog(
         id=dialogs.dialog_id(identity, n),
@@ -194,6 +201,8 @@ def episode(
 def _type(event: Spoken, type: RequestType) -> RequestType:
     if isinstance(event, CallAsked):
         return RequestType.CALLBACK
+    if isinstance(event, PhoneTapped):
+        return RequestType.MOBILE_DIRECT
     return FORMS.get(event.source, type) if isinstance(event, FormFilled) else type
 
 
@@ -204,10 +213,11 @@ def entry_point(channel: Channel) -> EntryPoint:
 def belongs(row: Dialog, event: Spoken, project: Project) -> bool:
     """Whether the row is where it is to stand.
 
-    A form and a wish to be called reopen nothing: after a closing each is a request of its own.
+    A form and what is pressed beside the talk reopen nothing: after a closing each is a request
+    of its own.
     What one of ours said opens nothing either: it stands where the talk was last.
     """
-    if isinstance(event, CallAsked | PhoneLeft | FormFilled):
+    if isinstance(event, Asked | FormFilled):
         return not row.sealed and (row.open or row.closed_at is None)
     if isinstance(event, StaffReplied):
         return not row.sealed
@@ -230,6 +240,19 @@ def _same(ours: str, theirs: str) -> bool:
     """The same words, or a long piece of them: markup and spaces are the platform's business."""
     said, heard = ("".join(filter(str.isalnum, text)).casefold() for text in (ours, theirs))
     return heard == said or (len(heard) >= PIECE_MIN_CHARS and heard in said)
+
+
+def _asked(event: Asked, channel: Channel) -> tuple[Verb, dict[str, str]]:
+    match event:
+        case CallAsked():
+            return Verb.CALL_ASKED, _wish(event)
+        case PhoneLeft():
+            return Verb.LEFT, _left(event)
+        case Subscribed():
+            return Verb.SUBSCRIBED, {"email": event.email}
+        case PhoneTapped():
+            number = channel.settings.get("phone")
+            return Verb.TAPPED, {"number": number} if isinstance(number, str) else {}
 
 
 def _wish(event: CallAsked) -> dict[str, str]:
@@ -350,10 +373,13 @@ def _form(event: FormFilled) -> dict[str, str]:
         "raw_phone": event.phone,
         "email": event.email if contacts.is_email(event.email) else "",
         "comment": event.comment,
+        "advertising": event.advertising,
         "fields": _json(event.fields),
         "hidden": _json(event.hidden),
         "visit": _json(event.visit),
     }
+    if event.advertising and told["email"] and not event.phone:
+        told["subscribed"] = "1"
     return {"form": event.form} | {name: value for name, value in told.items() if value}
 
 

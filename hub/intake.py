@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from hub import contacts, dialogs, fetching, incoming, legible, marks, observe
 from hub.bus import Bus
+from hub.calls.exchange import Exchange
 from hub.channel import ChannelKind, Hook
 from hub.channels import Channels
 from hub.consents import Consents
@@ -29,6 +30,7 @@ from hub.contacts import identity_id
 from hub.errors import ConflictError, UnavailableError
 from hub.events import (
     CallAsked,
+    CallReported,
     ChannelEvent,
     ConsentGiven,
     DeliveryReported,
@@ -40,11 +42,14 @@ from hub.events import (
     MessageEdited,
     MessageReacted,
     MessageReceived,
+    PhoneCalled,
     PhoneLeft,
+    PhoneTapped,
     Rated,
     ReachabilityChanged,
     Reported,
     StaffReplied,
+    Subscribed,
     TypingNoticed,
     VisitorTyping,
 )
@@ -65,7 +70,7 @@ from hub.model import (
 from hub.records import DeadLetter, Fetch
 from hub.store.engine import AbsentError, Engine, Insert, TakenError
 from hub.store.schema import BY_EXTERNAL
-from hub.told import Told
+from hub.told import Asking, Told
 
 Kind = ChannelKind[msgspec.Struct]
 
@@ -106,6 +111,7 @@ class Intake:
         self._bus = bus
         self._channels = channels
         self._files = files
+        self._exchange = Exchange(engine, bus, now)
         self._told = Told(engine, bus, consents, now)
         self._joining = joining
         self._now = now
@@ -135,7 +141,7 @@ class Intake:
             if any(each.startswith(UNKNOWN) for each in names):
                 await self._unknown(kind, hook.body, names)
         # A tick, or a platform that looks whether anybody is there, is nobody's word.
-        if self._heard is not None and any(isinstance(each, Line) for each in events):
+        if self._heard is not None and any(isinstance(each, Line | PhoneCalled) for each in events):
             await self._heard(kind.id, self._now())
 
     async def accept(self, channel: Kind, events: Sequence[ChannelEvent]) -> list[Accepted]:
@@ -182,8 +188,11 @@ class Intake:
         match event:
             case MessageEdited() | MessageDeleted() | MessageReacted() | DeliveryReported():
                 await marks.report(self._engine, self._bus, document, event, self._now())
-            case CallAsked() | PhoneLeft():
+            case CallAsked() | PhoneLeft() | Subscribed():
                 return await self._call(channel, document, event)
+            case PhoneTapped():
+                [accepted] = await self._spoken(channel, [event])
+                return accepted
             case ConsentGiven():
                 await self._told.consent(document, event)
             case FieldsTold():
@@ -195,6 +204,10 @@ class Intake:
             case ReachabilityChanged():
                 if self.aside is None or not await self.aside(channel, event):
                     await self._reachability(document, event)
+            case PhoneCalled():
+                await self._exchange.heard(document, event)
+            case CallReported():
+                await self._exchange.reported(document, event)
             case Ignored():
                 # What a platform calls its news is its own: no end of names is counted.
                 name = UNKNOWN if event.name.startswith(UNKNOWN) else event.name[:40]
@@ -361,6 +374,8 @@ class Intake:
     async def _follow(self, channel: Channel, event: Spoken, appended: dialogs.Appended) -> None:
         if incoming.media(event):
             await self._bus.wake(fetching.WAKE)
+        if isinstance(event, FormFilled) and event.advertising:
+            await self._told.filled(channel, event, appended.row)
         if not isinstance(event, MessageReceived):
             return
         if event.start and appended.entry.dialog == appended.row.id:
@@ -398,10 +413,10 @@ class Intake:
         await fetching.introduce(self._engine, kind, row.identity, row.project, self._now())
         await self._bus.wake(fetching.WAKE)
 
-    async def _call(self, kind: Kind, channel: Channel, event: CallAsked | PhoneLeft) -> Accepted:
-        """Consents, then the wish or the number; without a consent nothing of it is kept."""
+    async def _call(self, kind: Kind, channel: Channel, event: Asking) -> Accepted:
+        """Consents, then the wish, number or address; without a consent nothing of it is kept."""
         agreed = await self._told.agreed(channel, event)
-        await self._told.require(channel, event.sender)
+        await self._told.require(channel, event)
         [accepted] = await self._spoken(kind, [event])
         await self._told.called(channel, event, agreed)
         return accepted

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from hub.content import Card, Spot
 from hub.events import (
     CallAsked,
+    CallReported,
     ChannelEvent,
     ConsentGiven,
     FieldsTold,
@@ -17,10 +18,13 @@ from hub.events import (
     MessageEdited,
     MessageReacted,
     MessageReceived,
+    PhoneCalled,
     PhoneLeft,
+    PhoneTapped,
     Rated,
     Sender,
     StaffReplied,
+    Subscribed,
 )
 from hub.model import cut
 from hub.visit import FirstTouch, Visit
@@ -28,6 +32,8 @@ from hub.visit import FirstTouch, Visit
 UTM_MAX = 20
 URL_MAX = 2_000
 NAME_MAX = 200
+EMAIL_MAX = 300
+NUMBER_MAX = 40
 MARK_MAX = 200
 FIELDS_MAX = 20
 FIELD_MAX = 500
@@ -128,11 +134,26 @@ def event(reported: ChannelEvent) -> ChannelEvent:
                 ),
                 name=line(reported.name, NAME_MAX),
                 phone=line(reported.phone, 100),
-                email=line(reported.email, 300),
+                email=line(reported.email, EMAIL_MAX),
                 comment=legible(reported.comment)[:ANSWER_MAX],
                 fields=answers(reported.fields),
                 hidden=tuple(line(each, NAME_MAX) for each in reported.hidden[:ANSWERS_MAX]),
                 visit=visit(reported.visit) if reported.visit else None,
+                advertising=line(reported.advertising, NAME_MAX),
+            )
+        case PhoneTapped():
+            return replace(
+                reported,
+                sender=_sender(reported.sender),
+                visit=visit(reported.visit) if reported.visit else None,
+            )
+        case Subscribed():
+            return replace(
+                reported,
+                sender=_sender(reported.sender),
+                email=line(reported.email, EMAIL_MAX),
+                visit=visit(reported.visit) if reported.visit else None,
+                page=line(reported.page, URL_MAX),
             )
         case CallAsked():
             return replace(
@@ -160,6 +181,19 @@ def event(reported: ChannelEvent) -> ChannelEvent:
             return replace(reported, text=legible(reported.text))
         case MessageEdited():
             return replace(reported, text=legible(reported.text))
+        case PhoneCalled():
+            return replace(
+                reported,
+                sender=_sender(reported.sender),
+                line=line(reported.line, NUMBER_MAX),
+                operator_number=line(reported.operator_number, NUMBER_MAX),
+            )
+        case CallReported():
+            return replace(
+                reported,
+                number=line(reported.number, NUMBER_MAX),
+                code=line(reported.code, NUMBER_MAX),
+            )
         case MessageReacted():
             return replace(reported, emoji=line(reported.emoji, EMOJI_MAX))
         case _:

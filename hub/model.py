@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal, NewType
+from typing import Annotated, Literal, NewType
 
 import msgspec
 
 from hub.calling import Calling
 from hub.content import Button, Card, FileKind, Spot
+from hub.mailbox import NoMailbox
 from hub.policy import Policy
 from hub.schedule import Schedule
 from hub.statuses import RequestType, Status
+from hub.triggers import TRIGGERS_MAX, SmsTrigger
 from hub.visit import Visit
 
 ProjectId = NewType("ProjectId", str)
@@ -137,6 +139,9 @@ class Verb(StrEnum):
     DELETED = "deleted"
     REACTED = "reacted"
     LEFT = "left"
+    TAPPED = "tapped"
+    SUBSCRIBED = "subscribed"
+    EMAILED = "emailed"
     HANDED = "handed"
     REFUSED = "refused"
     SPAM = "spam"
@@ -228,7 +233,7 @@ class Dialog(Document, frozen=True, kw_only=True):
     name: str = ""
     entry_point: EntryPoint
     direction: Literal["incoming", "outgoing", "proactive"] = "incoming"
-    creation: Literal["message", "operator", "form", "api", "import"] = "message"
+    creation: Literal["message", "operator", "form", "api", "import", "call"] = "message"
     visit: Visit = Visit()
     seq: int = 0
     open: bool = False
@@ -380,6 +385,7 @@ class Project(Document, frozen=True, kw_only=True):
     reopen_days_auto: int = 7
     calling: Calling = Calling()
     policy: Policy = Policy()
+    texting: Annotated[tuple[SmsTrigger, ...], msgspec.Meta(max_length=TRIGGERS_MAX)] = ()
     notices_name_people: bool = False
     calendar_years: tuple[int, ...] = ()
     as_code: tuple[str, ...] = ()
@@ -403,6 +409,7 @@ class Operator(Document, frozen=True, kw_only=True):
     login: str
     name: str
     lang: Literal["ru", "en"] = "ru"
+    email: NoMailbox = ""
     password_hash: str = ""
     code_hash: str = ""
     code_until: datetime | None = None

@@ -41,6 +41,13 @@ class Callback(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     text: Words = ""
 
 
+class Subscription(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The form by which one hears of offers: an address, and a consent to be sent them."""
+
+    enabled: bool = False
+    text: Words = ""
+
+
 class Field(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One question before the chat; name, phone and email fill in the contact."""
 
@@ -123,6 +130,7 @@ class SiteSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     messengers: Annotated[tuple[Messenger, ...], Meta(max_length=8)] = ()
     phone: Annotated[str, Meta(pattern=r"^(\+[1-9][0-9]{6,14})?\Z")] = ""
     callback: Callback = Callback()
+    subscription: Subscription = Subscription()
     prechat: Prechat = Prechat()
     consents: Annotated[tuple[Agreement, ...], Meta(max_length=3)] = ()
     offline: Offline = Offline()

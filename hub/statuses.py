@@ -321,13 +321,19 @@ CHAT_MOVES = _table(
             Status.EMAIL,
             Status.SPAM,
         },
-        Status.NEW: {Status.CHATTING, *_BY_HAND},
-        Status.ACCEPTED: {Status.NEW, Status.CHATTING, Status.PROCESSED, Status.SPAM},
+        Status.NEW: {Status.CHATTING, Status.EMAIL, *_BY_HAND},
+        Status.ACCEPTED: {
+            Status.NEW,
+            Status.CHATTING,
+            Status.EMAIL,
+            Status.PROCESSED,
+            Status.SPAM,
+        },
         Status.PROCESSED: {Status.CHATTING, Status.ACCEPTED, Status.SPAM},
         Status.CHATTING: {Status.CHAT_CLOSED, Status.PROCESSED, Status.SPAM},
         Status.CHAT_CLOSED: {Status.CHATTING, Status.PROCESSED, Status.SPAM},
-        Status.POTENTIAL: {Status.CHATTING, *_GIVEN_UP},
-        Status.SUBSCRIBED: {Status.CHATTING, *_GIVEN_UP},
+        Status.POTENTIAL: {Status.CHATTING, Status.EMAIL, *_GIVEN_UP},
+        Status.SUBSCRIBED: {Status.CHATTING, Status.EMAIL, *_GIVEN_UP},
         Status.EMAIL: {Status.CHATTING, *_GIVEN_UP},
         # Undone: back to what it was.
         Status.SPAM: {
@@ -359,6 +365,7 @@ CALL_MOVES = _table(
             Status.CALLING_VISITOR,
             *_BY_HAND,
         },
+        # A letter takes no planned call back: EMAIL comes once somebody has accepted it.
         Status.NEW: {*_FIRST_LEG, *_BY_HAND},
         # Before a call, or with either party already on the line and the key not yet pressed.
         Status.AWAITING_OPERATOR: {
@@ -406,6 +413,7 @@ CALL_MOVES = _table(
             Status.AWAITING_RETRY,
             Status.CALLING_OPERATOR,
             Status.CALLING_VISITOR,
+            Status.EMAIL,
             Status.PROCESSED,
             Status.SPAM,
         },
@@ -424,8 +432,18 @@ CALL_MOVES = _table(
             *_ENDED,
             *_GIVEN_UP,
         },
-        Status.POTENTIAL: {Status.CALLING_OPERATOR, Status.CALLING_VISITOR, *_GIVEN_UP},
-        Status.SUBSCRIBED: {Status.CALLING_OPERATOR, Status.CALLING_VISITOR, *_GIVEN_UP},
+        Status.POTENTIAL: {
+            Status.CALLING_OPERATOR,
+            Status.CALLING_VISITOR,
+            Status.EMAIL,
+            *_GIVEN_UP,
+        },
+        Status.SUBSCRIBED: {
+            Status.CALLING_OPERATOR,
+            Status.CALLING_VISITOR,
+            Status.EMAIL,
+            *_GIVEN_UP,
+        },
         Status.EMAIL: {Status.CALLING_OPERATOR, Status.CALLING_VISITOR, *_GIVEN_UP},
         # Undone: back to what it was, but a call that was hung up stays hung up.
         Status.SPAM: {

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from hub import contacts, dialogs, legible
 from hub.bus import Bus
-from hub.consents import Agreed, ConsentRequiredError, Consents
+from hub.consents import ADVERTISING, PROCESSING, Agreed, ConsentRequiredError, Consents, worded
 from hub.contacts import identity_id
 from hub.errors import NotFoundError
 from hub.events import (
@@ -21,10 +21,11 @@ from hub.events import (
     ConsentGiven,
     DialogChanged,
     FieldsTold,
+    FormFilled,
     PhoneLeft,
     Rated,
     Reported,
-    Sender,
+    Subscribed,
 )
 from hub.model import (
     Author,
@@ -33,12 +34,13 @@ from hub.model import (
     Dialog,
     Entry,
     EntryKind,
+    Given,
     Verb,
 )
 from hub.records import Consent
 from hub.store.engine import Engine
 
-Asking = CallAsked | PhoneLeft
+Asking = CallAsked | PhoneLeft | Subscribed
 
 
 class _NothingNewError(Exception):
@@ -66,20 +68,39 @@ class Told:
         )
         return await self._consents.give(where, event.external_id, event.given, self._now())
 
-    async def require(self, channel: Channel, sender: Sender) -> None:
+    async def require(self, channel: Channel, event: Asking) -> None:
         """ConsentRequiredError for somebody whose data may not be taken."""
-        contact = await contacts.of(self._engine, identity_id(channel.id, sender))
-        if not await self._consents.stands(channel.project, contact):
-            raise ConsentRequiredError(field="given")
+        contact = await contacts.of(self._engine, identity_id(channel.id, event.sender))
+        needed = (PROCESSING, ADVERTISING) if isinstance(event, Subscribed) else (PROCESSING,)
+        for purpose in needed:
+            if not await self._consents.stands(channel.project, contact, purpose):
+                raise ConsentRequiredError(field="given")
 
     async def consent(self, channel: Channel, event: ConsentGiven) -> None:
         await self._write_down(channel, event, await self.agreed(channel, event))
 
     async def called(self, channel: Channel, event: Asking, consents: Sequence[Consent]) -> None:
-        """What else follows from a wish to be called, or a number left, that is in the log."""
+        """What else follows from a number or an address that is in the log."""
         contact = await contacts.of(self._engine, identity_id(channel.id, event.sender))
-        await contacts.fill(self._engine, contact, name=event.sender.name, phone=event.phone)
+        phone = "" if isinstance(event, Subscribed) else event.phone
+        email = event.email if isinstance(event, Subscribed) else ""
+        await contacts.fill(self._engine, contact, name=event.sender.name, phone=phone, email=email)
         await self._write_down(channel, event, consents)
+
+    async def filled(self, channel: Channel, event: FormFilled, row: Dialog) -> None:
+        """Keeps the consent that was given in a form, with the words of the form's own box."""
+        box = worded(ADVERTISING, event.advertising)
+        await self._consents.show(channel.project, [box], self._now())
+        where = Agreed(
+            project=channel.project,
+            channel=ChannelId(channel.id),
+            identity=row.identity,
+            contact=row.contact,
+            page=event.visit.page if event.visit else "",
+        )
+        given = [Given(box.purpose, box.version)]
+        agreed = await self._consents.give(where, event.external_id, given, self._now())
+        await self._write_down(channel, event, agreed)
 
     async def _write_down(
         self, channel: Channel, event: Reported, consents: Sequence[Consent]

@@ -15,11 +15,18 @@ from msgspec.structs import replace
 from hub.accounts import Who
 from hub.consents import Asked
 from hub.content import Card
-from hub.events import CallAsked, MessageReceived, PhoneLeft, Sender
+from hub.events import (
+    CallAsked,
+    MessageReceived,
+    PhoneLeft,
+    PhoneTapped,
+    Sender,
+    Subscribed,
+)
 from hub.hub import Hub
 from hub.lead import Lead
 from hub.lists import status
-from hub.model import Dialog, Given, Project, Verb
+from hub.model import Contact, Dialog, Given, Project, Verb
 from hub.policy import Policy, Potential, Silence, Spam
 from hub.schedule import daily
 from hub.slots import offered
@@ -263,6 +270,48 @@ async def test_a_talk_is_a_chat_and_its_end_a_closed_dialog(
     row = await ask(hub)
     assert status(row) is Status.CHATTING
     assert status(await hub.desk.close(anna, row.id)) is Status.CHAT_CLOSED
+
+
+async def test_a_tap_on_the_number_in_the_mobile_widget_is_a_request(
+    hub: Hub, clock: Clock
+) -> None:
+    """1.12 «MobileDirect»: заявка через виджет на мобильной версии сайта."""
+    who = Sender(external_id="ivan")
+    await receive(hub, PhoneTapped(sender=who, at=clock.at, external_id="ivan.tap"))
+    await worked(hub)
+    row = await current(hub)
+    assert (row.type, status(row)) == (RequestType.MOBILE_DIRECT, Status.MOBILE_DIRECT)
+    assert await leads(hub) == []
+
+
+async def subscription(hub: Hub, clock: Clock) -> Dialog:
+    box = Asked(purpose="advertising", version="v1", text="Акции", url="", required=True)
+    await hub.consents.show(SHOP, [box], START)
+    event = Subscribed(
+        sender=Sender(external_id="ivan"),
+        at=clock.at,
+        external_id="ivan.subscribe",
+        email="ivan@example.com",
+        given=(Given("processing", "v1"), Given("advertising", "v1")),
+    )
+    await receive(hub, event)
+    await worked(hub)
+    return await current(hub)
+
+
+async def test_a_letter_to_the_person_is_a_status(hub: Hub, clock: Clock, anna: Who) -> None:
+    """1.13 «Email»: письмо пользователю."""
+    row = await subscription(hub, clock)
+    assert status(await hub.desk.emailed(anna, row.id)) is Status.EMAIL
+
+
+async def test_whoever_subscribes_to_offers_leaves_an_address(hub: Hub, clock: Clock) -> None:
+    """1.14 «Подписка»: подписался на новые акции, указана почта пользователя."""
+    row = await subscription(hub, clock)
+    assert status(row) is Status.SUBSCRIBED
+    contact = await hub.engine.get(Contact, row.contact)
+    assert contact is not None
+    assert contact.emails == ("ivan@example.com",)
 
 
 async def test_in_the_first_mode_requests_are_collected_for_hands(hub: Hub, clock: Clock) -> None:

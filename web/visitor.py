@@ -47,7 +47,7 @@ from web.sockets import (
     framed,
     visitor_of,
 )
-from web.visitor_asks import Asks, agreement, left, wish
+from web.visitor_asks import Asks, agreement, left, subscription, wish
 from web.visitor_frames import (
     Agree,
     Asking,
@@ -68,6 +68,8 @@ from web.visitor_frames import (
     Read,
     Refusal,
     Send,
+    Subscribe,
+    Tap,
     Typing,
     key_of,
     read,
@@ -403,6 +405,10 @@ async def revived(
             passed = wish(frame, project, letter.created_at, late=True)
         case Left():
             passed = left(frame, project)
+        case Subscribe():
+            passed = subscription(frame)
+        case Tap():
+            passed = Passed(t="tap", key=frame.key)
         case Agree():
             passed = agreement(frame)
         case _:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from msgspec.structs import replace
 
 from hub import consents, contacts, dialogs, slots
 from hub.consents import ConsentRequiredError
-from hub.contacts import NotAPhoneError
+from hub.contacts import NotAnEmailError, NotAPhoneError
 from hub.errors import ForbiddenError, NotFoundError
 from hub.hub import Hub
 from hub.intake import Accepted
@@ -21,13 +22,30 @@ from hub.sites import SiteSettings
 from hub.slots import NotASlotError
 from hub.visit import Visit
 from web.place import Place
-from web.visitor_frames import Agree, Asking, Call, Done, Join, Left, Passed, Rate, given
+from web.visitor_frames import (
+    Agree,
+    Asking,
+    Call,
+    Done,
+    Join,
+    Left,
+    Passed,
+    Rate,
+    Subscribe,
+    Tap,
+    given,
+)
 
 ASKS = 20
 ASKS_BY_ADDRESS = 300
 CALLS = 6
 CALLS_BY_ADDRESS = 60
 CALLS_OF_PHONE = 6
+TAPS = 6
+TAPS_BY_ADDRESS = 60
+SUBSCRIBES = 6
+SUBSCRIBES_BY_ADDRESS = 60
+SUBSCRIBES_OF_EMAIL = 6
 JOINS = 30
 JOINS_BY_ADDRESS = 300
 HOUR = timedelta(hours=1)
@@ -57,6 +75,10 @@ class Asks:
                 return await self._call(frame, name, visit)
             case Left():
                 await self._left(frame, name, visit)
+            case Tap():
+                await self._tap(frame, name, visit)
+            case Subscribe():
+                await self._subscribe(frame, name, visit)
             case Agree():
                 await self._say([agreement(frame)])
             case Rate():
@@ -121,9 +143,36 @@ class Asks:
         await place.limit(f"calls-of:{project.id}:{passed.phone}", CALLS_OF_PHONE, HOUR)
         await self._say([replace(passed, name=name, visit=visit)])
 
-    async def _agreed(self, frame: Call | Left, project: Project) -> None:
+    async def _tap(self, frame: Tap, name: str, visit: Visit | None) -> None:
+        """Keeps that the number was pressed; ForbiddenError where none is shown."""
+        place = self._place
+        if not place.site.settings.phone:
+            raise ForbiddenError
+        await place.limit(f"taps:{self._identity}", TAPS, HOUR)
+        await place.limit(f"taps-from:{place.source}", TAPS_BY_ADDRESS, HOUR)
+        await self._say([Passed(t="tap", key=frame.key, name=name, visit=visit)])
+
+    async def _subscribe(self, frame: Subscribe, name: str, visit: Visit | None) -> None:
+        """Keeps the address once both boxes are ticked; ForbiddenError where none is asked for."""
+        place = self._place
+        project = self._hub.channels.project(place.channel.project)
+        if not place.site.settings.subscription.enabled:
+            raise ForbiddenError
+        await self._agreed(frame, project)
+        passed = subscription(frame)
+        await place.limit(f"subscribes:{self._identity}", SUBSCRIBES, HOUR)
+        await place.limit(f"subscribes-from:{place.source}", SUBSCRIBES_BY_ADDRESS, HOUR)
+        whose = sha256(passed.email.casefold().encode()).hexdigest()
+        await place.limit(f"subscribes-of:{project.id}:{whose}", SUBSCRIBES_OF_EMAIL, HOUR)
+        await self._say([replace(passed, name=name, visit=visit)])
+
+    async def _agreed(self, frame: Call | Left | Subscribe, project: Project) -> None:
         """ConsentRequiredError unless every box that must be ticked is, or was before."""
-        boxes = consents.asked(self._place.site.settings, project, project.lang)
+        settings, lang = self._place.site.settings, project.lang
+        if isinstance(frame, Subscribe):
+            boxes = consents.subscribing(settings, project, lang)
+        else:
+            boxes = consents.asked(settings, project, lang)
         needed = {box.purpose for box in boxes if box.required} | {consents.PROCESSING}
         missing = needed - {each.purpose for each in frame.given}
         if not missing:
@@ -181,6 +230,16 @@ def left(frame: Left, project: Project) -> Passed:
         zone=slots.zone_of(frame.zone, project.schedule),
         given=given(frame.given),
         page=frame.page,
+    )
+
+
+def subscription(frame: Subscribe) -> Passed:
+    """The address as it may be kept; NotAnEmailError if it is none."""
+    email = frame.email.strip()
+    if not contacts.is_email(email):
+        raise NotAnEmailError(field="email")
+    return Passed(
+        t="subscribe", key=frame.key, email=email, given=given(frame.given), page=frame.page
     )
 
 

@@ -108,6 +108,21 @@ class Left(_From, frozen=True, kw_only=True, tag="left"):
     page: Link = ""
 
 
+class Tap(_From, frozen=True, kw_only=True, tag="tap"):
+    """The site's number was pressed on a phone: perhaps its bearer is calling now."""
+
+    key: Key
+
+
+class Subscribe(_From, frozen=True, kw_only=True, tag="subscribe"):
+    """An address for offers, with the consents to keep it and to write there."""
+
+    key: Key
+    email: Annotated[str, Meta(max_length=300)]
+    given: GivenNow = ()
+    page: Link = ""
+
+
 class Page(_From, frozen=True, kw_only=True, tag="page"):
     """The page's address changed without a load."""
 
@@ -131,7 +146,7 @@ class Ping(_From, frozen=True, kw_only=True, tag="ping"):
     pass
 
 
-Asking = Agree | Call | Left | Rate | Join
+Asking = Agree | Call | Left | Tap | Subscribe | Rate | Join
 Noted = Fields | Page | Delivered | Read | Typing | Ping
 Frame = Send | Asking | Noted
 
@@ -189,6 +204,7 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     visit: Visit | None = None
     external_id: str = ""
     phone: str = ""
+    email: str = ""
     messenger: str = ""
     sent: bool = True
     time: CallTime | None = None

@@ -10,7 +10,7 @@ from shutil import disk_usage
 from aiohttp import web
 
 from hub import slots
-from hub.consents import Asked, asked
+from hub.consents import Asked, asked, subscribing
 from hub.errors import ForbiddenError, HubError, NotFoundError, UnavailableError
 from hub.joining import Door
 from hub.model import IdentityId, Membership, Operator
@@ -48,6 +48,11 @@ class InviteView(View, frozen=True, kw_only=True):
     once_hours: int
 
 
+class SubscriptionView(View, frozen=True, kw_only=True):
+    text: str
+    consents: list[Asked]
+
+
 class PersonView(View, frozen=True, kw_only=True):
     name: str
 
@@ -80,6 +85,7 @@ class Config(View, frozen=True, kw_only=True):
     messengers: list[MessengerView]
     phone: str
     callback: Callback
+    subscription: SubscriptionView | None
     asks_phone: bool
     keeps_typed: bool
     prechat: Prechat
@@ -124,13 +130,14 @@ async def _config(request: web.Request) -> web.StreamResponse:
     project = hub.channels.project(place.channel.project)
     now, can = hub.now(), place.kind.capabilities
     lang = next((each for each in LANGS if each == request.query.get("lang")), project.lang)
-    boxes = asked(settings, project, lang)
+    boxes, offers = asked(settings, project, lang), settings.subscription
+    agreed = subscribing(settings, project, lang) if offers.enabled else []
     people: list[PersonView] = []
     doors: dict[str, Door] = {}
     # A page draws its chat also while the store is away. To words that were not kept nobody
     # can agree; the next page keeps them.
     with suppress(UnavailableError):
-        await hub.consents.show(place.channel.project, boxes, now)
+        await hub.consents.show(place.channel.project, [*boxes, *agreed], now)
         people = await _people(place) if settings.operator_names else []
         doors = await hub.joining.doors(place.channel.project) if settings.messengers else {}
     invite = settings.invite
@@ -156,6 +163,7 @@ async def _config(request: web.Request) -> web.StreamResponse:
             ],
             phone=settings.phone,
             callback=settings.callback,
+            subscription=SubscriptionView(text=offers.text, consents=agreed) if agreed else None,
             asks_phone=project.policy.silence.enabled and bool(settings.messengers),
             keeps_typed=project.policy.potential.enabled and settings.callback.enabled,
             prechat=settings.prechat,

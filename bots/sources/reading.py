@@ -91,6 +91,14 @@ _COMMENT = re.compile(
     r"comments?|message|msg|text|textarea|question|notes?|комментари\w+|сообщени\w+|вопрос\w*"
     r"|пожелани\w+|примечани\w+|описани\w+"
 )
+_OFFERS = re.compile(
+    r"рассылк\w+|реклам\w+|подписк\w+|подписаться|newsletters?|mailing|subscri(?:be|ption)\w*"
+    r"|advertising|ads|marketing"
+)
+_REFUSES = frozenset(("не", "нет", "без", "отказ", "отписаться", "no", "not", "off", "unsubscribe"))
+_TICKED = frozenset(
+    ("1", "+", "on", "yes", "y", "true", "ok", "checked", "agree", "да", "согласен", "согласна")
+)
 _PAGE = ("page_url", "page", "url", "href", "source_url", "страница", "location", "link")
 _REFERRER = ("referrer", "referer", "ref")
 _FORM = ("formname", "form_name", "quiz_name", "form", "quiz", "форма", "subject")
@@ -159,6 +167,7 @@ def read(fields: Mapping[str, str], source: Source, mapped: Mapped) -> Told:
             fields=kept,
             visit=_visit(said, source.cookies, mapped.page),
             handling=source.handling,
+            advertising=_advertising(said),
         ),
         tuple(ignored),
     )
@@ -264,6 +273,17 @@ def _email(said: Mapping[str, str], mapped: str) -> str:
         if any(map(_EMAIL.fullmatch, _words(name))) and contacts.is_email(value):
             return value
     return next((value for value in said.values() if contacts.is_email(value)), "")
+
+
+def _advertising(said: Mapping[str, str]) -> str:
+    """The words of a ticked box for offers; what is not said plainly is not agreed to."""
+    for name, value in said.items():
+        words = _words(name)
+        if not any(map(_OFFERS.fullmatch, words)) or _is_service(name):
+            continue
+        if _REFUSES.isdisjoint((*words, *_words(value))) and value.casefold() in _TICKED:
+            return name
+    return ""
 
 
 def _worded(said: Mapping[str, str], word: re.Pattern[str]) -> str:

@@ -3,7 +3,7 @@
 The project is the first field of every index. Exceptions, each for a reason: `sessions`
 and `operators` belong to people who serve several projects; `lanes`, `rules_due`,
 `timers_due`, `early_old`, `files_unused`, `fetches_due`, `notices_due`,
-`notices_old`, `join_keys_old`, the keys of `reaches`, `log_recent` and
+`notices_old`, `posts_due`, `posts_old`, `sms_due`, `sms_old`, `outgoing_due`, `outgoing_old`, `join_keys_old`, the keys of `reaches`, `log_recent` and
 `log_reread` are the worker's to-do lists over all projects; `log`, `log_pending`, `timeline`
 and `of_dialog` start with the dialog, whose id belongs to one project; `locks` and `slots` belong to
 processes, and `to_phone`, `watched` and `slots_old` are of calls of all projects: a phone is one.
@@ -44,9 +44,12 @@ from hub.records import (
     Fetch,
     JoinKey,
     Notice,
+    Outgoing,
+    Post,
     Pulse,
     Reach,
     ReachKey,
+    Sms,
     Trial,
     Words,
 )
@@ -144,6 +147,16 @@ REACH_KEYS_OLD = Index("old", ReachKey, ("expires_at",))
 NOTICES_DUE = Index("notices_due", Notice, ("due_at",), present="due_at")
 NOTICES_SENT = Index("by_external", Notice, ("project", "external_id"), present="external_id")
 NOTICES_OLD = Index("notices_old", Notice, ("created_at",))
+NOTICES_ABOUT = Index("about_lead", Notice, ("project", "lead", "created_at"), present="lead")
+
+POSTS_DUE = Index("posts_due", Post, ("due_at",), present="due_at")
+POSTS_OLD = Index("posts_old", Post, ("created_at",))
+
+SMS_DUE = Index("sms_due", Sms, ("due_at",), present="due_at")
+SMS_OLD = Index("sms_old", Sms, ("created_at",))
+
+OUTGOING_DUE = Index("outgoing_due", Outgoing, ("due_at",), present="due_at")
+OUTGOING_OLD = Index("outgoing_old", Outgoing, ("created_at",))
 
 JOIN_KEYS_OLD = Index("join_keys_old", JoinKey, ("expires_at",))
 
@@ -221,7 +234,15 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
     Collection("bots", Bot),
     Collection("reaches", Reach, (REACHES,), personal=True),
     Collection("reach_keys", ReachKey, (REACH_KEYS_OLD,)),
-    Collection("notices", Notice, (NOTICES_DUE, NOTICES_SENT, NOTICES_OLD)),
+    Collection(
+        "notices",
+        Notice,
+        (NOTICES_DUE, NOTICES_SENT, NOTICES_OLD, NOTICES_ABOUT),
+        personal=True,
+    ),
+    Collection("posts", Post, (POSTS_DUE, POSTS_OLD), personal=True),
+    Collection("sms", Sms, (SMS_DUE, SMS_OLD), personal=True),
+    Collection("outgoing", Outgoing, (OUTGOING_DUE, OUTGOING_OLD), personal=True),
     Collection("audit", Audit, (AUDIT,), personal=True),
     Collection("files", File, (FILES, FILES_UNUSED), personal=True),
     Collection("facts", Fact, (FACTS,), personal=True),

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -39,14 +40,18 @@ from hub.schedule import always
 from hub.statuses import RequestType
 from hub.store.schema import LEADS
 from hub.store.sqlite import SqliteEngine
+from tests.bench import filling
 from tests.bench.figure import Figure
+from tests.bench.many import PART, waiting
 from tests.spine import SHOP, Clock, assembled, receive
 
 RULES = 50
 LINES = 2_000
 SILENT = 200
+DUE = 100
+WAITING = (PART, 1_000 * PART)
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def policy(rules_: int = RULES) -> Policy:
@@ -130,8 +135,8 @@ def compared(lines: int, at: Moment) -> float:
     return lines * RULES / (perf_counter() - began)
 
 
-async def silent(folder: Path, people: int) -> tuple[Hub, Clock]:
-    """A hub in which so many people left a number an hour ago and asked nothing."""
+async def opened(folder: Path) -> tuple[Hub, Clock]:
+    """A hub over the store that lies there, in which silence is followed by a call."""
     clock = Clock()
     engine = SqliteEngine(folder / "hub.db")
     await engine.open()
@@ -139,7 +144,12 @@ async def silent(folder: Path, people: int) -> tuple[Hub, Clock]:
     told = Policy(silence=Silence(enabled=True))
     await engine.change(Project, SHOP, lambda had: replace(had, policy=told))
     await hub.channels.refresh()
-    for n in range(people):
+    return hub, clock
+
+
+async def silent(hub: Hub, clock: Clock, numbers: range) -> None:
+    """Each of them leaves a number, and then an hour passes without a question."""
+    for n in numbers:
         event = MessageReceived(
             sender=Sender(external_id=f"v{n}"),
             external_id=f"v{n}.1",
@@ -151,16 +161,63 @@ async def silent(folder: Path, people: int) -> tuple[Hub, Clock]:
     while await hub.worker.work():
         pass
     clock.forward(HOUR)
-    return hub, clock
 
 
-async def kept(hub: Hub) -> int:
-    """Fires all that is due and does what follows; how many leads there are then."""
+class Took(NamedTuple):
+    """Seconds by the wall and of the processor."""
+
+    wall: float
+    busy: float
+
+
+async def kept(hub: Hub, leads: int) -> Took:
+    """How long until all that is due has become leads; so many there are then."""
+    began, busy = perf_counter(), process_time()
     while await hub.worker.fire():
         pass
     while await hub.worker.work():
         pass
-    return await hub.engine.count(LEADS, {"project": SHOP}, cap=10_000)
+    took = Took(perf_counter() - began, process_time() - busy)
+    if (found := await hub.engine.count(LEADS, {"project": SHOP}, cap=10_000)) != leads:
+        raise RuntimeError(f"{found} leads of {leads}")
+    return took
+
+
+async def among(
+    folder: Path, *, sizes: Sequence[int] = WAITING, rounds: int = 5, people: int = DUE
+) -> list[Figure]:
+    """Silent hours that are over among few timers that are not, and among many."""
+    hubs: list[tuple[Hub, Clock]] = []
+    for size in sizes:
+        place = folder / f"among{size}"
+        place.mkdir()
+        parts = (waiting(PART, f"later{n}", DAY) for n in range(max(size // PART, 1)))
+        filling.fill(place / "hub.db", (filling.statements([part]) for part in parts))
+        hubs.append(await opened(place))
+    took: list[list[Took]] = []
+    for n in range(rounds):
+        took.append([])
+        for hub, clock in hubs:
+            await silent(hub, clock, range(n * people, (n + 1) * people))
+            took[-1].append(await kept(hub, (n + 1) * people))
+    for hub, _ in hubs:
+        await hub.engine.close()
+    name = f"{people} silent hours kept"
+    return [
+        Figure(
+            told.format(name, size),
+            "ms",
+            [1000 * each[n][of] for each in took],
+            [1000 * each[0][of] for each in took],
+            ratio_aim=aim,
+        )
+        for n, size in enumerate(sizes)
+        if n > 0
+        for of, told, aim in (
+            (0, "{}, {:,} other timers waiting", "≤ 1.5"),
+            (1, "{}, {:,} waiting: processor's time", "≤ 1.2"),
+        )
+    ]
 
 
 async def bare(folder: Path, people: int) -> float:
@@ -179,9 +236,17 @@ async def bare(folder: Path, people: int) -> float:
 
 
 async def measure(
-    folder: Path, *, rounds: int = 4, lines: int = LINES, people: int = SILENT
+    folder: Path,
+    *,
+    rounds: int = 4,
+    lines: int = LINES,
+    people: int = SILENT,
+    sizes: Sequence[int] = WAITING,
 ) -> Sequence[Figure]:
-    """Rules a second beside bare comparisons; silences kept a second beside bare timers."""
+    """Rules a second beside bare comparisons; silences kept a second beside bare timers.
+
+    And as many silences among few timers and among many.
+    """
     at = moment(policy())
     fast, floors = [], []
     made: list[float] = []
@@ -191,15 +256,13 @@ async def measure(
         floors.append(compared(lines, at))
         place = folder / str(n)
         place.mkdir()
-        hub, _ = await silent(place, people)
-        began = perf_counter()
-        leads = await kept(hub)
-        made.append(people / (perf_counter() - began))
-        if leads != people:
-            raise RuntimeError(f"{leads} leads of {people}")
+        hub, clock = await opened(place)
+        await silent(hub, clock, range(people))
+        made.append(people / (await kept(hub, people)).wall)
         await hub.engine.close()
         bares.append(await bare(place, people))
     return (
         Figure("own rules asked, 50 in a project", "1/s", fast, floors),
         Figure("silent hours kept: timer, plan, lead", "1/s", made, bares),
+        *await among(folder, sizes=sizes, rounds=rounds, people=min(people, DUE)),
     )

@@ -273,3 +273,37 @@ async def test_the_sender_hears_what_was_understood() -> None:
     assert (taken.status, json.loads(taken.text)) == (200, {"taken": True, "phone": "+79123456789"})
     refused = await form.answer(sent(b"{"))
     assert (refused.status, json.loads(refused.text)) == (422, {"taken": False, "error": "json"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Согласие на рассылку", "да"),
+        ("Согласен получать рекламу", "on"),
+        ("form[subscribe]", "1"),
+        ("newsletter", "yes"),
+        ("agreeMarketing", "true"),
+        ("Подписаться на акции", "checked"),
+    ],
+)
+def test_a_ticked_box_for_offers_is_told_by_its_words(name: str, value: str) -> None:
+    form = form_of(source("form"), told({"email": "anna@example.com", name: value}))
+    assert form.advertising
+    assert form.advertising in form.fields
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Согласие на рассылку", "нет"),
+        ("Согласие на рассылку", "может быть"),
+        ("Не получать рекламу", "да"),
+        ("unsubscribe", "1"),
+        ("Отказ от рассылки", "on"),
+        ("utm_ads", "1"),
+        ("Согласие на обработку данных", "да"),
+        ("Комментарий", "подписаться"),
+    ],
+)
+def test_what_does_not_plainly_agree_to_offers_agrees_to_nothing(name: str, value: str) -> None:
+    assert form_of(source("form"), told({"email": "a@example.com", name: value})).advertising == ""

@@ -20,9 +20,10 @@ from hub.events import FormFilled, Sender
 from hub.hub import Hub
 from hub.keys import Keys
 from hub.model import Awaits, Channel, ChannelId, Contact, Dialog, Entry, EntryKind, Verb
+from hub.records import Consent, ConsentText
 from hub.statuses import RequestType, Status
 from hub.store.engine import Insert
-from hub.store.schema import BY_CHANGE, DEAD_LETTERS
+from hub.store.schema import BY_CHANGE, CONSENTS, DEAD_LETTERS, INVALID
 from hub.visit import Visit
 from tests.spine import (
     KINDS,
@@ -292,3 +293,60 @@ async def test_a_form_is_whole_wherever_the_process_died(
     await rules(forms)
     done = verbs(await log_of(forms.engine, row.id))
     assert done.count(Verb.PLANNED) == 1
+
+
+async def consents(hub: Hub, row: Dialog) -> list[Consent]:
+    equal = {"project": SHOP, "contact": row.contact, "purpose": "advertising"}
+    return (await hub.engine.find(CONSENTS, equal, limit=5)).items
+
+
+@pytest.mark.parametrize("channel", ["calls", "notes"])
+async def test_an_address_with_a_ticked_box_for_offers_is_a_subscription(
+    forms: Hub, channel: str
+) -> None:
+    told = {"Email": "anna@example.com", "Согласие на рассылку": "да"}
+    for _ in range(2):
+        await post(forms, told, channel)
+        await rules(forms)
+    page = await forms.engine.find(BY_CHANGE, {"project": SHOP}, limit=5)
+    [row] = page.items
+    assert (row.type, row.call_status) == (RequestType.SITE_FORM, Status.SUBSCRIBED)
+    assert (row.awaits, row.fields["email"]) == (Awaits.NOBODY, "anna@example.com")
+    contact = await forms.engine.get(Contact, row.contact)
+    assert contact is not None
+    assert contact.emails == ("anna@example.com",)
+    [consent] = await consents(forms, row)
+    text = await forms.engine.get(ConsentText, f"{SHOP}:advertising:{consent.version}")
+    assert text is not None
+    assert text.text == "Согласие на рассылку"
+    waiting = await forms.engine.find(INVALID, {"project": SHOP, "waiting": True}, limit=5)
+    assert waiting.items == []
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        {},
+        {"Согласие на рассылку": "нет"},
+        {"Согласие на рассылку": "0"},
+        {"Не присылать рекламу": "да"},
+        {"subscribe": "weekly or never"},
+    ],
+)
+async def test_without_a_ticked_box_an_address_is_no_subscription(
+    forms: Hub, box: dict[str, str]
+) -> None:
+    await post(forms, {"Email": "anna@example.com"} | box, "notes")
+    await rules(forms)
+    [row] = (await forms.engine.find(BY_CHANGE, {"project": SHOP}, limit=5)).items
+    assert row.call_status is Status.NEW
+    assert await consents(forms, row) == []
+
+
+async def test_a_form_with_a_phone_is_called_and_its_consent_kept_beside(forms: Hub) -> None:
+    await post(forms, ANNA | {"email": "anna@example.com", "newsletter": "on"})
+    await rules(forms)
+    [row] = (await forms.engine.find(BY_CHANGE, {"project": SHOP}, limit=5)).items
+    assert (row.call_status, row.phone) == (Status.NEW, PHONE)
+    [consent] = await consents(forms, row)
+    assert consent.given

@@ -134,6 +134,10 @@ def test_the_regulation_says_which_types_chat_and_which_call() -> None:
         "new accepted new calling_operator",
         # typed and left, then sent after all
         "potential new",
+        # answered by a letter, once somebody took the request
+        "new accepted email processed",
+        "potential email",
+        "subscribed email new",
         # spam by hand, taken back
         "new spam new",
     ],
@@ -151,6 +155,11 @@ def test_a_call_goes_the_ways_of_the_regulation(path: str) -> None:
         "new accepted processed",
         "new chatting",
         "subscribed chatting",
+        # answered by a letter
+        "new email chatting",
+        "new accepted email processed",
+        "potential email new",
+        "subscribed email chatting chat_closed",
     ],
 )
 def test_a_chat_goes_the_ways_of_the_regulation(path: str) -> None:
@@ -202,6 +211,13 @@ def test_mobile_direct_is_a_status_of_its_own_type_only() -> None:
     assert move(None, S.MOBILE_DIRECT, T.MOBILE_DIRECT) == S.MOBILE_DIRECT
     with pytest.raises(IllegalMove):
         move(None, S.MOBILE_DIRECT, T.CALLBACK)
+
+
+def test_a_letter_takes_no_call_back_and_ends_no_talk() -> None:
+    for status in (S.NEW, S.AWAITING_RETRY, S.PROCESSED, S.MOBILE_DIRECT, *LIVE):
+        assert S.EMAIL not in CALL_MOVES[status]
+    for status in (S.CHATTING, S.CHAT_CLOSED, S.PROCESSED):
+        assert S.EMAIL not in CHAT_MOVES[status]
 
 
 def test_every_current_status_can_be_reached_and_left() -> None:

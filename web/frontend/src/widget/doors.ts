@@ -32,6 +32,8 @@ export interface Leads extends Leaves {
 
 export interface Asks extends Leads {
   call: () => void;
+  /** The project's number was pressed. */
+  dialled: () => void;
 }
 
 /** Other ways to reach the project: a call back, its phone, its messengers. */
@@ -46,6 +48,7 @@ export function doors(say: Say, config: Config, asks: Asks): HTMLElement | null 
   if (number && device() === "phone") {
     const dial = make("a", "door wide", icon(ICON.phone), say("widget.phone.dial"));
     dial.href = `tel:${number}`;
+    dial.addEventListener("click", asks.dialled);
     row.append(dial);
   }
   row.append(...messengers(say, config, asks));

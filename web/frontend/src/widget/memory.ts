@@ -17,7 +17,7 @@ export interface Unsent {
 
 const QUEUED = "unsent.";
 /** What belongs to a person and goes when another one sits down. */
-const PERSONAL = ["key", "read", "order", "at", "draft", "prechat", "fields", "left", "typed"];
+const PERSONAL = ["key", "read", "order", "at", "draft", "prechat", "fields", "left", "typed", "subscribed"];
 
 /** What one visitor of one channel has in this browser, the same for all its tabs. */
 export class Memory {

@@ -120,6 +120,17 @@ export function mount(place: Place): Panel {
         }
         if (!preview) void line.ask({ t: "rate", key: freshKey(), score, text });
       },
+      dialled: () => {
+        emit("phone");
+        reached(place.config.goals, "otklik_phone");
+        if (!preview) void line.ask({ t: "tap", key: freshKey() });
+      },
+      subscribes: () => memory.shelf.get("subscribed") !== "1",
+      subscribed: () => {
+        if (!preview) memory.shelf.set("subscribed", "1");
+        emit("subscribe");
+        reached(place.config.goals, "otklik_subscribe");
+      },
       chosen: (kind) => {
         emit("messenger", { kind });
         reached(place.config.goals, `otklik_messenger_${kind}`);

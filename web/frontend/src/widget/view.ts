@@ -8,6 +8,7 @@ import type { Memory, Unsent } from "./memory";
 import { Messages } from "./messages";
 import { Prechat } from "./prechat";
 import { Rating, type Score } from "./rating";
+import { subscribing } from "./subscribe";
 import { Uploads } from "./uploads";
 import { When } from "./when";
 import type { Attachment, Given, Kind, Place, Planned } from "./wire";
@@ -29,6 +30,10 @@ export interface Asks {
   lead: (kind: Kind) => Promise<string>;
   asksPhone: () => boolean;
   passed: () => void;
+  dialled: () => void;
+  /** Whether somebody here may still subscribe to offers. */
+  subscribes: () => boolean;
+  subscribed: () => void;
   speak: (lang: "ru" | "en") => void;
 }
 
@@ -57,6 +62,7 @@ export class View {
   private promised = "";
   private slow = 0;
   private closing: HTMLElement | null = null;
+  private offers: HTMLElement | null = null;
 
   constructor(
     private readonly texts: Texts,
@@ -201,6 +207,12 @@ export class View {
       parts.push(this.messages.bubbles.words(config.offline?.text || say("widget.offline_message")));
     const ways = doors(say, config, { ...asks, call: () => this.showCall(true) });
     if (ways) parts.push(ways);
+    const { subscription } = config;
+    if (subscription && asks.subscribes()) {
+      // What is being typed there outlives settings that were fetched anew.
+      this.offers ??= subscribing(say, subscription, asks);
+      parts.push(this.offers);
+    }
     const other = place.lang === "ru" ? "en" : "ru";
     const words = speak(this.texts, other)("widget.in_this_language");
     const language = worded(words, () => asks.speak(other), "quiet");

@@ -44,6 +44,8 @@ export interface Config {
   messengers?: Messenger[];
   phone?: string;
   callback?: { enabled: boolean; text?: string };
+  /** Whoever wants to hear of offers may leave an address. */
+  subscription?: { text?: string; consents: Consent[] } | null;
   /** Whoever goes on in a messenger is asked for a phone before. */
   asks_phone?: boolean;
   /** A number that was typed and not sent is told to the hub. */
