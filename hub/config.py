@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from difflib import get_close_matches
+from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
@@ -17,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from hub.errors import ConfigError
+from hub.mailbox import is_mailbox
 from hub.schedule import ScheduleError, daily
 
 FILE_NAME = "config.toml"
@@ -80,6 +82,14 @@ class Storage(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     secret: Secret = Secret()
 
 
+class Mail(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Letters by e-mail; without a server none are sent."""
+
+    url: Secret = Secret()
+    sender: str = ""
+    ca_file: Path = Path()
+
+
 Days = Annotated[int, msgspec.Meta(ge=0, le=36_500)]
 
 
@@ -98,6 +108,7 @@ class Retention(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     files_days: Days = 0
     audit_days: Days = 0
     dead_letters_days: Days = 0
+    recordings_days: Days = 0
 
 
 class Security(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,6 +120,13 @@ class Limits(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     file_max_bytes: Annotated[int, msgspec.Meta(ge=1_000, le=2_000_000_000)] = 20_000_000
     sockets_per_address: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 500
     disk_spare_bytes: Annotated[int, msgspec.Meta(ge=0, le=10**15)] = 500_000_000
+
+
+class Speech(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The voice that says texts in calls; without a command, the best that is found."""
+
+    command: tuple[str, ...] = ()
+    dir: Path = Path()
 
 
 class Log(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -143,10 +161,12 @@ class Settings(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     redis: Redis = Redis()
     data: Data = Data()
     files: Storage = Storage()
+    mail: Mail = Mail()
     backup: Backup = Backup()
     retention: Retention = Retention()
     security: Security = Security()
     limits: Limits = Limits()
+    speech: Speech = Speech()
     log: Log = Log()
     projects: dict[str, ProjectCode] = msgspec.field(
         default_factory=lambda: {"main": ProjectCode()}
@@ -205,7 +225,9 @@ def settings(raw: dict[str, Any], folder: Path) -> Settings:
         redis=Redis(url=redis),
         data=data,
         files=_storage(read.files, folder),
+        mail=_mail(read.mail, folder),
         backup=_backup(read.backup, folder, embedded=not url),
+        speech=_speech(read.speech, folder, data),
         channels={
             id: _channel(f"channels.{id}", each, folder) for id, each in read.channels.items()
         },
@@ -233,12 +255,39 @@ def _storage(files: Storage, folder: Path) -> Storage:
     )
 
 
+def _mail(mail: Mail, folder: Path) -> Mail:
+    url = _secret("mail.url", mail.url, folder)
+    if not url:
+        return mail
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise _bad("mail.url", "must be empty or look like smtp://name:password@host:587")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise _bad("mail.url", "must end after the host and the port")
+    if not is_mailbox(parseaddr(mail.sender)[1]) or not mail.sender.isprintable():
+        raise _bad("mail.sender", "must be an address such as Otklik <hub@example.com>")
+    ca_file = mail.ca_file if mail.ca_file == Path() else folder / mail.ca_file
+    return msgspec.structs.replace(mail, url=url, ca_file=ca_file)
+
+
 def _backup(backup: Backup, folder: Path, *, embedded: bool) -> Backup:
     if backup.folder == Path():
         return backup
     if not embedded:
         raise _bad("backup.folder", "is for the embedded store; MongoDB has tools of its own")
     return msgspec.structs.replace(backup, folder=folder / backup.folder)
+
+
+def _speech(speech: Speech, folder: Path, data: Data) -> Speech:
+    for number, part in enumerate(speech.command):
+        if set(re.findall(r"\{\w*\}", part)) - {"{text_file}", "{out}", "{lang}"}:
+            raise _bad(f"speech.command[{number}]", "knows only {text_file}, {out} and {lang}")
+        if not part.isprintable():
+            raise _bad(f"speech.command[{number}]", "has a character that nobody sees")
+    if speech.command and not speech.command[0]:
+        raise _bad("speech.command[0]", "must be the name of a program")
+    dir = data.dir / "speech" if speech.dir == Path() else folder / speech.dir
+    return msgspec.structs.replace(speech, dir=dir)
 
 
 def _channel(key: str, channel: ChannelCode, folder: Path) -> ChannelCode:

@@ -19,6 +19,8 @@ from msgspec.structs import replace
 
 from hub import dialogs, observe
 from hub.backup import backup
+from hub.calls.call import Call
+from hub.calls.speech import MUTE, Speech
 from hub.config import Settings
 from hub.erasure import Eraser, dropping
 from hub.errors import ConflictError, HubError
@@ -29,7 +31,7 @@ from hub.records import Audit, DeadLetter, Fact
 from hub.search import Search
 from hub.storage import on_disk
 from hub.store.engine import AbsentError, Engine, Index, Insert, Range, TakenError
-from hub.store.schema import AUDIT, BY_LIFE, DEAD_LETTERS, LOG, PROJECTS_BY_NAME
+from hub.store.schema import AUDIT, BY_LIFE, CALLS, DEAD_LETTERS, LOG, PROJECTS_BY_NAME
 
 EVERY = timedelta(minutes=1)
 TURN_LASTS = timedelta(seconds=90)
@@ -60,8 +62,10 @@ class Housekeeping:
         search: Search,
         now: Callable[[], datetime],
         name: str = "",
+        speech: Speech = MUTE,
     ) -> None:
         self._settings = settings
+        self._speech = speech
         self._engine = engine
         self._files = files
         self._now = now
@@ -84,6 +88,7 @@ class Housekeeping:
     async def round(self) -> None:
         """Whatever of it is this process's to do now."""
         await self._safely(self.look_at_disk())
+        await self._safely(self._speech.tidy())
         for chore, work in (("copies", self.copy), ("retention", self.delete)):
             await self._safely(self._turns[chore].during(work))
 
@@ -148,7 +153,8 @@ class Housekeeping:
         settings = self._settings
         messages, files = settings.retention.messages_days, settings.retention.files_days
         audit, letters = settings.retention.audit_days, settings.retention.dead_letters_days
-        if not any((messages, files, audit, letters)):
+        recordings = settings.retention.recordings_days
+        if not any((messages, files, audit, letters, recordings)):
             return
         projects = [ProjectId("")]
         after = None
@@ -160,12 +166,15 @@ class Housekeeping:
         for project in projects:
             if messages:
                 await self._dialogs(project, self._before(messages))
+                await self._calls(project, self._before(messages))
             if files:
                 await self._attachments(project, self._before(files))
             if audit:
                 await self._lines(AUDIT, Audit, project, self._before(audit))
             if letters:
                 await self._lines(DEAD_LETTERS, DeadLetter, project, self._before(letters))
+            if recordings:
+                await self._recordings(project, self._before(recordings))
 
     def _before(self, days: int) -> datetime:
         return self._now() - timedelta(days=days)
@@ -233,11 +242,41 @@ class Housekeeping:
                 if (after := found.next) is None:
                     break
         if page.items:
-            await self._remember(mark, lock, page.items)
+            await self._remember(mark, lock, page.items[-1].last_at)
 
-    async def _remember(self, mark: str, lock: Lock | None, rows: Sequence[Dialog]) -> None:
+    async def _calls(self, project: ProjectId, before: datetime) -> None:
+        """Deletes calls that no dialog has; those of a dialog go with it."""
+        page = await self._engine.find(
+            CALLS,
+            {"project": project},
+            range=Range("began_at", below=before),
+            limit=LINES_AT_ONCE,
+            where=lambda each: each.dialog is None and not each.live,
+            budget=LINES_AT_ONCE,
+        )
+        for call in page.items:
+            await self._eraser.erase_call(call)
+
+    async def _recordings(self, project: ProjectId, before: datetime) -> None:
+        """Lets go of the recordings of calls so long ago, from where the last round was."""
+        mark = f"retention:recordings:{project}"
+        lock = await self._engine.get(Lock, mark)
+        page = await self._engine.find(
+            CALLS,
+            {"project": project},
+            range=Range("began_at", at_least=lock.until if lock else None, below=before),
+            limit=LINES_AT_ONCE,
+        )
+        for call in page.items:
+            if call.recording is not None:
+                await self._files.release([call.recording], call.id)
+                with suppress(AbsentError):
+                    await self._engine.change(Call, call.id, _unheard)
+        if page.items:
+            await self._remember(mark, lock, page.items[-1].began_at)
+
+    async def _remember(self, mark: str, lock: Lock | None, until: datetime) -> None:
         # A millisecond on, or rows of one and the same moment would be met for ever.
-        until = rows[-1].last_at
         if lock is not None and until == lock.until:
             until += timedelta(milliseconds=1)
         if lock is None:
@@ -276,6 +315,10 @@ def _dropped(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _unheard(call: Call) -> Call | None:
+    return replace(call, recording=None) if call.recording is not None else None
 
 
 def _nameless(fact: Fact) -> Fact | None:

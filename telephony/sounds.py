@@ -11,6 +11,7 @@ from typing import Literal
 from hub.calls.call import Call, Role
 from hub.calls.script import Say
 from hub.calls.speech import Speech
+from hub.errors import RefusedError
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,9 @@ class Sounds:
         try:
             async with asyncio.timeout(MADE_IN_S):
                 return await self._voice(call, say)
+        except RefusedError as error:
+            log.warning("call.unsaid", extra={"call": call.key, "reason": error.code})
+            return None
         except Exception:
             # Two people still can talk without a word said before.
             log.exception("call.unsaid", extra={"call": call.key})

@@ -1,4 +1,4 @@
-"""A page of somebody's site fetched on a person's word, without becoming his way inside.
+"""A page or a file of somebody's site fetched on a person's word, without becoming his way inside.
 
 Only addresses of the open internet are asked. A name is looked up once for every step and
 exactly what was found is connected to, so that a name cannot change its mind in between.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -19,6 +19,8 @@ from aiohttp.client_exceptions import ClientConnectorCertificateError, ClientCon
 from yarl import URL
 
 SECONDS = 5
+DOWNLOAD_SECONDS = 20
+POST_SECONDS = 15
 BODY_MAX_BYTES = 1_000_000
 REDIRECTS_MAX = 3
 ADDRESSES_MAX = 3
@@ -55,6 +57,27 @@ class Page:
     kind: str
     policies: tuple[str, ...]
     body: str
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is asked for, and how much of it is taken at most."""
+
+    accept: str
+    agent: str
+    seconds: float
+    most_bytes: int
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """An answer as it came, one byte longer than was wanted if there was more."""
+
+    url: URL
+    status: int
+    kind: str
+    policies: tuple[str, ...]
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -123,13 +146,82 @@ async def fetch(
     Raises FetchError with bad, port, private, unknown, unreachable, certificate, redirects or
     unreadable.
     """
+    wanted = _Wanted("text/html", "Otklik page check", SECONDS, BODY_MAX_BYTES)
+    took = await _followed(url, reach, wanted, resolve or _resolved, context)
+    # Tags, addresses and policies are ASCII in whichever encoding a page has.
+    body = took.body[:BODY_MAX_BYTES].decode("ascii", "replace")
+    return Page(took.url, took.status, took.kind, took.policies, body)
+
+
+async def download(
+    url: URL,
+    reach: Reach,
+    most_bytes: int,
+    *,
+    resolve: Resolve | None = None,
+    context: ssl.SSLContext | None = None,
+) -> bytes:
+    """A whole file; raises FetchError as `fetch` does, and with status and large."""
+    wanted = _Wanted("*/*", "Otklik", DOWNLOAD_SECONDS, most_bytes)
+    took = await _followed(url, reach, wanted, resolve or _resolved, context)
+    if took.status != 200:
+        raise FetchError("status", str(took.status))
+    if len(took.body) > most_bytes:
+        raise FetchError("large", str(most_bytes))
+    return took.body
+
+
+async def post(
+    url: URL,
+    reach: Reach,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    resolve: Resolve | None = None,
+    context: ssl.SSLContext | None = None,
+) -> int:
+    """The status that the body was answered with; redirects are not followed.
+
+    Raises FetchError as `fetch` does.
+    """
+    if context is None:
+        context = await asyncio.to_thread(_context)
+    url = reach.check(url)
+    host, port = url.raw_host or "", url.port or 0
+    told = {"Host": _authority(url), "User-Agent": "Otklik", **headers}
+    try:
+        async with (
+            asyncio.timeout(POST_SECONDS),
+            ClientSession(connector=TCPConnector(ssl=context, force_close=True)) as session,
+        ):
+            # The first only: of a second attempt nobody knows whether it is one too many.
+            address = (await _admitted(host, port, reach, resolve or _resolved))[0]
+            async with session.post(
+                url.with_host(str(address)),
+                data=body,
+                headers=told,
+                server_hostname=host if url.scheme == "https" else None,
+                allow_redirects=False,
+            ) as answer:
+                return answer.status
+    except (ClientConnectorCertificateError, ClientConnectorSSLError):
+        raise FetchError("certificate", host) from None
+    except (ClientError, OSError, TimeoutError):
+        raise FetchError("unreachable", host) from None
+    except ValueError:
+        raise FetchError("unreadable", host) from None
+
+
+async def _followed(
+    url: URL, reach: Reach, wanted: _Wanted, resolve: Resolve, context: ssl.SSLContext | None
+) -> _Taken:
     if context is None:
         context = await asyncio.to_thread(_context)
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(wanted.seconds):
             for _ in range(REDIRECTS_MAX + 1):
-                answer = await _ask(reach.check(url), reach, resolve or _resolved, context)
-                if isinstance(answer, Page):
+                answer = await _ask(reach.check(url), reach, wanted, resolve, context)
+                if isinstance(answer, _Taken):
                     return answer
                 url = answer
     except TimeoutError:
@@ -137,15 +229,17 @@ async def fetch(
     raise FetchError("redirects", str(url))
 
 
-async def _ask(url: URL, reach: Reach, resolve: Resolve, context: ssl.SSLContext) -> Page | URL:
-    """The page, or where it leads on to."""
+async def _ask(
+    url: URL, reach: Reach, wanted: _Wanted, resolve: Resolve, context: ssl.SSLContext
+) -> _Taken | URL:
+    """The answer, or where it leads on to."""
     host, port = url.raw_host or "", url.port or 0
     refused: FetchError | None = None
     async with ClientSession(
         connector=TCPConnector(ssl=context, force_close=True),
-        timeout=ClientTimeout(total=SECONDS),
+        timeout=ClientTimeout(total=wanted.seconds),
         auto_decompress=False,
-        headers={"User-Agent": "Otklik page check", "Accept": "text/html"},
+        headers={"User-Agent": wanted.agent, "Accept": wanted.accept},
     ) as session:
         for address in await _admitted(host, port, reach, resolve):
             try:
@@ -158,7 +252,7 @@ async def _ask(url: URL, reach: Reach, resolve: Resolve, context: ssl.SSLContext
                     max_line_size=16_000,
                     max_field_size=32_000,
                 ) as answer:
-                    return await _taken(url, answer)
+                    return await _taken(url, answer, wanted.most_bytes)
             except (ClientConnectorCertificateError, ClientConnectorSSLError):
                 raise FetchError("certificate", host) from None
             except (ClientError, OSError):
@@ -189,20 +283,20 @@ async def _resolved(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
-async def _taken(url: URL, answer: ClientResponse) -> Page | URL:
+async def _taken(url: URL, answer: ClientResponse, most_bytes: int) -> _Taken | URL:
     to = answer.headers.get("Location", "")
     if answer.status in (301, 302, 303, 307, 308) and to:
         return url.join(URL(to[:URL_MAX]))
-    return Page(
+    return _Taken(
         url=url,
         status=answer.status,
         kind=answer.content_type,
         policies=tuple(answer.headers.getall("Content-Security-Policy", [])),
-        body=await _read(answer),
+        body=await _read(answer, most_bytes + 1),
     )
 
 
-async def _read(answer: ClientResponse) -> str:
+async def _read(answer: ClientResponse, most_bytes: int) -> bytes:
     """The beginning of the body; what unfolds to more than the limit is cut there too."""
     coding = answer.headers.get("Content-Encoding", "identity").lower()
     if coding not in ("identity", "gzip", "x-gzip", "deflate"):
@@ -210,15 +304,14 @@ async def _read(answer: ClientResponse) -> str:
     unpacker = None if coding == "identity" else zlib.decompressobj(zlib.MAX_WBITS | 32)
     body = bytearray()
     async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
-        left = BODY_MAX_BYTES - len(body)
+        left = most_bytes - len(body)
         try:
             body += unpacker.decompress(chunk, left) if unpacker else chunk[:left]
         except zlib.error:
             raise FetchError("unreadable", coding) from None
-        if len(body) >= BODY_MAX_BYTES:
+        if len(body) >= most_bytes:
             break
-    # Tags, addresses and policies are ASCII in whichever encoding a page has.
-    return body.decode("ascii", "replace")
+    return bytes(body)
 
 
 def _authority(url: URL) -> str:
