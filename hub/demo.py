@@ -1,7 +1,8 @@
 """`hub demo`: a made-up company with its site and, once opened, phones with every messenger.
 
 A part of the composition root. The messengers on the phone are played on this machine; they
-begin with the first look at it, since they are not light and not everybody wants them.
+begin with the first look at it, since they are not light and not everybody wants them. The phones
+ring in the browser while somebody looks at them, and else do by themselves what a phone does.
 """
 
 from __future__ import annotations
@@ -15,14 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hub import channels, config
+from hub import channels, config, phrases
+from hub.calling import Calling
+from hub.calls.call import Call, Seat
+from hub.calls.script import Say, Script
 from hub.errors import ConfigError
 from hub.model import Channel, ChannelId, OperatorId, Project, ProjectId, Role, now
 from hub.policy import PhoneOnly, Policy, Silence
+from hub.quiet import Quiet
 from hub.records import Pulse
-from hub.store.engine import AbsentError
+from hub.store.engine import AbsentError, Insert, TakenError
+from hub.store.schema import CALLS_LIVE
+from hub.texts import text
 
 if TYPE_CHECKING:
+    from bots.platforms.handset import Handset
     from bots.platforms.platform import Platform
     from hub.config import Settings
     from hub.hub import Hub
@@ -30,6 +38,8 @@ if TYPE_CHECKING:
 PROJECT = ProjectId("demo")
 LOGIN = "demo"
 SITE = ChannelId("demo-site")
+LINE = ChannelId("demo-line")
+COMPANY_PHONE = "+78120000000"
 PEOPLE = {
     "visitor": ("Анна Соколова", "+79161234567"),
     "operator": ("Ольга Петрова", "+79037654321"),
@@ -62,6 +72,7 @@ def settings_of(settings: Settings) -> Settings:
         backup=config.Backup(),
         retention=config.Retention(),
         security=replace(settings.security, key_file=folder / "hub.key"),
+        speech=replace(settings.speech, dir=folder / "speech"),
         projects={PROJECT: config.ProjectCode(name="Тёплый дом", lang="ru", zone="Europe/Moscow")},
         channels={},
     )
@@ -97,8 +108,10 @@ def ready(settings: Settings, listen: Listen) -> Ready:
             await _rules(hub)
             document = await _site(hub, (site, site.replace("localhost", "127.0.0.1")))
             await channels.put(hub.engine, hub.vault, document)
+            code = await _code(hub)
+            await _telephone(hub)
             await hub.channels.refresh()
-            print(_words(url, site, phone, await _code(hub)), flush=True)
+            print(_words(url, site, phone, code), flush=True)
             yield
 
     return begun
@@ -113,19 +126,50 @@ class Messengers:
         self._platforms: dict[str, Platform] = {}
         self._ready: set[str] = set()
         self._starting: asyncio.Task[None] | None = None
+        self._handsets: dict[str, Handset] = {}
 
     def build(self) -> Any:
         """What serves the phones; the messengers start at the first look and say when they can."""
         from bots.platforms import KINDS, load
+        from bots.platforms.handset import Handset
         from bots.platforms.phone import Phone
 
         # A message's number of an earlier start must never come again.
         first = int(time.time() * 1000)
         self._platforms = {kind: load(kind)(first=first) for kind in KINDS}
+        self._handsets = {who: Handset(self._said) for who in PEOPLE}
         phone = Phone(
-            self._platforms, PEOPLE, begin=self._begin, ready=lambda kind: kind in self._ready
+            self._platforms,
+            PEOPLE,
+            begin=self._begin,
+            ready=lambda kind: kind in self._ready,
+            handsets=self._handsets,
+            seen=self._seen,
         )
         return phone.build()
+
+    def _seen(self, who: str, here: bool) -> None:
+        """A phone that nobody looks at answers by itself, as any other of the simulator's."""
+        from telephony.simulator import Simulator
+
+        number = PEOPLE[who][1]
+        if here:
+            Simulator.handsets[number] = self._handsets[who]
+        else:
+            Simulator.handsets.pop(number, None)
+
+    async def _said(self, leg: str) -> str:
+        """The message of the call that the leg is of, as words."""
+        key, _, own = leg.rpartition("-")
+        page = await self._hub.engine.find(
+            CALLS_LIVE, {"project": PROJECT, "live": True}, descending=True, limit=50
+        )
+        call: Call | None = next((each for each in page.items if each.key == key), None)
+        if call is None or call.plan is None:
+            return ""
+        script = call.plan.script
+        said = script.operator_says if own.startswith("o") else script.visitor_says
+        return phrases.render(said.text, call.plan.variables)
 
     async def rest(self) -> None:
         """Switches off the channels, whose platforms are gone or about to go."""
@@ -207,6 +251,45 @@ async def _rules(hub: Hub) -> None:
     )
 
 
+async def _telephone(hub: Hub) -> None:
+    """At the first start with telephony: a line that rings nobody, and where the operator's go."""
+    if await hub.engine.get(Channel, LINE) is not None:
+        return
+    project = await hub.engine.get(Project, PROJECT)
+    operator = await hub.accounts.by_login(LOGIN)
+    if project is None or operator is None:
+        return
+    document = Channel(
+        id=LINE,
+        project=PROJECT,
+        kind="simulator",
+        name=text(project.lang, "demo.line"),
+        settings={"numbers": [COMPANY_PHONE]},
+        created_at=now(),
+    )
+    says = Say(text=text(project.lang, "demo.operator_says"))
+    if project.calling == Calling():
+        # It wakes nobody, and whoever tries it at night is to hear it ring.
+        calling = Calling(
+            shown=COMPANY_PHONE,
+            script=Script(connect="key", operator_says=says, short_talk_s=0),
+            quiet=Quiet("00:00", "24:00"),
+        )
+        await hub.engine.change(
+            Project, PROJECT, lambda had: msgspec.structs.replace(had, calling=calling)
+        )
+    seat = Seat(
+        id=f"{operator.id}:{PROJECT}",
+        project=PROJECT,
+        operator=OperatorId(operator.id),
+        number=PEOPLE["operator"][1],
+        changed_at=now(),
+    )
+    with contextlib.suppress(TakenError):
+        await hub.engine.write(Insert(seat))
+    await channels.put(hub.engine, hub.vault, document)
+
+
 async def _site(hub: Hub, origins: tuple[str, ...]) -> Channel:
     """The demo's chat as it was left, or as it begins; its site may be at another port now."""
     known = await hub.engine.get(Channel, SITE)
@@ -221,7 +304,7 @@ async def _site(hub: Hub, origins: tuple[str, ...]) -> Channel:
             "origins": origins,
             "color": "#a84a17",
             "answer_time": 5,
-            "phone": "+78120000000",
+            "phone": COMPANY_PHONE,
             "callback": {"enabled": True},
             "messengers": [
                 {"kind": kind, "url": f"https://example.com/{kind}"}

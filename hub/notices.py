@@ -1,4 +1,5 @@
-"""What operators are told in their own messengers: a new dialog, somebody who waits too long.
+"""What operators are told in their own messengers: a new dialog, somebody who waits too long, an
+order to call somebody back.
 
 A notice is a document with an id that follows from the dialog, the moment since when somebody
 waits and the operator, so a worker may die at any line. When it is due the dialog is looked at
@@ -12,7 +13,7 @@ import hashlib
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Literal
@@ -20,8 +21,10 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from hub import observe, phones
+from hub import observe
+from hub.accounts import Who
 from hub.bus import Bus
+from hub.callnotices import CallNotices, masked, shown_name
 from hub.channel import Draft
 from hub.channels import Channels
 from hub.content import Button
@@ -38,7 +41,7 @@ from hub.model import Awaits, Dialog, DialogId, OperatorId, Project
 from hub.reaches import WAKE, Reaches
 from hub.records import Notice, Reach
 from hub.schedule import is_open, next_opening
-from hub.statuses import Lang
+from hub.statuses import LIVE, Lang, RequestType
 from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
 from hub.store.schema import NOTICES_DUE, NOTICES_OLD
 from hub.texts import text
@@ -56,11 +59,14 @@ WORDS_MAX = 300
 CONSIDERED = 5_000
 KEPT = timedelta(days=30)
 SWEEP_EVERY = timedelta(minutes=30)
+AT_ONCE_TOLD = frozenset({"people", "outcome"})
+"""What a call leaves behind: whoever could be called a moment ago, somebody was there to call."""
 
 log = logging.getLogger(__name__)
 
 
 Ended = Literal["sent", "over", "lost"]
+Lost = Callable[[Notice, Who, str], Awaitable[None]]
 
 
 class _OthersError(Exception):
@@ -74,6 +80,7 @@ class Notices:
         bus: Bus,
         channels: Channels,
         reaches: Reaches,
+        calls: CallNotices,
         public_url: str,
         now: Callable[[], datetime],
     ) -> None:
@@ -81,21 +88,28 @@ class Notices:
         self._bus = bus
         self._channels = channels
         self._reaches = reaches
+        self._calls = calls
         self._public_url = public_url
         self._now = now
+        self.lost: Lost | None = None
+        """Is given what none of an operator's messengers takes; once or twice."""
         self._considered: OrderedDict[tuple[str, datetime], None] = OrderedDict()
 
     async def consider(self, row: Dialog) -> None:
         """Promises the notices that follow if nobody answers; a row seen before costs nothing."""
+        is_of_calls = await self._calls.consider(row)
+        if is_of_calls and row.asked_at is None:
+            # Nothing was written that somebody could answer.
+            return
         since = row.waiting_since
         if not row.open or row.awaits is not Awaits.OPERATOR or since is None:
             return
         if (row.id, since) in self._considered:
             return
-        told = await self._reaches.of(row.project)
+        told = await self._reaches.told(row.project)
         if not told:
             return
-        for operator in dict.fromkeys(each.operator for each in told):
+        for operator in told:
             who = await self._reaches.who(operator)
             if who is None or not self._reaches.allowed(who, row):
                 continue
@@ -182,18 +196,31 @@ class Notices:
         notice = await self._engine.change(Notice, notice.id, claimed)
         row = await self._engine.get(Dialog, notice.dialog)
         project = await self._engine.get(Project, notice.project)
-        if row is None or project is None or not await self._still(notice, row):
+        if row is not None and project is not None and notice.state == "sent":
+            await self._edited(notice, row, project)
+            return
+        still = row is not None and project is not None and await self._still(notice, row)
+        if row is None or project is None or still is False:
             await self._end(notice, "over")
             return
-        if not is_open(project.schedule, now):
+        if isinstance(still, datetime):
+            await self._put_off(notice, still)
+            return
+        if notice.what not in AT_ONCE_TOLD and not is_open(project.schedule, now):
             # Nobody's night is worth a message that can wait until somebody works.
             await self._put_off(notice, next_opening(project.schedule, now))
             return
         await self._told(notice, row, project)
 
-    async def _still(self, notice: Notice, row: Dialog) -> bool:
+    async def _still(self, notice: Notice, row: Dialog) -> datetime | bool:
+        """Whether it is to be told now, or when it is to be looked at again."""
+        if notice.lead is not None:
+            return await self._calls.still(notice, row)
         if row.waiting_since != notice.since or row.awaits is not Awaits.OPERATOR or not row.open:
             return False
+        if row.type is RequestType.INCOMING_CALL and row.asked_at is None:
+            # Only what was lost is news; while it rings that is not known.
+            return self._now() + GRACE if row.call_status in LIVE else False
         if notice.what == "new":
             if row.owner is not None:
                 return False
@@ -213,9 +240,9 @@ class Notices:
             await self._end(notice, "over")
             return
         again: timedelta | None = None
+        draft, word = await self._draft(notice, row, project, who.operator.lang)
         for reach in mine:
             try:
-                draft = self._draft(notice, row, project, who.operator.lang)
                 receipt = await self._reaches.say(reach, draft)
             except UnreachableError:
                 await self._unreachable(reach)
@@ -226,41 +253,86 @@ class Notices:
             except DeliveryError:
                 again = again or RETRY * (notice.tries + 1)
             else:
-                await self._end(notice, "sent", entry_id(reach.channel, receipt.external_id))
+                notice = replace(
+                    notice,
+                    external_id=entry_id(reach.channel, receipt.external_id),
+                    reach=reach.id,
+                    message=receipt.external_id,
+                    word=word,
+                )
+                await self._end(notice, "sent")
+                if notice.lead is not None and await self._calls.is_stale(notice):
+                    await self._put_off(replace(notice, by=""), self._now())
                 return
         if again is not None and notice.tries + 1 < TRIES_MAX:
             await self._put_off(notice, self._now() + again, tries=notice.tries + 1)
         else:
+            if self.lost is not None:
+                await self.lost(notice, who, draft.text)
             await self._end(notice, "lost")
 
-    def _draft(self, notice: Notice, row: Dialog, project: Project, lang: Lang) -> Draft:
-        name = _shown_name(row.name, whole=project.notices_name_people) or text(
-            lang, "notice.guest"
-        )
+    async def _edited(self, notice: Notice, row: Dialog, project: Project) -> None:
+        """Has what was told say how things stand now; where it cannot be, a press is told."""
+        who = await self._reaches.who(notice.operator)
+        reach = await self._engine.get(Reach, notice.reach)
+        if who is None or reach is None or not self._reaches.allowed(who, row):
+            await self._end(notice, "sent")
+            return
+        draft, word = await self._draft(notice, row, project, who.operator.lang)
+        try:
+            if word != notice.word:
+                await self._reaches.edit(reach, notice.message, draft)
+        except (UnreachableError, RejectedError, NotFoundError) as error:
+            log.info("notice.unedited", extra={"reason": error.code, "channel": reach.channel})
+        except DeliveryError as error:
+            if notice.tries + 1 < TRIES_MAX:
+                wait = RETRY * (notice.tries + 1)
+                if isinstance(error, ThrottledError):
+                    wait = max(wait, error.retry_after)
+                await self._put_off(notice, self._now() + wait, tries=notice.tries + 1)
+                return
+        await self._end(replace(notice, word=word), "sent")
+
+    async def _draft(
+        self, notice: Notice, row: Dialog, project: Project, lang: Lang
+    ) -> tuple[Draft, str]:
+        key = f"{notice.id}:{notice.rounds}:{notice.tries}"
+        if notice.lead is not None:
+            drawn = await self._calls.drawn(notice, row, project, lang)
+            rows = [*drawn.buttons, *self._door(row, lang)]
+            return Draft(key=key, text=drawn.text, buttons=tuple(map(tuple, rows))), drawn.word
+        is_missed = row.type is RequestType.MISSED_CALL and row.asked_at is None
+        name = shown_name(row.name, whole=project.notices_name_people)
         document = self._channels.document(row.channel)
-        words = _masked(row.preview.text if row.preview else "")[:WORDS_MAX]
+        words = masked(row.preview.text if row.preview else "")[:WORDS_MAX]
         minutes = int((self._now() - notice.since).total_seconds() // 60)
         head = text(
             lang,
-            f"notice.{notice.what}",
+            "notice.missed" if is_missed else f"notice.{notice.what}",
             name=name or text(lang, "notice.guest"),
             channel=document.name,
             project=project.name,
             n=minutes,
         )
+        verbs = {"take": "notice.take", "later": "notice.later_button"}
+        if is_missed and row.phone:
+            verbs = {"now": "notice.call.button.now"} | verbs
         buttons = [
             [
-                Button(label=text(lang, "notice.take"), data=f"take {notice.id}"),
-                Button(label=text(lang, "notice.later_button"), data=f"later {notice.id}"),
+                Button(label=text(lang, key), data=f"{verb} {notice.id}")
+                for verb, key in verbs.items()
             ]
         ]
-        if self._public_url.startswith("https://"):
-            where = f"{self._public_url}/inbox#{quote(row.id, safe='')}"
-            buttons.append([Button(label=text(lang, "notice.open"), url=where)])
-        said = "\n".join(each for each in (head, words, text(lang, "notice.how")) if each)
-        return Draft(
-            key=f"{notice.id}:{notice.tries}", text=said, buttons=tuple(map(tuple, buttons))
-        )
+        buttons += self._door(row, lang)
+        how = "" if is_missed else text(lang, "notice.how")
+        said = "\n".join(each for each in (head, words, how) if each)
+        return Draft(key=key, text=said, buttons=tuple(map(tuple, buttons))), ""
+
+    def _door(self, row: Dialog, lang: Lang) -> list[list[Button]]:
+        if not self._public_url.startswith("https://"):
+            return []
+        where = f"{self._public_url}/inbox#{quote(row.id, safe='')}"
+        return [[Button(label=text(lang, "notice.open"), url=where)]]
 
     async def _unreachable(self, reach: Reach) -> None:
         with suppress(AbsentError):
@@ -276,7 +348,7 @@ class Notices:
 
         await self._engine.change(Notice, notice.id, later)
 
-    async def _end(self, notice: Notice, state: Ended, external_id: str | None = None) -> None:
+    async def _end(self, notice: Notice, state: Ended) -> None:
         def ended(had: Notice) -> Notice | None:
             if had.by != notice.by:
                 return None
@@ -285,20 +357,11 @@ class Notices:
                 state=state,
                 due_at=None,
                 by="",
-                external_id=external_id or had.external_id,
+                external_id=notice.external_id,
+                reach=notice.reach,
+                message=notice.message,
+                word=notice.word,
                 ended_at=self._now(),
             )
 
         await self._engine.change(Notice, notice.id, ended)
-
-
-def _shown_name(name: str, *, whole: bool) -> str:
-    """The first name alone, unless the project says otherwise."""
-    return name if whole else next(iter(name.split()), "")
-
-
-def _masked(words: str) -> str:
-    """Without the numbers by which somebody could be called."""
-    for found in sorted(phones.find(words), key=lambda each: -each.start):
-        words = f"{words[: found.start]}…{words[found.end :]}"
-    return words

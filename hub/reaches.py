@@ -12,9 +12,10 @@ import hashlib
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -25,6 +26,7 @@ from hub.bus import Bus
 from hub.channel import ChannelKind, Draft, Receipt
 from hub.channels import Channels
 from hub.contacts import identity_id
+from hub.content import Button
 from hub.desk import Desk
 from hub.errors import (
     ConflictError,
@@ -45,6 +47,7 @@ from hub.model import (
     EntryKind,
     Identity,
     IdentityId,
+    Operator,
     OperatorId,
     ProjectId,
     Verb,
@@ -53,7 +56,7 @@ from hub.pulse import Pulses
 from hub.records import Notice, Pulse, Reach, ReachKey
 from hub.rights import Right, What, may
 from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
-from hub.store.schema import NOTICES_SENT, REACH_KEYS_OLD, REACHES
+from hub.store.schema import MEMBERS, NOTICES_SENT, REACH_KEYS_OLD, REACHES
 from hub.texts import text
 
 KEY_LASTS = timedelta(minutes=30)
@@ -67,6 +70,21 @@ WAKE = "notices"
 log = logging.getLogger(__name__)
 
 Kind = ChannelKind[Any]
+T = TypeVar("T")
+
+
+class Answer(NamedTuple):
+    """What an operator is told who pressed or wrote: a sentence and what is put into it.
+
+    With `again`, a notice's id, there is a button to do it all the same.
+    """
+
+    key: str
+    values: Mapping[str, object] = MappingProxyType({})
+    again: str = ""
+
+
+Pressed = Callable[[Who, Notice, str], Awaitable[Answer]]
 
 
 class _ForeignError(Exception):
@@ -94,7 +112,12 @@ class Reaches:
         self._pulses = pulses
         self._now = now
         self._acknowledge = acknowledge
+        self.pressed: Pressed | None = None
+        """Carries out what is pressed at a notice of a callback order, or to call somebody back."""
+        self.mails = False
+        """Whether letters go out, by which whoever has no messenger is told."""
         self._known: dict[ProjectId, tuple[datetime, list[Reach]]] = {}
+        self._written: dict[ProjectId, tuple[datetime, list[OperatorId]]] = {}
         self._heard: OrderedDict[str, None] = OrderedDict()
         self._saying: set[asyncio.Task[None]] = set()
 
@@ -106,6 +129,19 @@ class Reaches:
         page = await self._engine.find(REACHES, {"project": project}, limit=500)
         self._known[project] = (self._now(), page.items)
         return page.items
+
+    async def told(self, project: ProjectId) -> list[OperatorId]:
+        """Whoever hears of dialogs outside the inbox: in a messenger, or else by letters."""
+        linked = [each.operator for each in await self.of(project)]
+        if not self.mails:
+            return list(dict.fromkeys(linked))
+        known = self._written.get(project)
+        if known is None or not timedelta(0) <= self._now() - known[0] < FRESH:
+            page = await self._engine.find(MEMBERS, {"project": project}, limit=500)
+            people = await self._engine.get_many(Operator, [e.operator for e in page.items])
+            written = [OperatorId(id) for id, each in sorted(people.items()) if each.email]
+            known = self._written[project] = (self._now(), written)
+        return list(dict.fromkeys([*linked, *known[1]]))
 
     async def mine(self, who: Who) -> list[Reach]:
         found = []
@@ -163,7 +199,7 @@ class Reaches:
             linked = await self._linked(kind, event)
             if linked is not None:
                 self._is_repeat(kind, event)
-                self._tell(linked, "notice.linked")
+                self._tell(linked, Answer("notice.linked"))
                 return True
         reach = await self._engine.get(Reach, id)
         if reach is None:
@@ -247,24 +283,20 @@ class Reaches:
             await self._reached(reach, True)
         again = self._is_repeat(kind, event)
         try:
-            key, values = await self._carried_out(reach, event)
+            answer = await self._carried_out(reach, event)
         except UnavailableError:
             raise
         except ConflictError as refusal:
-            key = f"notice.refused.{refusal.code}"
-            key = (
-                key
-                if refusal.code in ("taken", "closed", "sealed", "window", "mute")
-                else "notice.refused"
-            )
-            values = {"name": refusal.current}
+            known = refusal.code in ("taken", "closed", "sealed", "window", "mute")
+            key = f"notice.refused.{refusal.code}" if known else "notice.refused"
+            answer = Answer(key, {"name": refusal.current})
         except HubError as refusal:
             log.info("notice.refused", extra={"reason": refusal.code})
-            key, values = "notice.refused", {}
+            answer = Answer("notice.refused")
         if event.press:
             await self._acknowledge(ChannelId(kind.id), event.press)
         if not again:
-            self._tell(reach, key, **values)
+            self._tell(reach, answer)
 
     def _is_repeat(self, kind: Kind, event: MessageReceived) -> bool:
         """Whether this process has answered it before; a second answer is all that it spares."""
@@ -275,31 +307,33 @@ class Reaches:
             self._heard.popitem(last=False)
         return known
 
-    async def _carried_out(
-        self, reach: Reach, event: MessageReceived
-    ) -> tuple[str, dict[str, object]]:
-        """Does what the operator meant; the key of the sentence that says so."""
+    async def _carried_out(self, reach: Reach, event: MessageReceived) -> Answer:
+        """Does what the operator meant; what says so."""
         who = await self._accounts.known(reach.operator)
         verb, _, about = event.pressed.partition(" ")
         notice = await self._notice(reach, about, event.reply_to)
         if who is None or notice is None:
-            return "notice.help", {}
-        row = await self._desk.dialog(notice.dialog)
+            return Answer("notice.help")
         if verb == "later":
             await self._put_off(notice)
-            return "notice.later", {"n": int(LATER.total_seconds() // 60)}
+            told = "notice.call.later" if notice.lead is not None else "notice.later"
+            return Answer(told, {"n": int(LATER.total_seconds() // 60)})
+        is_of_call = notice.lead is not None or verb in ("now", "anyway")
+        if event.pressed and is_of_call and self.pressed is not None:
+            return await self.pressed(who, notice, verb)
+        row = await self._desk.dialog(notice.dialog)
         right = Right.TAKE if verb == "take" else Right.WRITE
         if not may(who, right, What(row.project, row.channel, row.owner)):
-            return "notice.refused", {}
+            return Answer("notice.refused")
         if verb == "take":
             await self._desk.take(who, row.id)
-            return "notice.taken", {}
+            return Answer("notice.taken")
         words = event.text.strip()
         if not words or event.media or event.attachments or event.spot or event.card:
-            return "notice.text_only", {}
+            return Answer("notice.text_only")
         key = hashlib.sha256(f"{reach.id}:{event.external_id}".encode()).hexdigest()[:32]
         await self._desk.reply(who, row.id, key, words)
-        return "notice.replied", {}
+        return Answer("notice.replied")
 
     async def _notice(self, reach: Reach, id: str, quoted: str) -> Notice | None:
         """The notice that was pressed or quoted, if it was this operator's."""
@@ -319,21 +353,26 @@ class Reaches:
         due = self._now() + LATER
 
         def later(had: Notice) -> Notice:
-            return replace(had, state="waiting", due_at=due, tries=0)
+            return replace(had, state="waiting", due_at=due, by="", tries=0, rounds=had.rounds + 1)
 
         await self._engine.change(Notice, notice.id, later)
 
-    def _tell(self, reach: Reach, key: str, **values: object) -> None:
+    def _tell(self, reach: Reach, answer: Answer) -> None:
         """Says it in the operator's language; lost with the process, for it is only courtesy."""
-        task = asyncio.create_task(self._told(reach, key, values))
+        task = asyncio.create_task(self._told(reach, answer))
         self._saying.add(task)
         task.add_done_callback(self._saying.discard)
 
-    async def _told(self, reach: Reach, key: str, values: dict[str, object]) -> None:
+    async def _told(self, reach: Reach, answer: Answer) -> None:
         try:
             who = await self._accounts.known(reach.operator)
-            words = text(who.operator.lang if who else "ru", key, **values)
-            await self.say(reach, Draft(key=secrets.token_hex(8), text=words))
+            lang = who.operator.lang if who else "ru"
+            words = text(lang, answer.key, **answer.values)
+            buttons: tuple[tuple[Button, ...], ...] = ()
+            if answer.again:
+                label = text(lang, "notice.call.button.anyway")
+                buttons = ((Button(label=label, data=f"anyway {answer.again}"),),)
+            await self.say(reach, Draft(key=secrets.token_hex(8), text=words, buttons=buttons))
         except HubError as error:
             log.info("notice.unsaid", extra={"reason": error.code})
         except Exception:
@@ -341,13 +380,20 @@ class Reaches:
 
     async def say(self, reach: Reach, draft: Draft) -> Receipt:
         """Says it there; raises a DeliveryError, also where nobody may call the platform now."""
+        return await self._asked(reach, lambda kind: kind.send(person(reach), draft))
+
+    async def edit(self, reach: Reach, message: str, draft: Draft) -> None:
+        """Makes what was said there say this instead; raises a DeliveryError."""
+        await self._asked(reach, lambda kind: kind.edit(person(reach), message, draft))
+
+    async def _asked(self, reach: Reach, how: Callable[[Kind], Awaitable[T]]) -> T:
         id = ChannelId(reach.channel)
         kind, mark = self._channels.get(id), self._pulses.mark(id)
         if not self._pulses.is_well(await self._pulses.of(id), id):
             raise TransientError("the channel waits", reason="offline")
         try:
             async with asyncio.timeout(SEND_TIMEOUT.total_seconds()):
-                receipt = await kind.send(person(reach), draft)
+                answer = await how(kind)
         except TimeoutError:
             raise TransientError("timeout", maybe_sent=True, reason="timeout") from None
         except CredentialsError as error:
@@ -358,7 +404,7 @@ class Reaches:
                 await self._pulses.pause(id, error.reason, self._now() + error.retry_after)
             raise
         await self._pulses.spoke(id, self._now())
-        return receipt
+        return answer
 
     def saying(self) -> set[asyncio.Task[None]]:
         """What is being said at this moment, for whoever has to wait for it."""

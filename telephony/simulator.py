@@ -18,8 +18,10 @@ from typing import Annotated, Any, ClassVar, Protocol
 import msgspec
 from msgspec import Meta
 
+from hub.abilities import Capabilities
 from hub.calls.call import Outcome
 from hub.calls.trunk import (
+    TRUNK,
     Answered,
     AnyLegEvent,
     CallCaps,
@@ -261,6 +263,7 @@ class Simulator(Trunk[SimulatorSettings]):
 
     kind: ClassVar[str] = "simulator"
     settings_type: ClassVar[type[msgspec.Struct]] = SimulatorSettings
+    capabilities: ClassVar[Capabilities] = msgspec.structs.replace(TRUNK, receives=frozenset())
     calls: ClassVar[CallCaps] = CallCaps(scenarios=SCENARIOS, transfers=True, training=True)
     handsets: ClassVar[dict[str, Handset]] = {}
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import msgspec
@@ -18,12 +21,19 @@ from aiohttp import WSMsgType, web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec import Meta
 
+from bots.platforms.handset import Handset
 from bots.platforms.platform import Blob, Bubble, FileKind, Person, Platform
 from hub.statuses import Lang
 from hub.texts import catalogue
 
 PAGE = Path(__file__).parent / "page"
-PARTS = {"phone.css": "text/css", "phone.js": "text/javascript"}
+PARTS = {
+    "phone.css": "text/css",
+    "phone.js": "text/javascript",
+    "calls.css": "text/css",
+    "calls.js": "text/javascript",
+}
+CALLS = "call"
 FILE_MAX_BYTES = 20_000_000
 TEXT_MAX_CHARS = 20_000
 HERE = (59.9386, 30.3141)
@@ -49,6 +59,7 @@ class Phone:
 
     The first of them is shown to who asks for nobody. `begin` is called at every look; a
     messenger can be used once `ready` says so, and until then the page says that it is starting.
+    Those with a handset can be called: `seen` is told who is looked at, as long as it is so.
     """
 
     def __init__(
@@ -58,6 +69,8 @@ class Phone:
         *,
         begin: Callable[[], None] = lambda: None,
         ready: Callable[[str], bool] = lambda kind: True,
+        handsets: Mapping[str, Handset] = MappingProxyType({}),
+        seen: Callable[[str, bool], None] = lambda who, here: None,
     ) -> None:
         self._platforms = dict(platforms)
         self._people = {
@@ -66,6 +79,10 @@ class Phone:
         }
         self._begin = begin
         self._ready = ready
+        self._numbers = {who: phone for who, (_, phone) in people.items()}
+        self._handsets = dict(handsets)
+        self._seen = seen
+        self._looks: Counter[str] = Counter()
         self._files: dict[str, Blob] = {}
         self._sockets: set[web.WebSocketResponse] = set()
         self._environment = Environment(
@@ -78,6 +95,7 @@ class Phone:
         app.router.add_get("/live", self._live)
         app.router.add_post("/files/{kind}", self._upload)
         app.router.add_get("/files/{id}", self._file)
+        app.router.add_get("/sounds/{id}.wav", self._sound)
         for name in PARTS:
             app.router.add_get(f"/{name}", self._part)
         app.on_shutdown.append(self._leave)
@@ -101,6 +119,7 @@ class Phone:
             words=words,
             kinds=shown,
             who=self._who(request),
+            number=self._number(self._who(request)),
             people=list(self._people),
             json=_inside(words),
         )
@@ -114,6 +133,12 @@ class Phone:
             content_type="text/html",
             headers={"Content-Security-Policy": csp, "X-Content-Type-Options": "nosniff"},
         )
+
+    def _number(self, who: str) -> str:
+        """By which the person can be called, as people write it; empty if by none."""
+        if who not in self._handsets:
+            return ""
+        return re.sub(r"^(\+\d)(\d{3})(\d{3})(\d\d)(\d\d)$", r"\1 \2 \3-\4-\5", self._numbers[who])
 
     def _who(self, request: web.Request) -> str:
         asked = request.query.get("who", "")
@@ -136,6 +161,14 @@ class Phone:
             else "application/octet-stream",
             headers={"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"},
         )
+
+    async def _sound(self, request: web.Request) -> web.StreamResponse:
+        asked = request.match_info["id"]
+        for each in self._handsets.values():
+            path = each.sound(asked)
+            if path is not None and path.is_file():
+                return web.FileResponse(path, headers={"X-Content-Type-Options": "nosniff"})
+        raise web.HTTPNotFound
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         _check(request)
@@ -167,25 +200,39 @@ class Phone:
         """Shows every chat whenever one changes, and hears what the person does."""
         _check(request)
         self._begin()
-        people = self._people[self._who(request)]
+        who = self._who(request)
+        people = self._people[who]
         socket = web.WebSocketResponse(heartbeat=20, max_msg_size=100_000)
         await socket.prepare(request)
         self._sockets.add(socket)
-        shower = asyncio.create_task(self._show(socket, people))
+        self._look(who, 1)
+        shower = asyncio.create_task(self._show(socket, people, self._handsets.get(who)))
         try:
             async for frame in socket:
                 if frame.type is WSMsgType.TEXT:
-                    await self._hear(socket, people, frame.data)
+                    await self._hear(socket, who, frame.data)
         finally:
+            self._look(who, -1)
             self._sockets.discard(socket)
             shower.cancel()
             await asyncio.wait([shower])
         return socket
 
-    async def _show(self, socket: web.WebSocketResponse, people: dict[str, Person]) -> None:
+    def _look(self, who: str, pages: int) -> None:
+        self._looks[who] += pages
+        self._seen(who, self._looks[who] > 0)
+
+    async def _show(
+        self, socket: web.WebSocketResponse, people: dict[str, Person], handset: Handset | None
+    ) -> None:
         shown: dict[str, bytes] = {}
         with suppress(ConnectionError):
             while True:
+                if handset is not None:
+                    calls = msgspec.json.encode(handset.state())
+                    if shown.get(CALLS) != calls:
+                        shown[CALLS] = calls
+                        await socket.send_str(calls.decode())
                 for kind, platform in self._platforms.items():
                     if not self._ready(kind):
                         continue
@@ -232,18 +279,19 @@ class Phone:
             "size": len(blob.data),
         }
 
-    async def _hear(
-        self, socket: web.WebSocketResponse, people: dict[str, Person], data: str
-    ) -> None:
+    async def _hear(self, socket: web.WebSocketResponse, who: str, data: str) -> None:
         try:
             deed = msgspec.json.decode(data, type=Deed)
         except msgspec.MsgspecError:
+            return
+        if deed.kind == CALLS and who in self._handsets:
+            self._handsets[who].do(deed.do, deed.bubble, deed.text)
             return
         platform = self._platforms.get(deed.kind)
         if platform is None or not self._ready(deed.kind):
             return
         try:
-            await self._do(platform, people[deed.kind], deed)
+            await self._do(platform, self._people[who][deed.kind], deed)
         except NotImplementedError:
             await socket.send_json({"kind": deed.kind, "cannot": deed.do})
 

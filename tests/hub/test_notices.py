@@ -2,158 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar
 
 import pytest
 from msgspec.structs import replace
 
-from hub import config
-from hub.abilities import Ability, Capabilities
-from hub.channel import ChannelKind, Draft
 from hub.content import Remote
 from hub.errors import NotFoundError, ThrottledError, UnreachableError
-from hub.events import MessageReceived, ReachabilityChanged, Sender
-from hub.hub import Hub, assemble
-from hub.model import Channel, ChannelId, Dialog, OperatorId, Project, Role
+from hub.events import ReachabilityChanged, Sender
+from hub.model import ChannelId, Dialog, Project
 from hub.notices import ALARM_OWNER, GRACE
 from hub.reaches import KEY_LASTS, LATER
-from hub.records import Notice, Pulse, Reach, Whose
+from hub.records import Notice, Reach
 from hub.schedule import always, daily
-from hub.store.engine import Engine, Insert
+from hub.store.engine import Engine
 from hub.store.schema import NOTICES_OLD
 from hub.texts import text
+from tests.pagers import BOT, OTHER, Desk, paged
 from tests.spine import (
     SHOP,
     Clock,
     Crash,
     Mortal,
-    Platform,
     current,
     log_of,
-    message,
     receive,
-    settled_documents,
 )
-
-BOT, OTHER = ChannelId("bot"), ChannelId("bot2")
-
-
-class Pager(Platform):
-    """A messenger with buttons and links, by which operators can be told."""
-
-    kind: ClassVar[str] = "pager"
-    capabilities: ClassVar[Capabilities] = replace(
-        Platform.capabilities,
-        does=frozenset({Ability.BUTTONS, Ability.QUOTES}),
-        hears=frozenset({Ability.JOIN, Ability.BLOCKED}),
-    )
-
-    def __init__(self, id: ChannelId) -> None:
-        super().__init__(id)
-        self.drafts: list[tuple[str, Draft]] = []
-
-    async def send(self, to: Any, draft: Draft) -> Any:
-        receipt = await super().send(to, draft)
-        self.drafts.append((to.external_id, draft))
-        return receipt
-
-    def join_link(self, username: str, key: str) -> str:
-        return f"https://pager.example/{username}?start={key}"
-
-
-class Desk:
-    """The shop with two operators and a bot of its own."""
-
-    def __init__(self, hub: Hub, clock: Clock) -> None:
-        self.hub = hub
-        self.clock = clock
-
-    def bot(self, id: ChannelId = BOT) -> Pager:
-        live = self.hub.channels.get(id)
-        assert isinstance(live, Pager)
-        return live
-
-    async def join(self, name: str, channels: tuple[str, ...] = ()) -> OperatorId:
-        made = await self.hub.accounts.add_operator(name.lower(), name)
-        id = OperatorId(made.id)
-        membership = await self.hub.accounts.join(id, SHOP, Role.OPERATOR)
-        if channels:
-            named = tuple(ChannelId(each) for each in channels)
-            await self.hub.engine.change(
-                type(membership), membership.id, lambda had: replace(had, channels=named)
-            )
-        return id
-
-    async def who(self, id: OperatorId) -> Any:
-        who = await self.hub.accounts.known(id)
-        assert who is not None
-        return who
-
-    async def link(self, id: OperatorId, person: str, channel: ChannelId = BOT) -> None:
-        link = await self.hub.reaches.link(await self.who(id), SHOP, channel)
-        key = link.partition("start=")[2]
-        await self.hears(person, f"start-{person}", start=key, channel=channel)
-
-    async def hears(
-        self, person: str, n: str, text: str = "", channel: ChannelId = BOT, **more: Any
-    ) -> None:
-        event = MessageReceived(
-            sender=Sender(external_id=person, name=person.title()),
-            at=self.clock.at,
-            external_id=f"{person}.{n}",
-            text=text,
-            question=not more,
-            **more,
-        )
-        await receive(self.hub, event, channel=channel)
-
-    async def asked(self, text: str = "Сколько стоит?", visitor: str = "ivan") -> Dialog:
-        event = message(text, self.clock.at, visitor=visitor, name="Иван Петров", text=text)
-        await receive(self.hub, event)
-        await self.hub.worker.work()
-        return await current(self.hub, visitor)
-
-    async def passes(self, by: timedelta) -> None:
-        self.clock.forward(by)
-        while await self.hub.notices.work():
-            pass
-
-    async def settled(self) -> None:
-        """Lets what is only said out of courtesy be said."""
-        while tasks := self.hub.reaches.saying():
-            await asyncio.wait(tasks)
-
-    def told(self, person: str, channel: ChannelId = BOT) -> list[Draft]:
-        return [draft for to, draft in self.bot(channel).drafts if to == person]
 
 
 @pytest.fixture
 async def desk(engine: Engine, clock: Clock, tmp_path: Path) -> AsyncIterator[Desk]:
-    kinds: dict[str, Callable[[ChannelId], ChannelKind[Any]]] = {
-        "plain": Platform,
-        "careful": Platform,
-        "pager": Pager,
-    }
-    hub = assemble(
-        config.settings({"data": {"dir": "data"}}, tmp_path),
-        lambda *_: lambda document: kinds[document.kind](ChannelId(document.id)),
-        now=clock,
-        engine=Mortal(engine),
-    )
-    for document in settled_documents():
-        await engine.write(Insert(document))
-    for id in (BOT, OTHER):
-        made = Channel(id=id, project=SHOP, kind="pager", name="Бот", created_at=clock.at)
-        pulse = Pulse(id=id, project=SHOP, account=Whose(name="Бот", username=f"{id}_name"))
-        await engine.write(Insert(made), Insert(pulse))
-    await hub.channels.refresh()
-    made_desk = Desk(hub, clock)
-    yield made_desk
-    await made_desk.settled()
+    async with paged(engine, clock, tmp_path) as made:
+        yield made
 
 
 async def test_a_new_dialog_is_told_once_with_its_first_name_and_no_number(desk: Desk) -> None:

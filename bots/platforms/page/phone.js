@@ -246,6 +246,10 @@ function choose(kind) {
 }
 
 function heard(state) {
+  if (state.kind === "call") {
+    drawCalls(state.calls);
+    return;
+  }
   if (state.cannot) {
     note(words.cannot);
     return;
@@ -270,6 +274,7 @@ function connect() {
     // The messengers may be new ones when the demo is back, and have to say that they are there.
     states.clear();
     show();
+    drawCalls([]);
     note(words.offline);
     setTimeout(connect, 1_000);
   });
