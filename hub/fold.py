@@ -85,6 +85,13 @@ def _owned(row: Dialog, entry: Entry) -> Dialog:
     return replace(row, cycle=replace(row.cycle, taken_at=row.cycle.taken_at or entry.stored_at))
 
 
+def _chat_closed(row: Dialog) -> Status | None:
+    """A chat is closed; what never became one is done with."""
+    if row.chat_status in _BEFORE_A_TALK:
+        return Status.PROCESSED
+    return Status.CHAT_CLOSED if row.chat_status is not None else None
+
+
 def _assigned(row: Dialog, entry: Entry, owner: OperatorId, name: str) -> Dialog:
     cycle = replace(row.cycle, operator=owner, assigned_at=row.cycle.assigned_at or entry.stored_at)
     return replace(row, owner=owner, owner_name=name, cycle=cycle)
@@ -261,8 +268,7 @@ def _happened(row: Dialog, entry: Entry) -> Dialog:
             row = replace(row, owner=None, owner_name="")
         case Verb.CLOSED:
             row = _closed(row, entry)
-            chat = Status.CHAT_CLOSED if row.chat_status is not None else None
-            row = replace(row, chat_status=chat)
+            row = replace(row, chat_status=_chat_closed(row))
         case Verb.REOPENED:
             row = _owned(_opened(row, entry), entry)
             if row.chat_status is not None:
