@@ -34,9 +34,13 @@ BODY_MAX_BYTES = 3_000_000
 
 
 class Hook(msgspec.Struct, frozen=True, kw_only=True):
-    """One request to a channel's door; header names are lower case."""
+    """One request to a channel's door; header names are lower case.
+
+    `path` is what follows the door's own address, as with platforms that have one for each event.
+    """
 
     body: bytes
+    path: str = ""
     headers: Mapping[str, str] = {}
     query: Mapping[str, str] = {}
     method: str = "POST"
@@ -146,6 +150,8 @@ class ChannelKind(ABC, Generic[Settings]):
     settings_type: ClassVar[type[msgspec.Struct]]
     capabilities: ClassVar[Capabilities]
     body_max_bytes: ClassVar[int] = BODY_MAX_BYTES
+    door: str = ""
+    """Where the platform finds this channel's hook; empty when the hub has no public address."""
 
     def __init__(
         self, id: ChannelId, settings: Settings, keys: Keys, files: Bytes | None = None

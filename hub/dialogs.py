@@ -121,7 +121,8 @@ async def append_all(
     for make in makes:
         one = await _append(engine, id, make, known)
         appended.append(Appended(one.entry, one.row, one.fresh or one.entry.id in ours))
-        known = one.row
+        # A repeat may stand in another episode, whose row says nothing of this one.
+        known = one.row if one.row.id == id else None
     return appended
 
 

@@ -54,7 +54,7 @@ def how(kind: Kind, public_url: str) -> Way:
     """How a channel's updates come; by itself a hook needs a public address with a certificate."""
     wanted = getattr(kind.settings, "receive", "auto")
     can = kind.capabilities.receives
-    if kind.capabilities.mute:
+    if kind.capabilities.mute and "poll" not in can:
         # Whoever is told the address may stand in the same network.
         return "hook"
     if "hook" in can and public_url and wanted != "poll":

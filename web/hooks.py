@@ -12,6 +12,7 @@ from datetime import timedelta
 import msgspec
 from aiohttp import web
 
+from hub.calls.trunk import Trunk
 from hub.channel import OK, Answer, ChannelKind, Hook
 from hub.errors import (
     DeliveryError,
@@ -43,6 +44,7 @@ async def hook(request: web.Request) -> web.StreamResponse:
         body = await wire.read(request, kind.body_max_bytes, took)
     asked = Hook(
         body=body,
+        path=request.match_info.get("rest", ""),
         headers={name.lower(): value for name, value in request.headers.items()},
         query=dict(request.query),
         method=request.method,
@@ -50,7 +52,7 @@ async def hook(request: web.Request) -> web.StreamResponse:
     )
     with about(channel=kind.id):
         _believe(kind, asked)
-        if kind.capabilities.mute:
+        if kind.capabilities.mute and not isinstance(door, Trunk):
             wait = await hub.bus.allow(f"forms:{kind.id}", FORMS, FORMS_PERIOD)
             if wait is not None:
                 raise LimitedError(wait)
@@ -88,4 +90,5 @@ async def _answer(kind: ChannelKind[msgspec.Struct], asked: Hook) -> Answer:
 
 def add(app: web.Application) -> None:
     app.router.add_post("/hooks/{channel}", hook)
+    app.router.add_post("/hooks/{channel}/{rest:.{1,100}}", hook)
     app.router.add_get("/hooks/{channel}", hook, allow_head=False)

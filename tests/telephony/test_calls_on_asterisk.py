@@ -21,6 +21,7 @@ from telephony.ari import Ari
 from telephony.sounds import Voice
 from telephony.stasis import Stasis
 from telephony.worker import Telephony
+from tests.between import Between
 from tests.spine import Clock
 from tests.telephony.office import arrange, calls, equip, lead_of, statuses, wanted, working
 from tests.telephony.pbx.asterisks import Asterisk
@@ -202,7 +203,7 @@ def spoken(folder: Path) -> Voice:
     }
 
     async def voice(call: Call, say: Say) -> Path | None:
-        return sounds[say.text]
+        return sounds.get(say.text)
 
     return voice
 
@@ -274,6 +275,87 @@ async def test_every_call_ends_as_its_phones_did(
     seen = await phones.rung(made["A, key"].operators[0])
     assert seen.caller == SHOWN[1:]
     assert made["A, key"].visitor in seen.name
+
+
+async def test_a_socket_that_breaks_changes_no_call(
+    hub: Hub, exchange: Asterisk, phones: Phones, tmp_path: Path
+) -> None:
+    broken = asyncio.Event()
+    rings: Sequence[Step] = ["ring", ("until", broken), "answer"]
+    cases = {
+        "while the operator is rung": Case(
+            KEY, [*rings, ("wait", 0.2), ("dtmf", "1")], TALKS, TALKED, (*RING_V, VL, T, BY_VISITOR)
+        ),
+        "while the person is rung": Case(
+            KEY, PRESSES, [*rings, ("wait", 0.6), "hang up"], TALKED, (*RING_V, VL, T, BY_VISITOR)
+        ),
+        "while they talk": Case(
+            KEY, PRESSES, [*ANSWERS, ("until", broken), "hang up"], TALKED, (*RING_V, VL, T)
+        ),
+    }
+    async with Between(exchange.url) as door:
+        settings = on_asterisk(exchange) | {"api_url": door.url}
+        await equip(hub, "asterisk", settings, seats={}, calls_max=50)
+        made = asyncio.create_task(conduct(hub, phones, cases, spoken(tmp_path)))
+        await phones.rung("200")
+        person = await phones.rung("+79161230001")
+        await phones.until(lambda: "ring" in person.did)
+        await talking(hub, None, "+79161230002")
+        door.cut()
+        broken.set()
+        found = await made
+    assert {name: each.told[: len(cases[name].told)] for name, each in found.items()} == {
+        name: list(case.told) for name, case in cases.items()
+    }
+    # What is heard of the last may have been said while nobody listened.
+    assert found["while they talk"].call.outcome in (TALKED, Outcome.DROPPED)
+
+
+ALIKE = {
+    "A, key": ("00", "67"),
+    "A, no key": ("06", "67"),
+    "A, cancelled in the message": ("07", "67"),
+    "A, busy": ("00", "01"),
+    "A, no answer": ("00", "02"),
+    "A, rejected": ("00", "03"),
+    "A, switched off": ("00", "04"),
+    "A, no such number": ("00", "05"),
+    "A, operator busy": ("01", "67"),
+    "A, operator does not answer": ("02", "67"),
+    "A, operator rejects": ("03", "67"),
+    "A, operator switched off": ("04", "67"),
+    "A, no such extension": ("05", "67"),
+    "B, the operator ends it": ("00", "67"),
+    "C": ("00", "67"),
+    "C, no key": ("00", "06"),
+    "C, nobody there for the person": ("01", "67"),
+    "D": ("00", "67"),
+}
+"""How the simulator's phones end that do the same, operator's and person's."""
+
+
+async def test_the_simulator_tells_the_same(hub: Hub) -> None:
+    await equip(
+        hub, "simulator", {"pace": 20, "talk_s": 2, "calls_max": 50}, seats={}, calls_max=50
+    )
+    async with working(hub) as telephony:
+        for n, (name, (own, person)) in enumerate(ALIKE.items()):
+            script = replace(CASES[name].script, ring_s=0.6, visitor_ring_s=0.6, wait_s=0.6)
+            await arrange(hub, script=script, numbers=(f"2{n:02}{own}",))
+            await wanted(hub, f"+7916123{n:02}{person}", visitor=f"v{n}")
+        async with asyncio.timeout(MAX_S):
+            while len(await calls(hub)) < len(ALIKE):
+                await telephony.work()
+            await telephony.idle()
+    for n, (name, (_, person)) in enumerate(ALIKE.items()):
+        case, lead = CASES[name], await lead_of(hub, f"+7916123{n:02}{person}")
+        call = await hub.engine.get(Call, lead.call)
+        assert call is not None
+        assert (call.outcome, call.side) == (case.outcome, case.side), name
+        # Who hangs up in the end is the visitor there.
+        alike = [each for each in case.told if each not in (BY_OPERATOR, BY_VISITOR)]
+        assert (await statuses(hub, lead))[: len(alike)] == alike, name
+        assert call.training
 
 
 async def test_each_side_hears_what_is_for_it(
@@ -395,14 +477,17 @@ async def test_a_talk_is_handed_to_a_colleague_and_another_is_ended_on_the_scree
     assert likeness((await phones.rung("+79161230000")).recording, said) > 0.8
 
 
-async def talking(hub: Hub, telephony: Telephony, phone: str) -> Call:
+async def talking(hub: Hub, telephony: Telephony | None, phone: str) -> Call:
     async with asyncio.timeout(MAX_S):
         while True:
             lead = await lead_of(hub, phone)
             call = await hub.engine.get(Call, lead.call) if lead.call else None
             if call is not None and call.status is Status.TALKING:
                 return call
-            await asyncio.wait(telephony._running, timeout=0.05)
+            if telephony is None:
+                await asyncio.sleep(0.02)
+            else:
+                await asyncio.wait(telephony._running, timeout=0.05)
 
 
 async def test_a_killed_asterisk_loses_no_lead_and_rings_nobody_twice_at_once(

@@ -6,7 +6,7 @@
 # The mirror is the one that this machine's apt uses; only the suite differs.
 set -euo pipefail
 AST_HOME=${AST_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/otklik/asterisk}
-AST_SUITES=${AST_SUITES:-"sid trixie-backports bullseye"}   # the first that has asterisk
+AST_SUITES=${AST_SUITES:-"sid trixie-backports"}   # the first that has asterisk
 ROOT=$AST_HOME/root
 ARCH=$(dpkg --print-architecture)
 MULTI=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo "$(uname -m)-linux-gnu")

@@ -1,0 +1,154 @@
+"""A worker dies with calls at every moment on a real Asterisk: none is left, none rings twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from hub.calls.call import Call, Outcome
+from hub.calls.dialling import LEASE
+from hub.calls.script import Say, Script
+from hub.hub import Hub
+from hub.statuses import Status
+from hub.store.schema import SLOTS_OLD
+from telephony.stasis import Stasis
+from telephony.worker import Telephony
+from tests.spine import Clock
+from tests.telephony.office import QUICK, arrange, calls, equip, lead_of, wanted, working
+from tests.telephony.pbx.asterisks import Asterisk
+from tests.telephony.pbx.legs import until_ready
+from tests.telephony.pbx.phones import Phones, Step
+from tests.telephony.pbx.sound import noise
+
+WAITS_S = 20.0
+TALKS = 2
+SLOW = replace(
+    QUICK, ring_s=60, visitor_ring_s=60, wait_s=60, connect="key", operator_says=Say(text="long")
+)
+PLAIN = replace(SLOW, connect="message", operator_says=Say())
+GREETED = replace(PLAIN, visitor_says=Say(text="long"))
+VISITOR_FIRST = replace(SLOW, first="visitor", operator_says=Say(), visitor_says=Say(text="long"))
+ANSWERS: Sequence[Step] = ["ring", "answer"]
+
+
+@dataclass
+class Moment:
+    """Where a call is when its worker dies: the phones stay so, and `there` says that it is."""
+
+    script: Script
+    operator: Sequence[Step]
+    visitor: Sequence[Step]
+    there: Callable[[Call], bool]
+
+
+def leg(role: str, state: str) -> Callable[[Call], bool]:
+    return lambda call: any(each.role == role and each.state == state for each in call.legs)
+
+
+def stands(status: Status) -> Callable[[Call], bool]:
+    return lambda call: call.status is status
+
+
+MOMENTS = {
+    "the operator is called": Moment(PLAIN, [], [], leg("operator", "calling")),
+    "the operator's phone rings": Moment(PLAIN, ["ring"], [], leg("operator", "ringing")),
+    "the operator hears the message": Moment(SLOW, ANSWERS, [], leg("operator", "up")),
+    "the pause between two rounds": Moment(
+        replace(PLAIN, rounds=2, pause_s=60), [("hang up", "busy")], [], leg("operator", "ended")
+    ),
+    "the person is called": Moment(PLAIN, ANSWERS, [], leg("visitor", "calling")),
+    "the person's phone rings": Moment(PLAIN, ANSWERS, ["ring"], leg("visitor", "ringing")),
+    "the person is greeted": Moment(GREETED, ANSWERS, ANSWERS, leg("visitor", "up")),
+    "the person hears the message": Moment(VISITOR_FIRST, [], ANSWERS, leg("visitor", "up")),
+    "they talk": Moment(PLAIN, ANSWERS, ANSWERS, stands(Status.TALKING)),
+    "they talk and are recorded": Moment(
+        replace(PLAIN, record=True), ANSWERS, ANSWERS, stands(Status.TALKING)
+    ),
+}
+
+
+async def test_ten_calls_at_ten_moments_outlive_their_worker_or_are_ended(
+    hub: Hub, exchange: Asterisk, phones: Phones, clock: Clock, tmp_path: Path
+) -> None:
+    long = noise(tmp_path / "long.wav", 1, 12)
+
+    async def voice(call: Call, say: Say) -> Path | None:
+        return long if say.text == "long" else None
+
+    told = {"api_url": exchange.url, "user": exchange.user, "password": exchange.password}
+    told["internal"] = "PJSIP/{number}@office"
+    await equip(hub, "asterisk", told | {"calls_max": 50}, seats={}, calls_max=50)
+    over = asyncio.Event()
+    people = {name: f"+791612300{n:02}" for n, name in enumerate(MOMENTS)}
+    first = Telephony(hub.engine, hub.bus, hub.channels, hub.dialling, hub.now, "w1", voice=voice)
+    await first.work()
+    await ready(first)
+    for n, (name, moment) in enumerate(MOMENTS.items()):
+        phones.on(f"{200 + n}", moment.operator)
+        phones.on(people[name], [*moment.visitor, ("until", over), "hang up"])
+        await arrange(hub, script=moment.script, numbers=(f"{200 + n}",))
+        await wanted(hub, people[name], visitor=f"v{n}")
+    async with asyncio.timeout(WAITS_S):
+        await first.work()
+        while not await all_there(hub, people):
+            await asyncio.wait(first._running, timeout=0.05)
+    await dies(first)
+
+    clock.forward(LEASE + timedelta(seconds=1))
+    async with working(hub, "w2", voice=voice) as second:
+        await second.work()
+        await ready(second)
+        async with asyncio.timeout(WAITS_S):
+            while len(await live(hub)) > TALKS or len(second._running) < TALKS:
+                await second.work()
+                if second._running:
+                    await asyncio.wait(second._running, timeout=0.05)
+        over.set()
+        await second.idle()
+        await second.work()
+    await phones.silent()
+
+    made = {each.phone: each for each in await calls(hub)}
+    assert len(made) == len(MOMENTS) == 10
+    assert {name: made[phone].outcome for name, phone in people.items()} == {
+        name: Outcome.TALKED if "talk" in name else Outcome.UNKNOWN for name in MOMENTS
+    }
+    for n, (name, phone) in enumerate(people.items()):
+        lead = await lead_of(hub, phone)
+        assert lead.live is ("talk" not in name), name
+        assert lead.due_at is None or lead.due_at > clock.at, name
+        assert made[phone].stage == "settled"
+        assert len(phones.rings[f"{200 + n}"]) <= 1, name
+        assert len(phones.rings[phone[1:]]) <= 1, name
+    assert (await hub.engine.find(SLOTS_OLD, limit=50)).items == []
+
+
+async def all_there(hub: Hub, people: dict[str, str]) -> bool:
+    made = {each.phone: each for each in await calls(hub)}
+    return all(phone in made and MOMENTS[name].there(made[phone]) for name, phone in people.items())
+
+
+async def live(hub: Hub) -> list[Call]:
+    return [each for each in await calls(hub) if each.live]
+
+
+async def ready(telephony: Telephony) -> None:
+    for each in telephony._lines.values():
+        assert isinstance(each.line, Stasis)
+        await until_ready(each.line)
+
+
+async def dies(telephony: Telephony) -> None:
+    """It does nothing more and says nothing, neither to the store nor to Asterisk."""
+    listening = [each.listening for each in telephony._lines.values() if each.listening]
+    for task in [*telephony._running, *listening]:
+        task.cancel()
+    for task in [*telephony._running, *listening]:
+        with suppress(asyncio.CancelledError):
+            await task

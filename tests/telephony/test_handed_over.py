@@ -1,0 +1,180 @@
+"""A talk is handed over, a machine answers, an engine that calls by itself is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from hub.calls import dialling
+from hub.calls.call import Call, Outcome, Slot, Wish
+from hub.errors import BadValueError
+from hub.hub import Hub
+from hub.lead import Lead
+from hub.model import OperatorId
+from hub.statuses import Status
+from tests.spine import Clock, operator
+from tests.telephony.mango_server import MangoServer, bring, mango
+from tests.telephony.office import (
+    calls,
+    dialled,
+    due,
+    equip,
+    lead_of,
+    row_of,
+    wanted,
+    working,
+)
+from tests.telephony.test_disturbed import GOOD, LONG, stands, until
+from tests.telephony.test_mango_calls import begun, over, shop
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[MangoServer]:
+    async with mango() as played:
+        yield played
+
+
+async def test_a_colleague_who_takes_a_talk_over_is_rung_by_no_other_call(hub: Hub) -> None:
+    await equip(hub, settings=LONG, seats={"olga": "100", "petr": "120"})
+    lead = await wanted(hub, GOOD)
+    await hub.engine.change(Lead, lead.id, lambda had: replace(had, operator=OperatorId("olga")))
+    async with working(hub) as telephony:
+        await telephony.work()
+        call = await until(telephony, hub, stands(Status.TALKING))
+        assert await hub.engine.get(Slot, "operator:petr") is None
+        await hub.switchboard.transfer(operator("Olga"), call, operator="petr")
+        await telephony.work()
+        await until(telephony, hub, lambda one: one.operator == "petr")
+        held = await hub.engine.get(Slot, "operator:petr")
+        assert held is not None
+        assert held.call == call.id
+        await telephony.idle()
+    assert await hub.engine.get(Slot, "operator:petr") is None
+
+
+async def test_nobody_is_handed_over_to_himself(hub: Hub) -> None:
+    await equip(hub, settings=LONG)
+    await wanted(hub, GOOD)
+    async with working(hub) as telephony:
+        await telephony.work()
+        call = await until(telephony, hub, stands(Status.TALKING))
+        with pytest.raises(BadValueError):
+            await hub.switchboard.transfer(operator("Olga"), call, number=GOOD)
+        await telephony.idle()
+
+
+async def test_a_machine_that_answers_the_last_attempt_leaves_it_to_people(
+    hub: Hub, clock: Clock
+) -> None:
+    await equip(hub, tries=2)
+    await wanted(hub, GOOD)
+    olga = operator("Olga")
+    async with working(hub) as telephony:
+        _, call = await dialled(hub, telephony, GOOD)
+        await hub.switchboard.result(olga, call, "voicemail")
+        lead = await lead_of(hub, GOOD)
+        assert (lead.status, lead.attempts) == (Status.AWAITING_RETRY, 1)
+        clock.at = due(lead)
+        _, call = await dialled(hub, telephony, GOOD)
+        await hub.switchboard.result(olga, call, "voicemail")
+    lead = await lead_of(hub, GOOD)
+    assert (lead.live, lead.due_at, lead.attempts) == (True, None, 2)
+    assert (lead.status, lead.cause) == (Status.NEW, "exhausted")
+    assert (await row_of(hub, lead)).call_status is Status.NEW
+
+
+async def test_a_wish_to_cancel_is_kept_until_the_exchange_can_do_it(
+    hub: Hub, clock: Clock, server: MangoServer
+) -> None:
+    await shop(hub, server)
+    async with working(hub) as telephony:
+        told = await begun(hub, server, telephony)
+        [call] = await calls(hub)
+        wish = Wish(id="w", do="cancel", by=OperatorId("olga"))
+        await dialling.wish(hub.engine, hub.bus, call.id, wish)
+        # No phone rings yet, so there is nothing to hang up.
+        await telephony.work()
+        await bring(hub, told.first("Appeared", 1, 1))
+        await telephony.work()
+        assert server.commands[-1][0] == "commands/call/hangup"
+        await bring(hub, told.summary(70, 1120, 0))
+        lead, call = await over(hub, telephony)
+    assert call.outcome is Outcome.CANCELLED
+    assert (lead.live, lead.cause) == (False, "cancelled")
+
+
+async def test_an_exchange_that_cannot_hand_over_hangs_nobody_up(
+    hub: Hub, server: MangoServer
+) -> None:
+    await shop(hub, server)
+    async with working(hub) as telephony:
+        told = await begun(hub, server, telephony)
+        await bring(hub, told.first("Appeared", 1, 1))
+        [call] = await calls(hub)
+        wish = Wish(id="t", do="transfer", by=OperatorId("olga"))
+        await dialling.wish(hub.engine, hub.bus, call.id, wish)
+        await telephony.work()
+        assert [name for name, _ in server.commands] == ["commands/callback"]
+        await bring(hub, told.summary(70, 1120, 0))
+        await over(hub, telephony)
+
+
+async def test_one_wrong_phone_of_ours_costs_an_exchange_of_its_own_no_call(
+    hub: Hub, server: MangoServer
+) -> None:
+    await shop(hub, server, seats={"olga": "101", "petr": "+33123456789"})
+    async with working(hub) as telephony:
+        told = await begun(hub, server, telephony)
+        await bring(hub, told.summary(70, 1120, 0))
+        lead, call = await over(hub, telephony)
+    assert call.outcome is not Outcome.INVALID_NUMBER
+    assert lead.cause != "invalid_number"
+
+
+async def test_a_test_call_that_nobody_waits_for_any_more_rings_nowhere(
+    hub: Hub, clock: Clock
+) -> None:
+    await equip(hub)
+    lead = await wanted(hub, GOOD)
+    project = hub.channels.project("shop")
+    from hub.calls import whom
+
+    plan = whom.plan_of(project, lead, None, ())
+    now = hub.now()
+    call = Call(
+        id="test:1",
+        project=lead.project,
+        channel="phone",  # type: ignore[arg-type]
+        purpose="test",
+        phone=GOOD,
+        plan=replace(plan, ring_only=True),
+        watch_at=now,
+        began_at=now,
+        changed_at=now,
+    )
+    await dialling.ordered(hub.engine, hub.bus, call)
+    await hub.engine.change(Lead, lead.id, lambda had: replace(had, due_at=None))
+    clock.forward(timedelta(minutes=10))
+    async with working(hub) as telephony:
+        await telephony.work()
+        await telephony.idle()
+    [made] = await calls(hub)
+    assert (made.legs, made.outcome, made.stage) == ((), Outcome.ENGINE_ERROR, "settled")
+
+
+async def test_who_keeps_leases_is_stopped_by_no_fault(hub: Hub) -> None:
+    await equip(hub, settings=LONG)
+    await wanted(hub, GOOD)
+    async with working(hub) as telephony:
+        await telephony.work()
+        call = await until(telephony, hub, stands(Status.TALKING))
+        await hub.engine.delete_if(Call, call.id, lambda _: True)
+        keeping = asyncio.create_task(telephony._keep(every_s=0))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert not keeping.done()
+        keeping.cancel()
