@@ -204,6 +204,11 @@ class Call(Document, frozen=True, kw_only=True):
         return self.dialog_channel or self.channel
 
     @property
+    def is_cancelled(self) -> bool:
+        """Whether somebody wants it ended."""
+        return any(each.do == "cancel" for each in self.wishes)
+
+    @property
     def key(self) -> str:
         """What engines know it by: its legs are key-o1, key-v1, …"""
         return hashlib.sha256(self.id.encode()).hexdigest()[:16]

@@ -8,12 +8,11 @@ settled; a lease that runs out frees none, for the phones may still ring.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from hub.calls.call import Call, Slot
 from hub.store.engine import Engine, Insert, Range, TakenError
-from hub.store.schema import SLOTS_OLD
+from hub.store.schema import CALLS_LIVE, SLOTS_OLD
 
 ORPHANED = timedelta(minutes=1)
 """Whoever takes slots makes the call of them at once, or has died."""
@@ -33,6 +32,21 @@ def of_project(project: str, cap: int) -> list[str]:
 
 def of_trunk(channel: str, cap: int) -> list[str]:
     return [f"trunk:{channel}:{n}" for n in range(cap)]
+
+
+async def is_full(engine: Engine, project: str, cap: int, channel: str, trunks: int) -> bool:
+    """Whether as many calls are under way as there may be, also where there once might be more.
+
+    Only a look: it is the slots that refuse one of two who look at the same moment.
+    """
+    page = await engine.find(
+        CALLS_LIVE,
+        {"project": project, "live": True},
+        limit=cap + trunks,
+        where=lambda each: each.purpose != "incoming",
+    )
+    ours = sum(each.lead is not None for each in page.items)
+    return ours >= cap or sum(each.channel == channel for each in page.items) >= trunks
 
 
 async def take(engine: Engine, call: str, wanted: Sequence[str], now: datetime) -> str | None:
@@ -62,7 +76,6 @@ async def sweep(engine: Engine, now: datetime) -> int:
     for slot in page.items:
         call = calls.get(slot.call)
         if call is None or call.stage == "settled":
-            with suppress(KeyError):
-                await free(engine, slot.call, [slot.id])
-                freed += 1
+            await free(engine, slot.call, [slot.id])
+            freed += 1
     return freed

@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Literal
 
 from msgspec.structs import replace
 
-from hub import leads, lines, observe
+from hub import leads, lines, observe, ordering
 from hub.bus import Bus
-from hub.calls import capacity, hindrances, verdict, whom
+from hub.calls import capacity, hindrances, trunks, verdict, whom
+from hub.calls.approval import confirm as confirm
 from hub.calls.call import Call, Outcome, Party, Side
 from hub.calls.hindrances import Why
 from hub.calls.trunk import TrunkSettings
 from hub.calls.wishes import WAKE as WAKE
+from hub.calls.wishes import stop
 from hub.calls.wishes import wish as wish
 from hub.callside import is_spam
-from hub.errors import ConflictError
+from hub.errors import UnavailableError
 from hub.events import CallChanged
 from hub.lead import Lead
 from hub.model import (
     Author,
-    CallTime,
     ChannelId,
     Dialog,
     DialogId,
@@ -46,6 +48,7 @@ LEASE = timedelta(seconds=20)
 """How long a worker that says nothing of its call is still believed to lead it."""
 SETTLED_AT_ONCE = 50
 BUSY_AGAIN = timedelta(seconds=2)
+ASIDE = timedelta(minutes=1)
 
 Follow = Callable[[Call, Lead | None], Awaitable[None]]
 """What else follows from the end of a call; told again if somebody died, so keyed by the call."""
@@ -62,28 +65,6 @@ async def ordered(engine: Engine, bus: Bus, call: Call) -> Call:
     await announce(bus, call)
     await bus.wake(WAKE)
     return call
-
-
-async def confirm(engine: Engine, bus: Bus, id: str, operator: OperatorId, now: datetime) -> Lead:
-    """Has a lead dialled that waits for an operator to say so; ConflictError if it does not."""
-
-    def confirmed(had: Lead) -> Lead:
-        if not had.live or had.status is not Status.AWAITING_OPERATOR:
-            raise ConflictError("ended" if not had.live else "calling", had.status)
-        return replace(
-            had,
-            status=Status.AWAITING_RETRY if had.attempts else Status.NEW,
-            confirmed=True,
-            operator=operator,
-            held=CallTime(at=now, local="", zone=next(iter(had.zones), "UTC")),
-            due_at=now,
-            changed_at=now,
-        )
-
-    lead = await engine.change(Lead, id, confirmed)
-    await leads.announce(bus, lead)
-    await bus.wake(WAKE)
-    return lead
 
 
 async def announce(bus: Bus, call: Call) -> None:
@@ -119,8 +100,12 @@ class Dialling:
         with it: it waits a little, and no attempt is used.
         """
         now = self._now()
+        caps = (project.calling.calls_max, settings.calls_max)
+        if await capacity.is_full(self._engine, project.id, caps[0], trunk, caps[1]):
+            return "full"
         row = await self._engine.get(Dialog, lead.dialog) if lead.dialog is not None else None
         stages = await whom.stages(self._engine, self._bus, project, lead, row)
+        stages = whom.those(stages, lambda each: trunks.dials(settings, each.number))
         if not stages:
             await self._nobody(lead, now)
             return "nobody"
@@ -132,8 +117,8 @@ class Dialling:
             return "gone"
         taken: list[str] = []
         lines = [
-            capacity.of_project(lead.project, project.calling.calls_max),
-            capacity.of_trunk(trunk, settings.calls_max),
+            capacity.of_project(lead.project, caps[0]),
+            capacity.of_trunk(trunk, caps[1]),
         ]
         for each in (*lines, capacity.of_phone(lead.phone)):
             name = await capacity.take(self._engine, id, each, now)
@@ -173,11 +158,24 @@ class Dialling:
         except TakenError:
             return "gone"
 
+        is_ours_first = lead.plan.script.first == "operator"
+        begins = Status.CALLING_OPERATOR if is_ours_first else Status.CALLING_VISITOR
+
         def dialled(had: Lead) -> Lead | None:
             is_due = had.due_at is not None and had.due_at <= now
             if not had.live or not is_due or had.status not in PLANNED or had.calls >= n:
                 return None
-            return replace(had, calls=n, call=id, due_at=None, held=None, cause="", changed_at=now)
+            # From here on it is the call's: people wish it ended, and move it no more.
+            return replace(
+                had,
+                status=begins,
+                calls=n,
+                call=id,
+                due_at=None,
+                held=None,
+                cause="",
+                changed_at=now,
+            )
 
         lead = await self._engine.change(Lead, lead.id, dialled)
         if lead.call != id:
@@ -187,12 +185,15 @@ class Dialling:
 
     async def _busy(self, lead: Lead, now: datetime) -> Literal["busy"]:
         """Lets others go first, who wait for other people."""
-
-        def later(had: Lead) -> Lead | None:
-            return replace(had, due_at=now + BUSY_AGAIN) if had.rev == lead.rev else None
-
-        await self._engine.change(Lead, lead.id, later)
+        await self._later(lead, now + BUSY_AGAIN)
         return "busy"
+
+    async def _later(self, lead: Lead, due: datetime) -> None:
+        def later(had: Lead) -> Lead | None:
+            return replace(had, due_at=due) if had.rev == lead.rev else None
+
+        with suppress(AbsentError):
+            await self._engine.change(Lead, lead.id, later)
 
     async def _nobody(self, lead: Lead, now: datetime) -> None:
         """Nobody has a phone: the lead stays for people, who can see why."""
@@ -216,11 +217,24 @@ class Dialling:
             if name is not None:
                 taken.append(name)
                 free.append(operator)
-        left = (
-            tuple(each for each in stage if each.operator is None or each.operator in free)
-            for stage in stages
-        )
-        return tuple(stage for stage in left if stage), taken
+        left = whom.those(stages, lambda each: each.operator is None or each.operator in free)
+        return left, taken
+
+    async def engage(self, call: Call, operator: OperatorId) -> None:
+        """Has no other call ring an operator to whom this one is handed over."""
+        names = capacity.of_operator(operator)
+        name = await capacity.take(self._engine, call.id, names, self._now())
+        if name is None:
+            return
+
+        def engaged(had: Call) -> Call | None:
+            return replace(had, slots=(*had.slots, name)) if name not in had.slots else None
+
+        await self._engine.change(Call, call.id, engaged)
+
+    async def put_aside(self, lead: Lead) -> None:
+        """Lets others go first for a while, where it is not known why it cannot be called."""
+        await self._later(lead, self._now() + ASIDE)
 
     async def equip(self, call: Call, settings: TrunkSettings) -> bool:
         """Whether there is a line for a call that no lead asked for, which it has then."""
@@ -245,7 +259,8 @@ class Dialling:
         def left(had: Call) -> Call | None:
             return replace(had, worker="", watch_at=now) if had.live else None
 
-        await self._engine.change(Call, call.id, left)
+        with suppress(AbsentError):
+            await self._engine.change(Call, call.id, left)
 
     async def release(self, call: Call, operators: Sequence[OperatorId]) -> None:
         """Lets other calls ring operators who will not talk in this one."""
@@ -264,27 +279,43 @@ class Dialling:
             return None
 
         def begun(had: Call) -> Call | None:
-            if had.stage != "ordered" or had.worker not in ("", worker):
+            if had.stage != "ordered" or had.worker not in ("", worker) or had.is_cancelled:
                 return None
             return replace(had, stage="begun", worker=worker, watch_at=now + LEASE, changed_at=now)
 
         after = await self._engine.change(Call, call.id, begun)
+        if after.stage == "ordered" and after.is_cancelled:
+            await self.end(after, Outcome.CANCELLED)
+            return None
         return after if after.stage == "begun" and after.worker == worker else None
 
-    async def note(self, call: Call, how: Callable[[Call], Call]) -> Call:
-        """Changes what is known of a call that is under way, and says so; an ended one stays."""
+    async def note(self, call: Call, how: Callable[[Call], Call], worker: str = "") -> Call:
+        """Changes what is known of a call that is under way, and says so; an ended one stays.
+
+        So does one that another `worker` leads by now.
+        """
         now = self._now()
 
         def noted(had: Call) -> Call | None:
-            if had.stage != "begun":
+            if had.stage != "begun" or worker not in ("", had.worker):
                 return None
             return replace(how(had), watch_at=now + LEASE, changed_at=now)
 
         after = await self._engine.change(Call, call.id, noted)
+        if worker not in ("", after.worker):
+            return after
         await announce(self._bus, after)
         if after.status is not call.status:
             await self._tell(after, after.status, now)
         return after
+
+    async def catch_up(self, call: Call) -> None:
+        """Tells how a call stands that is led anew, where its worker died before it was told."""
+        row = await self._engine.get(Dialog, call.dialog) if call.dialog is not None else None
+        lead = await self._engine.get(Lead, call.lead) if call.lead is not None else None
+        is_ours = lead is not None and lead.live and lead.call == call.id
+        if call.stage == "begun" and is_ours and row and row.call_status is not call.status:
+            await self._tell(call, call.status, self._now())
 
     async def keep(self, call: Call, worker: str) -> bool:
         """Says that its worker is alive; False if the call is another's by now."""
@@ -305,8 +336,14 @@ class Dialling:
                     return None
                 return replace(had, status=status, changed_at=now)
 
-            lead = await self._engine.change(Lead, call.lead, moved)
-            await leads.announce(self._bus, lead)
+            try:
+                lead = await self._engine.change(Lead, call.lead, moved)
+            except AbsentError:
+                # The person was erased: nobody is to be rung, but who talks may end the talk.
+                if status is not Status.TALKING:
+                    await stop(self._engine, self._bus, call.id, "erased")
+            else:
+                await leads.announce(self._bus, lead)
         await self._say(call, f"{call.id}:{status}:{call.rev}", {"status": status}, now)
         if status is Status.TALKING and call.operator is not None and call.dialog is not None:
             await self._taken(call, call.operator, now)
@@ -375,12 +412,15 @@ class Dialling:
             await self._say(call, f"{call.id}:ended", {"status": how}, now)
         if lead is not None and lead.call == call.id:
             lead = await self._lead_after(call, lead, now)
+        await capacity.free(self._engine, call.id, call.slots)
         for follow in self.follows:
             try:
                 await follow(call, lead)
-            except AbsentError:
-                log.exception("call.follow")
-        await capacity.free(self._engine, call.id, call.slots)
+            except UnavailableError:
+                raise
+            except Exception:
+                # A fault of one is met once, and keeps no other from being done.
+                log.exception("call.follow", extra={"call": call.key})
 
         def settled(had: Call) -> Call:
             return replace(
@@ -390,6 +430,9 @@ class Dialling:
         call = await self._engine.change(Call, call.id, settled)
         await announce(self._bus, call)
         await self._bus.wake(WAKE)
+        if call.dialog is not None and await self._engine.get(Dialog, call.dialog) is None:
+            # The person was erased while it was under way.
+            await self._engine.delete_if(Call, call.id, lambda had: had.recording is None)
         return call
 
     async def _lead_after(self, call: Call, lead: Lead, now: datetime) -> Lead:
@@ -406,6 +449,7 @@ class Dialling:
             told["at"] = at.isoformat().replace("+00:00", "Z") if at is not None else ""
             told["attempts"] = str(after.attempts)
         await self._say(call, f"{call.id}:next", told, now)
+        await ordering.agree(self._engine, self._bus, call.dialog, now)
         return after
 
     async def watched(self, worker: str) -> list[Call]:
@@ -416,9 +460,10 @@ class Dialling:
         )
         mine = []
         for each in page.items:
-            claimed = await self._claim(each, worker, now)
-            if claimed is not None:
-                mine.append(claimed)
+            with suppress(AbsentError):
+                claimed = await self._claim(each, worker, now)
+                if claimed is not None:
+                    mine.append(claimed)
         return mine
 
     async def _claim(self, call: Call, worker: str, now: datetime) -> Call | None:

@@ -83,4 +83,3 @@ def doubts(script: Script) -> tuple[Doubt, ...]:
     if script.connect == "key" and is_own and script.keys not in says.text:
         return ("keys_unsaid",)
     return ()
-

@@ -24,7 +24,10 @@ from hub.statuses import RequestType
 
 
 class CallCaps(Struct, frozen=True, kw_only=True):
-    """What an engine can do; screens offer nothing else. `training` rings no real phone."""
+    """What an engine can do; screens offer nothing else.
+
+    Without `rings_one` it rings two phones or none. `training` rings no real phone.
+    """
 
     scenarios: frozenset[tuple[str, str]]
     says: bool = True
@@ -32,6 +35,7 @@ class CallCaps(Struct, frozen=True, kw_only=True):
     shows_number: bool = True
     records: bool = False
     transfers: bool = False
+    rings_one: bool = True
     training: bool = False
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
@@ -21,14 +21,30 @@ SEATS_MAX = 200
 RUNG_AT_ONCE = 20
 DISPLAY_MAX_CHARS = 60
 
+Stages = tuple[tuple[Party, ...], ...]
+
 
 async def stages(
     engine: Engine, bus: Bus, project: Project, lead: Lead, row: Dialog | None
 ) -> tuple[tuple[Party, ...], ...]:
     """Stage by stage: the forward numbers; or who is responsible, and then all who may see it.
 
-    Those who are online go before those who are not. Empty if there is nobody to ring.
+    Those who are online go before those who are not. Each number rings once in a stage, and never
+    the person's own. Empty if there is nobody to ring.
     """
+    found = await _stages(engine, bus, project, lead, row)
+    once = (_once(stage, lead.phone) for stage in found)
+    return tuple(stage for stage in once if stage)
+
+
+def _once(stage: tuple[Party, ...], person: str) -> tuple[Party, ...]:
+    by_number = {each.number: each for each in reversed(stage) if each.number != person}
+    return tuple(each for each in stage if by_number.get(each.number) is each)
+
+
+async def _stages(
+    engine: Engine, bus: Bus, project: Project, lead: Lead, row: Dialog | None
+) -> tuple[tuple[Party, ...], ...]:
     if lead.plan.numbers and lead.operator is None:
         return (tuple(Party(number=each) for each in lead.plan.numbers[:RUNG_AT_ONCE]),)
     seats = await seated(engine, project, row)
@@ -48,6 +64,12 @@ async def stages(
     if first and lead.plan.script.responsible_first:
         return (first, group) if group != first else (first,)
     return (group,)
+
+
+def those(stages: Stages, are: Callable[[Party], bool]) -> Stages:
+    """Only who is so; no stage of nobody."""
+    left = (tuple(each for each in stage if are(each)) for stage in stages)
+    return tuple(stage for stage in left if stage)
 
 
 async def seated(engine: Engine, project: Project, row: Dialog | None) -> list[Party]:

@@ -26,7 +26,8 @@ async def wish(engine: Engine, bus: Bus, id: str, wish: Wish) -> Call:
     def wished(had: Call) -> Call | None:
         if any(each.id == wish.id for each in had.wishes):
             return None
-        if not had.live or len(had.wishes) >= WISHES_MAX:
+        is_full = len(had.wishes) >= WISHES_MAX and wish.do != "cancel"
+        if not had.live or is_full:
             raise ConflictError("ended", had.outcome or "")
         return replace(had, wishes=(*had.wishes, wish))
 

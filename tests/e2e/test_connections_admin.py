@@ -37,7 +37,9 @@ async def test_of_two_connections_that_fit_a_form_the_admin_sees_which_takes_it_
         await fill(page, say("admin.links.priority"), priority)
         if condition:
             await page.get_by_role("button", name=say("admin.links.condition.add")).click()
-            await page.get_by_label(say("admin.links.condition.op")).select_option("contains")
+            await page.get_by_label(say("admin.links.condition.op"), exact=True).select_option(
+                "contains"
+            )
             await fill(page, say("admin.links.condition.values"), condition)
             await page.get_by_role("button", name=say("admin.links.planning.add")).click()
             await fill(page, say("admin.links.planning.field"), "Когда")
@@ -120,7 +122,8 @@ async def test_none_of_these_pages_breaks_a_rule_or_runs_off_a_phone(
     await page.get_by_label(say("inbox.lead.phone")).fill("8 912 345-67-89")
     await page.get_by_role("button", name=say("inbox.lead.soon"), exact=True).click()
     found = {"callback": await wrong(page)}
-    await page.get_by_role("button", name=say("inbox.lead.plan")).click()
+    sheet = page.get_by_role("dialog")
+    await sheet.get_by_role("button", name=say("inbox.calls.call"), exact=True).click()
     anyway = page.get_by_role("button", name=say("inbox.lead.anyway"))
     gone = page.get_by_role("dialog")
     await expect(anyway.or_(page.locator(".call-at")).first).to_be_visible()

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from hub import slots
 from hub.calling import Calling, Cause, Plan
 from hub.calls import verdict, whom
-from hub.calls.call import TRUNKS_OWN, Call, CallPlan, Outcome, Party
+from hub.calls.call import TRUNKS_OWN, Call, CallPlan, Leg, Outcome, Party
 from hub.calls.script import Script, doubts
 from hub.lead import Lead
 from hub.model import ChannelId, LeadId, Project, ProjectId
@@ -101,7 +101,9 @@ def test_a_lead_is_done_or_due_at_a_lawful_minute_or_for_people(
         zones = after.zones or (project.schedule.zone,)
         assert after.due_at >= now
         assert slots.callable_at(project.schedule, zones, after.due_at)
-        assert after.attempts < after.plan.tries or made.outcome in TRUNKS_OWN
+        # What people had called beyond its attempts is tried again where our own side failed.
+        is_left = after.attempts < after.plan.tries or after.attempts == before.attempts
+        assert is_left or made.outcome in TRUNKS_OWN
     elif not project.calling.autonomous and after.cause == "":
         assert after.zones, "in no minute of a month it is day everywhere"
     used = (after.attempts - before.attempts) + (after.operator_tries - before.operator_tries)
@@ -109,6 +111,20 @@ def test_a_lead_is_done_or_due_at_a_lawful_minute_or_for_people(
     if made.outcome in TRUNKS_OWN:
         assert used == 0, "a line that fails is nobody's attempt"
     assert verdict.after(after, replace(made, id="other"), project, now) is None
+    assert verdict.after(after, made, project, now) is None, "an end counts once"
+
+
+def test_whoever_hangs_up_before_anybody_spoke_is_not_rung_in_a_minute() -> None:
+    gone = Leg(id="v1", role="visitor", number=PHONE, state="ended", by_far=True, at=START)
+    plan = Plan(pauses={Cause.DROPPED: 1, Cause.REJECTED: 60})
+    made = call(Outcome.DROPPED, side="visitor", legs=(gone,))
+    after = verdict.after(lead(plan=plan), made, PROJECT, START)
+    assert after is not None
+    assert after.due_at == START + timedelta(minutes=60)
+    made = call(Outcome.DROPPED, side="visitor", legs=(replace(gone, by_far=False),))
+    after = verdict.after(lead(plan=plan), made, PROJECT, START)
+    assert after is not None
+    assert after.due_at == START + timedelta(minutes=1)
 
 
 def test_a_line_that_keeps_failing_is_left_alone_for_longer_each_time() -> None:

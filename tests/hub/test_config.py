@@ -56,6 +56,7 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path, monkeypatch: pytest.Mo
     assert got.server.port == 8080
     assert got.data.store == tmp_path / "data" / "hub.db"
     assert got.data.files == tmp_path / "data" / "files"
+    assert got.speech.dir == tmp_path / "data" / "speech"
     assert got.security.key_file == tmp_path / "data" / "hub.key"
 
 
@@ -76,10 +77,12 @@ def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
 def test_relative_paths_are_meant_from_the_files_folder(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(
         '[data]\ndir = "elsewhere"\n[security]\nkey_file = "/run/keys/hub"\n'
+        '[speech]\ndir = "said"\n'
     )
     got = load(tmp_path / "config.toml")
 
     assert got.data.dir == tmp_path / "elsewhere"
+    assert got.speech.dir == tmp_path / "said"
     assert got.security.key_file == Path("/run/keys/hub")
 
 
@@ -122,6 +125,10 @@ def test_relative_paths_are_meant_from_the_files_folder(tmp_path: Path) -> None:
         ('[database]\nurl = "file:no"', "database.url", "the file it names cannot be read"),
         ('[redis]\nurl = "http://x"', "redis.url", "must be empty or start with redis://"),
         ('[redis]\nurl = "redis://h:port"', "redis.url", "is not an address"),
+        ('[speech]\ncommand = "piper"', "speech.command", "expected `array`"),
+        ('[speech]\ncommand = ["a", "{text}"]', "speech.command[1]", "knows only {text_file}"),
+        ('[speech]\ncommand = ["a", "\\u0000"]', "speech.command[1]", "nobody sees"),
+        ('[speech]\ncommand = [""]', "speech.command[0]", "the name of a program"),
         ('[redis]\nurl = "redis://:changeme@h"', "redis.url", "still holds an example secret"),
     ],
 )

@@ -24,6 +24,7 @@ class Settings(LineSettings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     title: Annotated[str, Meta(max_length=80)] = "Hello"
     pin: Secret = "given-by-default"
     limit: int | None = None
+    pace: Annotated[float, Meta(ge=0.1, le=50)] = 1.5
     nested: SiteSettings = SiteSettings()
 
 
@@ -51,6 +52,7 @@ def test_each_sort_of_value_has_its_sort_of_field() -> None:
     assert (named("words").type, named("words").default) == ("list", ["a", "b"])
     assert (named("title").default, named("title").max) == ("Hello", 80)
     assert (named("limit").type, named("limit").required) == ("number", False)
+    assert (named("pace").type, named("pace").default, named("pace").min) == ("number", 1.5, 0.1)
     assert set(named("receive").choices) == {"auto", "hook", "poll"}
     assert named("receive").default == "auto"
 

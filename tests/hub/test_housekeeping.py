@@ -27,6 +27,7 @@ from hub.store.engine import Insert
 from hub.store.schema import AUDIT, DEAD_LETTERS, FACTS, LOG_RECENT
 from hub.store.sqlite import SqliteEngine
 from hub.verify import verify
+from telephony.speech import Spoken
 from tests.spine import SHOP, START, Clock, Crash, Mortal, ask, assembled, current, message, receive
 
 DAY = timedelta(days=1)
@@ -381,3 +382,14 @@ async def test_a_chore_that_fails_keeps_the_next_from_nothing(
     await made.round()
     assert done == ["deleted", "deleted"]
     assert [each.message for each in caplog.records] == ["housekeeping.failed"] * 2
+
+
+async def test_what_calls_said_goes_with_the_round(hub: Hub, tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / "speech").mkdir()
+    said = tmp_path / "speech" / f"t-{'a' * 64}.wav"
+    said.touch()
+    clock.at = datetime.fromtimestamp(said.stat().st_mtime, UTC) + 8 * DAY
+    voice = Spoken(tmp_path / "speech", tmp_path / "voices", hub.files, clock)
+    settings = config.settings({"data": {"dir": "data"}}, tmp_path)
+    await Housekeeping(settings, hub.engine, hub.files, hub.search, clock, "", voice).round()
+    assert not said.exists()

@@ -120,6 +120,12 @@ def test_check_says_in_words_what_works(run: Run) -> None:
         assert words in out
 
 
+def test_check_names_a_voice_that_is_not_there(run: Run) -> None:
+    code, out, _ = run("check", settings='[speech]\ncommand = ["no-such-voice", "{out}"]\n')
+    assert code == 1
+    assert "FAIL  voice: speech.command names no-such-voice, which is not found" in out
+
+
 def test_check_says_whether_redis_answers(run: Run, redis_url: str) -> None:
     code, out, _ = run("check", settings=f'[redis]\nurl = "{redis_url}"\n')
     assert code == 0
@@ -127,6 +133,14 @@ def test_check_says_whether_redis_answers(run: Run, redis_url: str) -> None:
     code, out, _ = run("check", settings='[redis]\nurl = "redis://127.0.0.1:1"\n')
     assert code == 1
     assert "FAIL  redis: does not answer" in out
+
+
+def test_check_says_why_the_server_takes_no_letters(run: Run) -> None:
+    mail = '[mail]\nurl = "smtp://hub:a-word@127.0.0.1:9"\nsender = "hub@example.com"\n'
+    code, out, _ = run("check", settings=mail)
+    assert code == 1
+    assert "FAIL  mail: the server takes no letters: offline" in out
+    assert "a-word" not in out
 
 
 def test_a_process_among_several_names_what_it_lacks(run: Run) -> None:
@@ -180,6 +194,7 @@ def test_the_demo_never_uses_the_real_store_or_key(tmp_path: Path) -> None:
     demo = demonstration.settings_of(real)
     assert demo.database.url == ""
     assert demo.data.store == tmp_path / "data" / "demo" / "hub.db"
+    assert demo.speech.dir == tmp_path / "data" / "demo" / "speech"
     assert demo.security.key_file != real.security.key_file
     assert "main" not in demo.projects
 

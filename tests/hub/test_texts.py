@@ -53,7 +53,16 @@ def test_nothing_is_empty_or_shouts(lang: Lang) -> None:
 
 
 def test_russian_sentences_are_russian() -> None:
-    names = {"MobileDirect", "Email", "Viber", "WhatsApp", "Telegram", "Facebook", "MAX"}
+    names = {
+        "MobileDirect",
+        "Email",
+        "Viber",
+        "WhatsApp",
+        "Telegram",
+        "Facebook",
+        "MAX",
+        "Asterisk",
+    }
     names |= {"Google Analytics", "Tilda", "WordPress", "config.toml", "dataLayer", "English"}
     foreign = [
         key

@@ -61,6 +61,13 @@ test("what is no number goes as it was typed, for the hub to refuse at its field
   });
 });
 
+test("a number may have a part after a point or a comma", () => {
+  const values = blank(FIELDS);
+  assert.deepEqual(told(FIELDS, { ...values, group_id: "0,5" }, values), { group_id: 0.5 });
+  assert.deepEqual(told(FIELDS, { ...values, group_id: "1.25" }, values), { group_id: 1.25 });
+  assert.deepEqual(told(FIELDS, { ...values, group_id: "1.2.3" }, values), { group_id: "1.2.3" });
+});
+
 test("what is set back to what it was is no change", () => {
   const kept = { ...blank(FIELDS), words: ["a"], loud: false };
   assert.deepEqual(told(FIELDS, { ...kept, words: ["a"], api_url: "  " }, kept), {});

@@ -18,7 +18,23 @@ import { Wait } from "./wait";
 import { first, t } from "./words";
 
 /** The ones that most businesses look for come first. */
-const ORDER = ["telegram", "max", "vk", "whatsapp", "greenapi", "viber", "site", "form", "tilda", "marquiz", "jivosite"];
+const ORDER = [
+  "telegram",
+  "max",
+  "vk",
+  "whatsapp",
+  "greenapi",
+  "viber",
+  "smsaero",
+  "asterisk",
+  "mango",
+  "simulator",
+  "site",
+  "form",
+  "tilda",
+  "marquiz",
+  "jivosite",
+];
 
 const named = (kind: string): string => first(`channel.${kind}`, `kind.${kind}`, kind);
 
@@ -92,7 +108,7 @@ function New({ kind }: { kind: string }): JSX.Element {
     setTrouble("");
     refused.value = null;
     if (site) {
-      setForm({ kind, fields: [], receives: [], mute: false });
+      setForm({ kind, fields: [], receives: [], mute: false, calls: false });
       return;
     }
     try {

@@ -21,7 +21,7 @@ const EXAMPLES: Record<Messenger["kind"], string> = {
 };
 
 export function Callback({ site }: SectionProps): JSX.Element {
-  const { callback } = site;
+  const { callback, subscription } = site;
   return (
     <>
       <Switch
@@ -54,6 +54,24 @@ export function Callback({ site }: SectionProps): JSX.Element {
         onInput={(phone) => put("phone", phone)}
         onLeave={(phone) => put("phone", phoneOf(phone))}
       />
+      <Switch
+        label={t("admin.subscription.enabled")}
+        help={t("admin.subscription.enabled.help")}
+        value={subscription.enabled}
+        onTurn={(enabled) => put("subscription", { ...subscription, enabled })}
+      />
+      {subscription.enabled ? (
+        <Area
+          place="subscription.text"
+          label={t("admin.callback.text")}
+          help={t("admin.empty_is_ours")}
+          example={t("admin.subscription.text.example")}
+          rows={2}
+          max={500}
+          value={subscription.text}
+          onInput={(text) => put("subscription", { ...subscription, text })}
+        />
+      ) : null}
       <h2>{t("admin.consent.title")}</h2>
       <p class="remark">{t("admin.consent.why")}</p>
       {PURPOSES.map((purpose) => (

@@ -5,16 +5,23 @@ import { Refused } from "../inbox/api";
 import { clock, project as here } from "../inbox/rows";
 import { refusal } from "../inbox/settings";
 import { moment } from "./ahead";
+import { CallTest } from "./calltest";
 import { calls } from "./calls";
 import { phoneOf } from "./checks";
 import { city } from "./cities";
 import { changes, put } from "./draft";
 import { wrong } from "./editing";
-import { Count, Lines, Pick, Switch, Text } from "./fields";
+import { Count, Lines, Pick, Switch } from "./fields";
+import { PhoneLine, Shown } from "./phoneline";
 import { CAUSES, type Calling as Settings, type Cause, type Project, type Whereabouts } from "./project";
+import { wrongKeys } from "./script";
+import { ScriptForm } from "./scriptform";
+import { Seats } from "./seats";
 import { Setup } from "./setup";
 import { clock as timeOf } from "./spans";
+import { Exhausted, Texting } from "./texting";
 import { numberOf } from "./tidying";
+import { trunkFor, useTrunks } from "./trunks";
 import { Time } from "./week";
 import { first, t } from "./words";
 import { dateIn, wall } from "./zones";
@@ -30,12 +37,20 @@ const PAUSES: Record<Cause, number> = {
 };
 const PHONE = /^\+[1-9]\d{6,14}$/;
 
-function check({ calling }: Project): { place: string; words: string } | null {
+function check({ calling, texting }: Project): { place: string; words: string } | null {
   const numbers = calling.numbers.map(numberOf);
   const bad = numbers.findIndex((one) => one !== "" && !PHONE.test(one) && !/^\d{2,6}$/.test(one));
   if (bad >= 0) return { place: `calling.numbers.${bad}`, words: t("admin.wrong.calling.numbers") };
   if (calling.shown.trim() && !PHONE.test(phoneOf(calling.shown)))
     return { place: "calling.shown", words: t("admin.wrong.phone") };
+  const keys = wrongKeys(calling.script);
+  if (keys)
+    return {
+      place: `calling.script.${keys}`,
+      words: t(keys === "keys" ? "admin.wrong.script.keys" : "admin.wrong.script.cancel"),
+    };
+  const empty = texting.findIndex(({ text }) => text.trim() === "");
+  if (empty >= 0) return { place: `texting.${empty}.text`, words: t("admin.wrong.empty") };
   const { since, until } = calling.quiet;
   if (timeOf(since) !== since || timeOf(until) !== until || since >= until)
     return { place: "calling.quiet", words: t("admin.wrong.calling.quiet") };
@@ -53,6 +68,8 @@ export function Calling(): JSX.Element {
 
 function Form({ project }: { project: Project }): JSX.Element {
   const { calling } = project;
+  const known = useTrunks();
+  const trunk = trunkFor(calling.script);
   const set = (part: Partial<Settings>): void => put({ calling: { ...calling, ...part } });
   return (
     <div class="calling">
@@ -73,11 +90,30 @@ function Form({ project }: { project: Project }): JSX.Element {
         onTurn={(autonomous) => set({ autonomous })}
       />
       <Switch
+        label={t("admin.calling.missed")}
+        help={t("admin.calling.missed.help")}
+        value={calling.call_back_missed}
+        onTurn={(call_back_missed) => set({ call_back_missed })}
+      />
+      <Switch
         label={t("admin.calling.notices")}
         help={t("admin.calling.notices.help")}
         value={project.notices_name_people}
         onTurn={(notices_name_people) => put({ notices_name_people })}
       />
+
+      <h2>{t("admin.calling.line")}</h2>
+      {known ? <PhoneLine trunk={trunk} /> : null}
+
+      <h2>{t("admin.script")}</h2>
+      <ScriptForm
+        place="calling.script"
+        script={calling.script}
+        trunk={trunk}
+        names={known?.variables ?? null}
+        onPut={(script) => set({ script })}
+      />
+      {trunk ? <CallTest trunk={trunk} script={calling.script} shown={phoneOf(calling.shown)} /> : null}
 
       <h2>{t("admin.calling.numbers.title")}</h2>
       <Lines
@@ -89,18 +125,15 @@ function Form({ project }: { project: Project }): JSX.Element {
         read={numberOf}
         onInput={(numbers) => set({ numbers })}
       />
-      <Text
+      <Shown
         place="calling.shown"
-        label={t("admin.calling.shown")}
-        help={t("admin.calling.shown.help")}
-        example="+74951234567"
-        keys="tel"
-        short
-        max={40}
+        trunk={trunk}
         value={calling.shown}
-        onInput={(shown) => set({ shown })}
-        onLeave={(shown) => set({ shown: phoneOf(shown) })}
+        label={t("admin.calling.shown")}
+        otherwise={t("admin.calling.shown.line")}
+        onPut={(shown) => set({ shown })}
       />
+      <Seats instead={calling.numbers.some((one) => one.trim() !== "")} />
 
       <h2>{t("admin.calling.tries.title")}</h2>
       <div class="pair">
@@ -123,6 +156,16 @@ function Form({ project }: { project: Project }): JSX.Element {
           value={calling.per_phone_a_day}
           onInput={(per_phone_a_day) => set({ per_phone_a_day })}
         />
+        <Count
+          place="calling.calls_max"
+          label={t("admin.calling.at_once")}
+          help={t("admin.calling.at_once.help")}
+          min={1}
+          max={500}
+          unit=""
+          value={calling.calls_max}
+          onInput={(calls_max) => set({ calls_max })}
+        />
       </div>
       <h3 class="field-name">{t("admin.calling.pauses")}</h3>
       <p class="remark">{t("admin.calling.pauses.why")}</p>
@@ -144,10 +187,14 @@ function Form({ project }: { project: Project }): JSX.Element {
         })}
       </div>
 
+      <Exhausted calling={calling} onPut={set} />
+
       <h2>{t("admin.calling.quiet")}</h2>
       <p class="remark">{t("admin.calling.quiet.why")}</p>
       <QuietHours quiet={calling.quiet} onPut={(quiet) => set({ quiet })} />
       <TryIt project={project} />
+
+      <Texting home={project} />
     </div>
   );
 }

@@ -19,6 +19,8 @@ export const calls = {
   project: (project: string) => call<Project>("GET", at(project, "/settings")),
   changeProject: (project: string, rev: number, change: ProjectChange) =>
     call<Project>("PATCH", at(project, "/settings"), { rev, ...change }),
+  eventKey: (project: string) =>
+    call<{ header: string; key: string }>("GET", at(project, "/events/key")),
   outlook: (project: string, schedule: Schedule) =>
     call<Outlook>("POST", at(project, "/schedule/preview"), { schedule }),
   calendar: (project: string, year: number) =>

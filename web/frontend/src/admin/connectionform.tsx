@@ -7,6 +7,7 @@ import { goTo } from "../inbox/route";
 import { project as here } from "../inbox/rows";
 import { ConnectionTrial } from "./connectiontrial";
 import { CONNECTIONS, type Connection, addressOf, connecting } from "./connecting";
+import { ConnectionScript } from "./connectionscript";
 import { Conditions, Offsets, Parameters, Planning } from "./connectionrows";
 import { placeOf } from "./draft";
 import { refused } from "./editing";
@@ -231,15 +232,11 @@ function TermFields({ terms, kept, sources, put }: TermsProps): JSX.Element {
         value={terms.numbers}
         onInput={(numbers) => put({ numbers })}
       />
-      <Text
-        place="shown"
-        label={t("admin.links.shown")}
-        example="+74951234567"
-        keys="tel"
-        short
-        max={20}
-        value={terms.shown}
-        onInput={(shown) => put({ shown })}
+      <ConnectionScript
+        terms={terms}
+        id={kept?.id ?? ""}
+        fields={[...sources.variables, ...(source?.fields ?? [])]}
+        put={put}
       />
 
       <h2>{t("admin.links.parameters")}</h2>

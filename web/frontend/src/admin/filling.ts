@@ -48,9 +48,10 @@ export function told(fields: FormField[], values: Values, before: Values = {}): 
 
 function tidy({ type }: FormField, value: Value): Value {
   if (type === "number" && typeof value === "string") {
-    const digits = value.replace(/\s/g, "");
+    const digits = value.replace(/\s/g, "").replace(",", ".");
+    if (digits === "") return null;
     // What is no number goes as it is, for the hub to refuse at its field.
-    return digits === "" ? null : Number.isSafeInteger(Number(digits)) ? Number(digits) : digits;
+    return Number.isSafeInteger(Number(digits)) || /^\d{1,9}\.\d{1,6}$/.test(digits) ? Number(digits) : digits;
   }
   if (type === "secret" && isKept(value)) return value;
   if (type === "secret") return typeof value === "string" && value.trim() ? value.trim() : null;

@@ -7,6 +7,10 @@ export const EXAMPLES: Record<string, string> = {
   "whatsapp.phone_number_id": "106540352242922",
   "greenapi.api_url": "https://7103.api.greenapi.com",
   "greenapi.instance_id": "7103000000",
+  "asterisk.api_url": "http://127.0.0.1:8088",
+  "asterisk.user": "otklik",
+  "smsaero.email": "sales@example.com",
+  "recording": "https://example.com/hello.mp3",
 };
 
 export const LINKS: Record<string, string> = {
@@ -16,6 +20,9 @@ export const LINKS: Record<string, string> = {
   whatsapp: "https://developers.facebook.com/apps",
   greenapi: "https://console.green-api.com",
   viber: "https://partners.viber.com",
+  smsaero: "https://smsaero.ru/cabinet/settings/apikey/",
+  mango: "https://lk.mango-office.ru",
+  asterisk: "https://docs.asterisk.org/Configuration/Interfaces/Asterisk-REST-Interface-ARI/",
   tilda: "https://tilda.cc/projects/",
   marquiz: "https://panel.marquiz.ru",
   jivosite: "https://app.jivosite.com",

@@ -160,9 +160,9 @@ export function Linked({ found }: { found: View }): JSX.Element {
             <span class="quiet">{t("admin.health.waiting", { n: view.waiting })}</span>
           ) : null}
         </p>
-        <Trying channel={view} onSeen={look} />
+        <Trying channel={view} calls={form?.calls ?? false} onSeen={look} />
         <Handed kind={kind} values={view.handed} />
-        {form?.mute && view.enabled ? <Reading channel={id} /> : null}
+        {form?.mute && !form.calls && view.enabled ? <Reading channel={id} /> : null}
         {form && !form.mute ? <BotDoor channel={id} /> : null}
         {form ? (
           <form

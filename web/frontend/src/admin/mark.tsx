@@ -1,5 +1,8 @@
 import type { JSX } from "preact";
 
+const PHONE =
+  "M6 3h3l2 5-2.5 1.5a11 11 0 0 0 6 6L16 13l5 2v3a2 2 0 0 1-2.2 2A16 16 0 0 1 4 5.2 2 2 0 0 1 6 3z";
+
 const SHAPES: Record<string, string> = {
   site: "M4 6h16v9h-8l-4 4v-4H4zM8 10.5h8",
   telegram: "M3.5 11.5L20.5 4.5 17.5 20l-6-4.5-2.5 3v-4.5l8-7-10 6z",
@@ -9,8 +12,9 @@ const SHAPES: Record<string, string> = {
   form: "M5 4h14v16H5zM8 8.5h8M8 12.5h8M8 16.5h4",
 };
 SHAPES.greenapi = SHAPES.whatsapp ?? "";
+SHAPES.asterisk = SHAPES.mango = SHAPES.simulator = PHONE;
 
-const LETTERS: Record<string, string> = { vk: "VK", max: "M", tilda: "T", marquiz: "Q", jivosite: "J" };
+const LETTERS: Record<string, string> = { vk: "VK", max: "M", tilda: "T", marquiz: "Q", jivosite: "J", smsaero: "SMS" };
 
 /** The platform by its shape or letters; the colour only repeats it. */
 export function KindMark({ kind, picture = "" }: { kind: string; picture?: string }): JSX.Element {

@@ -11,7 +11,15 @@ interface SectionProps {
   site: SiteSettings;
 }
 
-const EVENTS = ["otklik_open", "otklik_message", "otklik_call", "otklik_messenger_telegram", "otklik_rate"];
+const EVENTS = [
+  "otklik_open",
+  "otklik_message",
+  "otklik_call",
+  "otklik_messenger_telegram",
+  "otklik_phone",
+  "otklik_subscribe",
+  "otklik_rate",
+];
 
 export function Analytics({ site }: SectionProps): JSX.Element {
   const { goals } = site;

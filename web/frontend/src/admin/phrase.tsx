@@ -1,3 +1,4 @@
+import "./phrase.css";
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { inserted, unknown } from "./phrases";

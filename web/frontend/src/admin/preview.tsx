@@ -111,6 +111,15 @@ export function Preview({ channel, site, closed, show }: PreviewProps): JSX.Elem
   );
 }
 
+/** The two boxes of whoever is to be sent offers, in the product's words where the site has none. */
+function agreed(site: SiteSettings): Config["consents"] & object {
+  return (["processing", "advertising"] as const).map((purpose) => {
+    const own = site.consents.find((one) => one.purpose === purpose);
+    const text = own?.text || t(`admin.consent.${purpose}.example`);
+    return { purpose, text, url: own?.url ?? "", version: "preview", required: true };
+  });
+}
+
 /** The settings in the shape in which a site's page gets them. */
 export function config(site: SiteSettings, closed: boolean): Config {
   const here = projects.value.find((one) => one.id === project.value);
@@ -134,6 +143,7 @@ export function config(site: SiteSettings, closed: boolean): Config {
     messengers: site.messengers.filter((one) => one.url !== ""),
     phone: site.phone,
     callback: site.callback,
+    subscription: site.subscription.enabled ? { text: site.subscription.text, consents: agreed(site) } : null,
     prechat: site.prechat,
     consents: site.consents.map((one) => ({ ...one, version: "preview" })),
     offline: site.offline.mode === "hide" ? { mode: "message", text: "" } : site.offline,

@@ -1,4 +1,5 @@
 // What a project is set up with, as the API has it.
+import type { Script } from "./script";
 
 /** Spans of a day, 09:00–18:00; none means closed. */
 export type Day = string[];
@@ -33,6 +34,26 @@ export interface Calling {
   retries: Partial<Record<Cause, number>>;
   per_phone_a_day: number;
   quiet: { since: string; until: string };
+  script: Script;
+  /** Calls under way at once. */
+  calls_max: number;
+  call_back_missed: boolean;
+  /** Who is written to by e-mail of a client whom no call reached. */
+  mails: string[];
+  /** Where a signed event is posted of such a client; none if empty. */
+  exhausted_url: string;
+}
+
+export const WHENS = ["after_call", "missed", "not_reached"] as const;
+
+/** What is written by SMS, after which calls. */
+export interface SmsTrigger {
+  id: string;
+  enabled: boolean;
+  when: (typeof WHENS)[number];
+  channel: string;
+  text: string;
+  only_hours: boolean;
 }
 
 export interface Filter {
@@ -99,6 +120,7 @@ export interface Project {
   reopen_days_auto: number;
   /** Whether notices to operators name the person and the phone. */
   notices_name_people: boolean;
+  texting: SmsTrigger[];
   calling: Calling;
   policy: Policy;
   calendar_years: number[];
@@ -117,6 +139,7 @@ export const PARTS = [
   "reopen_days",
   "reopen_days_auto",
   "notices_name_people",
+  "texting",
   "calling",
   "policy",
 ] as const;

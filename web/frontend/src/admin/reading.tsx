@@ -93,6 +93,7 @@ function Found({ told }: { told: Told }): JSX.Element {
   if (told.event)
     return <p class="remark">{first(`admin.reading.event.${told.event}`, "admin.reading.event")}</p>;
   const utm = Object.entries(told.utm);
+  const subscribes = told.advertising && told.email && !told.written;
   return (
     <>
       <dl>
@@ -108,11 +109,14 @@ function Found({ told }: { told: Told }): JSX.Element {
         </Pair>
         <Pair name={t("admin.reading.name")}>{told.name}</Pair>
         <Pair name={t("admin.reading.email")}>{told.email}</Pair>
+        <Pair name={t("admin.reading.advertising")}>{told.advertising}</Pair>
         <Pair name={t("admin.reading.comment")}>{told.comment}</Pair>
         <Pair name={t("admin.reading.form")}>{told.form}</Pair>
         <Pair name={t("admin.reading.page")}>{told.page}</Pair>
         <Pair name={t("admin.reading.utm")}>{utm.map(([name, value]) => `${name}: ${value}`).join("\n")}</Pair>
-        <Pair name={t("admin.reading.handling")}>{t(`admin.reading.handling.${told.handling || "connection"}`)}</Pair>
+        <Pair name={t("admin.reading.handling")}>
+          {t(`admin.reading.handling.${subscribes ? "subscription" : told.handling || "connection"}`)}
+        </Pair>
       </dl>
       <List name={t("admin.reading.fields")} of={told.fields.map(({ name, value }) => [name, value] as const)} />
       <List

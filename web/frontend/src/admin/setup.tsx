@@ -13,7 +13,7 @@ import { Wait } from "./wait";
 import { first, t } from "./words";
 
 /** On which page each part is changed. */
-const HOME: Record<string, Home> = { schedule: "hours", calling: "calling", policy: "rules" };
+const HOME: Record<string, Home> = { schedule: "hours", calling: "calling", texting: "calling", policy: "rules" };
 
 type Home = "hours" | "calling" | "rules";
 

@@ -44,6 +44,7 @@ const HOME: Record<string, Section> = {
   operator_names: "texts",
   rating: "texts",
   callback: "callback",
+  subscription: "callback",
   phone: "callback",
   consents: "callback",
   messengers: "messengers",

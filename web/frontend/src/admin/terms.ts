@@ -1,4 +1,5 @@
 // What an admin says of a connection, and how it is written down.
+import { type Script, tidyScript } from "./script.ts";
 
 export type By = "form_name" | "form_id" | "ad_id" | "group_id" | "field";
 export type Handling = "callback" | "register";
@@ -33,6 +34,8 @@ export interface Terms {
   offsets: number[];
   numbers: string[];
   shown: string;
+  /** Null calls as the project does. */
+  script: Script | null;
 }
 
 export interface Sources {
@@ -59,6 +62,7 @@ export function blank(sources: Sources): Terms {
     offsets: [],
     numbers: [],
     shown: "",
+    script: null,
   };
 }
 
@@ -116,5 +120,6 @@ export function tidy(terms: Terms): Terms {
     offsets: [...new Set(terms.offsets)].sort((a, b) => a - b),
     numbers: terms.numbers.map((one) => one.trim()).filter(Boolean),
     shown: terms.shown.trim(),
+    script: terms.script && tidyScript(terms.script),
   };
 }

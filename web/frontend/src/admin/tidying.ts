@@ -2,6 +2,7 @@
 import { phoneOf } from "./checks";
 import type { Action, OwnRule, Project } from "./project";
 import { pruned } from "./filtering";
+import { tidyScript } from "./script";
 import { clock, writtenOut } from "./spans";
 
 const lines = (all: string[]): string[] => [
@@ -18,6 +19,7 @@ export function tidied(project: Project): Project {
   const { calling, policy, schedule } = project;
   return {
     ...project,
+    texting: project.texting.map((one) => ({ ...one, text: one.text.trim() })),
     name: project.name.trim() || project.name,
     schedule: {
       ...schedule,
@@ -28,6 +30,9 @@ export function tidied(project: Project): Project {
       ...calling,
       numbers: lines(calling.numbers.map(numberOf)),
       shown: phoneOf(calling.shown),
+      mails: lines(calling.mails),
+      exhausted_url: calling.exhausted_url.trim(),
+      script: tidyScript(calling.script),
       quiet: {
         since: clock(calling.quiet.since) ?? calling.quiet.since,
         until: clock(calling.quiet.until) ?? calling.quiet.until,

@@ -63,10 +63,18 @@ function waits(trial: Trial | null | undefined): boolean {
   return !trial.steps.some(ends) && state("seen") === "waiting";
 }
 
+interface TryingProps {
+  channel: Arranged;
+  /** A telephone line: its trial ends with its key, the rest is a test call. */
+  calls?: boolean;
+  onSeen: () => void;
+}
+
 /** The round trip, step by step, until a real message has come back. */
-export function Trying({ channel, onSeen }: { channel: Arranged; onSeen: () => void }): JSX.Element {
+export function Trying({ channel, calls = false, onSeen }: TryingProps): JSX.Element {
   const { id } = channel;
-  const trial = trials.value[id];
+  const whole = trials.value[id];
+  const trial = calls && whole ? { ...whole, link: "", steps: whole.steps.filter(ofLine) } : whole;
   const busy = asking.value === id;
   useEffect(() => {
     if (trials.value[id] === undefined && asking.value !== id) void look(id);
@@ -81,13 +89,16 @@ export function Trying({ channel, onSeen }: { channel: Arranged; onSeen: () => v
   useEffect(() => {
     if (trial && !busy) onSeen();
   }, [trial?.began_at, seen, busy]);
+  // Where nobody writes to us the key is all that can be tried.
+  const outward = !calls && trial !== null && trial !== undefined && !trial.steps.some((one) => one.step === "seen");
+  const good = seen || (outward && trial.steps.every((one) => one.state === "ok"));
   const said = trouble.value?.channel === id ? trouble.value.words : "";
   return (
-    <section class={seen ? "trying good" : "trying"} aria-labelledby="trying-title">
+    <section class={good ? "trying good" : "trying"} aria-labelledby="trying-title">
       <div class="trying-head">
         <div>
           <h2 id="trying-title">{t("admin.trial")}</h2>
-          {trial || busy ? null : <p class="quiet">{t("admin.trial.why")}</p>}
+          {trial || busy ? null : <p class="quiet">{t(calls ? "admin.trial.why_line" : "admin.trial.why")}</p>}
         </div>
         <button
           type="button"
@@ -109,12 +120,22 @@ export function Trying({ channel, onSeen }: { channel: Arranged; onSeen: () => v
           <Steps steps={trial.steps} kind={channel.kind} trial={trial} />
           {seen ? <Done trial={trial} /> : null}
           {!seen && trial.link && waits(trial) ? <Invite trial={trial} kind={channel.kind} /> : null}
-          {over && !seen ? <p class="remark warn">{t("admin.trial.over")}</p> : null}
+          {calls && trial.steps.some(({ step, state }) => step === "key" && state === "ok") ? (
+            <p>
+              <a class="link" href="#/admin/~calling">
+                {t("admin.trial.call")}
+              </a>
+            </p>
+          ) : null}
+          {over && !seen && !calls && !outward ? <p class="remark warn">{t("admin.trial.over")}</p> : null}
         </>
       ) : null}
     </section>
   );
 }
+
+/** What is asked of a line: whether it answers, and whether it tells of calls where it could. */
+const ofLine = ({ step, code }: TrialStep): boolean => step === "key" || (step === "hook" && code !== "none" && code !== "poll");
 
 /** Whether nothing that comes after it can be: nobody could write, or be heard. */
 const ends = ({ step, state, code }: TrialStep): boolean =>

@@ -39,6 +39,7 @@ export interface SiteSettings {
   messengers: Messenger[];
   phone: string;
   callback: { enabled: boolean; text: string };
+  subscription: { enabled: boolean; text: string };
   prechat: { enabled: boolean; fields: PrechatField[] };
   consents: ConsentText[];
   offline: { mode: "message" | "callback" | "hide"; text: string };
@@ -119,6 +120,8 @@ export interface ChannelForm {
   receives: ("hook" | "poll")[];
   /** It only hears: nobody can be answered there. */
   mute: boolean;
+  /** It is a telephone line: nobody writes there. */
+  calls: boolean;
 }
 
 /** How a source would read a body. */
@@ -135,6 +138,8 @@ export interface Reading {
   written: string;
   why_not: string;
   email: string;
+  /** The words of the box that was ticked for offers, empty if none was. */
+  advertising: string;
   comment: string;
   page: string;
   utm: Record<string, string>;

@@ -12,6 +12,8 @@ import type {
 import type {
   Alike,
   Attachment,
+  Call,
+  CallCard,
   Cancel,
   Channel,
   Counts,
@@ -33,6 +35,8 @@ import type {
   Reaches,
   Refusal,
   Replayed,
+  Result,
+  Resulted,
   Start,
   View,
   Whole,
@@ -114,6 +118,8 @@ const letters = (project: string): string => `/projects/${of(project)}/dead-lett
 
 const leadOf = (lead: Lead): string => `/projects/${of(lead.project)}/leads/${of(lead.id)}`;
 
+const callOf = (call: Call): string => `/projects/${of(call.project)}/calls/${of(call.id)}`;
+
 export type Step = "take" | "return" | "close" | "reopen" | "spam" | "unspam";
 
 /** That somebody is to be called: at that time or at once, and whether in spite of what is odd. */
@@ -128,7 +134,7 @@ export const api = {
   signIn: (login: string, password: string) => post<Me>("/session", { login, password }),
   signOut: () => call<void>("DELETE", "/session"),
   me: () => get<Me>("/me"),
-  change: (values: { name?: string; lang?: string }) => call<Me>("PATCH", "/me", values),
+  change: (values: { name?: string; lang?: string; email?: string }) => call<Me>("PATCH", "/me", values),
   setPassword: (fresh: string, current: string) =>
     post<void>("/me/password", current ? { current, new: fresh } : { new: fresh }),
   reaches: () => get<Reaches>("/me/reaches"),
@@ -167,6 +173,7 @@ export const api = {
   ) => call<void>("PUT", `/dialogs/${of(id)}/draft`, draft),
   assign: (id: string, operator: string) =>
     post<Dialog>(`/dialogs/${of(id)}/assign`, { operator }),
+  emailed: (id: string) => post<Dialog>(`/dialogs/${of(id)}/emailed`),
   noReply: (id: string) => post<Dialog>(`/dialogs/${of(id)}/no-reply`),
   beginning: (project: string) => get<Start>(`/projects/${of(project)}/start`),
   addExamples: (project: string) =>
@@ -257,14 +264,28 @@ export const api = {
   alike: (id: string) =>
     get<{ items: Alike[] }>(`/dialogs/${of(id)}/alike`).then((answer) => answer.items),
   merge: (id: string, contact: string) => post<unknown>(`/dialogs/${of(id)}/merge`, { contact }),
-  leads: (project: string, view: LeadView, after: string | null) => {
+  leads: (project: string, view: LeadView, after: string | null, phone = "") => {
     const query = new URLSearchParams({ view });
     if (after) query.set("after", after);
+    if (phone) query.set("phone", phone);
     return get<{ items: Lead[]; next: string | null }>(`/projects/${of(project)}/leads?${query}`);
   },
   moveLead: (lead: Lead, at: string) => post<Decided>(`${leadOf(lead)}/move`, { at }),
   automateLead: (lead: Lead) => post<Decided>(`${leadOf(lead)}/automatic`),
   cancelLead: (lead: Lead, cause: Cancel) => post<Decided>(`${leadOf(lead)}/cancel`, { cause }),
+  confirmLead: (lead: Lead) => post<Lead>(`${leadOf(lead)}/confirm`),
+  calls: (project: string, of_: { lead?: string; dialog?: string; phone?: string; live?: "true" }) =>
+    get<{ items: Call[]; next: string | null }>(
+      `/projects/${of(project)}/calls?${new URLSearchParams(of_)}`,
+    ),
+  call: (call: Call) => get<CallCard>(callOf(call)),
+  cancelCall: (call: Call) => post<Call>(`${callOf(call)}/cancel`),
+  transferCall: (call: Call, to: { operator?: string; number?: string }) =>
+    post<Call>(`${callOf(call)}/transfer`, to),
+  resultOf: (
+    call: Call,
+    result: { code: Result; comment: string; at: string | null; anyway: boolean },
+  ) => post<Resulted>(`${callOf(call)}/result`, result),
   correctLead: (lead: Lead, phone: string) => post<Decided>(`${leadOf(lead)}/phone`, { phone }),
 };
 

@@ -3,20 +3,31 @@ import type { JSX } from "preact";
 import { useId, useRef, useState } from "preact/hooks";
 import { freshKey } from "../keys";
 import { type Wish, api } from "./api";
+import { theirs } from "./callbacks";
+import { hasTrunk } from "./calls";
 import { Doubts, Steps, When, fromField, inHours, toField, useAsking } from "./callbackwhen";
 import { thread } from "./reading";
 import { phone as written } from "./row";
 import { t } from "./settings";
 import { Sheet } from "./sheet";
+import type { Wanted } from "./steps";
 import type { Dialog } from "./wire";
 
 /** Asks whom to call back and when, and plans it. */
-export function Callback({ dialog, onClose }: { dialog: Dialog; onClose: () => void }): JSX.Element {
+export function Callback({
+  dialog,
+  wanted,
+  onClose,
+}: {
+  dialog: Dialog;
+  wanted: Wanted;
+  onClose: () => void;
+}): JSX.Element {
   const phones = [...new Set([dialog.phone, ...(thread.value?.contact?.phones ?? [])])].filter(Boolean);
   const id = useId();
   const key = useRef(freshKey());
-  const [phone, setPhone] = useState(written(phones[0] ?? ""));
-  const [soon, setSoon] = useState(false);
+  const [phone, setPhone] = useState(wanted.phone ?? written(phones[0] ?? ""));
+  const [soon, setSoon] = useState(wanted.soon ?? false);
   const [value, setValue] = useState(toField(inHours(1)));
   const asking = useAsking();
   const zones = dialog.visit.zone ? [dialog.visit.zone] : [];
@@ -27,6 +38,7 @@ export function Callback({ dialog, onClose }: { dialog: Dialog; onClose: () => v
     if (decided?.lead) onClose();
   };
   const at = fromField(value);
+  const there = theirs(new Date().toISOString(), zones);
 
   return (
     <Sheet title={t("inbox.step.call_back")} class="asking" onClose={onClose}>
@@ -76,7 +88,10 @@ export function Callback({ dialog, onClose }: { dialog: Dialog; onClose: () => v
           ))}
         </div>
         {soon ? (
-          <p class="quiet">{t("inbox.lead.soon_why")}</p>
+          <>
+            <p class="quiet">{t(hasTrunk.value ? "inbox.lead.soon_why" : "inbox.calls.no_trunk")}</p>
+            {there ? <p class="quiet">{t("inbox.calls.client_time", { time: there })}</p> : null}
+          </>
         ) : (
           <When
             value={value}
@@ -98,7 +113,7 @@ export function Callback({ dialog, onClose }: { dialog: Dialog; onClose: () => v
           </button>
         </Doubts>
         <Steps
-          label={t("inbox.lead.plan")}
+          label={t(soon ? "inbox.calls.call" : "inbox.lead.plan")}
           busy={asking.busy || !phone.trim() || (!soon && !at)}
           onClose={onClose}
         />

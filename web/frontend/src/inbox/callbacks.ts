@@ -1,4 +1,6 @@
 // What the lines of a log and a lead say of calls to come: who or which rule, when, and why.
+import { isOfCall } from "./callgroups";
+import { saidOfDial, saidOfResult } from "./callsaid";
 import { phone } from "./row";
 import { clock } from "./rows";
 import { first, lang, t } from "./settings";
@@ -76,6 +78,7 @@ export function saidOfCall(entry: Entry): string {
         ? t("inbox.call.chosen", { phone: number, at })
         : t("inbox.call.wanted", { name: who || t("inbox.rule.other"), phone: number });
     case "call":
+      if (isOfCall(entry)) return saidOfDial(entry);
       return data.do ? decided(entry, at) : became(entry, at);
     case "routed":
       return routed(entry);
@@ -108,6 +111,8 @@ function decided(entry: Entry, at: string): string {
       return t("inbox.call.moved", { name, at });
     case "automatic":
       return t("inbox.call.automatic", { name });
+    case "result":
+      return saidOfResult(entry);
     case "correct":
       return t("inbox.call.corrected_by", { name, phone: phone(data.phone ?? "") });
     default:
@@ -164,6 +169,8 @@ export function whyOfCall(entry: Entry): string {
       return [by || reason(entry), data.comment].filter(Boolean).join(" · ");
     case "call":
       if (data.do === "cancel") return first(`inbox.lead.cause.${data.cause ?? ""}`, data.cause ?? "");
+      if (data.do === "result") return data.comment ?? "";
+      if (isOfCall(entry)) return "";
       if (data.do) return by;
       if (data.cause === "duplicate") return t("inbox.why.duplicate");
       if (data.cause === "joined")

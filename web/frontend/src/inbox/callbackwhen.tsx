@@ -89,7 +89,7 @@ export interface Asking {
   /** What is odd about what was wished. */
   doubts: readonly Doubt[];
   /** Sends it; what the hub has against it is shown, and without a lead nothing was done. */
-  send: (what: () => Promise<Decided>) => Promise<Decided | null>;
+  send: <D extends Decided>(what: () => Promise<D>) => Promise<D | null>;
   clear: () => void;
 }
 

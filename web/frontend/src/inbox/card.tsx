@@ -3,7 +3,9 @@ import { useEffect, useState } from "preact/hooks";
 import { fileAddress, safe } from "../links";
 import { Alike } from "./alike";
 import { isHere } from "./awaited";
+import { callsIn } from "./calls";
 import { FileCard } from "./files";
+import { lazy } from "./lazy";
 import { Avatar, Icon, IconButton } from "./parts";
 import { isMute } from "./may";
 import { lines, opened, thread } from "./reading";
@@ -12,8 +14,12 @@ import { open, showLeads } from "./route";
 import { phone } from "./row";
 import { previewOf } from "./preview";
 import { first, t } from "./settings";
+import { emailed } from "./steps";
 import { ago, due, full } from "./times";
 import type { Attachment, Dialog, Known, Visit } from "./wire";
+
+const CallNow = lazy(() => import("./callnow"), "CallNow");
+const DialogCalls = lazy(() => import("./callhistory"), "DialogCalls");
 
 /** The value of what a source's rights hide from us. */
 const NO_ACCESS = "no_access";
@@ -47,11 +53,18 @@ export function Card({ onClose }: { onClose: () => void }): JSX.Element | null {
         </div>
         <IconButton icon="close" label={t("inbox.card_close")} class="card-close" onClick={onClose} />
       </header>
-      <Reach phones={contact?.phones ?? []} emails={contact?.emails ?? []} callAt={dialog.call_at} />
+      <Reach
+        key={dialog.id}
+        dialog={dialog}
+        phones={contact?.phones ?? []}
+        emails={contact?.emails ?? []}
+        callAt={dialog.call_at}
+      />
       {contact ? <Refusals dialog={dialog} contact={contact} /> : null}
       {contact ? <Alike dialog={dialog} phones={contact.phones} /> : null}
       <Identities all={now.identities} />
       <Fields fields={dialog.fields ?? {}} />
+      {callsIn(dialog.id).length ? <DialogCalls key={dialog.id} dialog={dialog} /> : null}
       <Source dialog={dialog} />
       <Files />
       {now.others.length ? (
@@ -88,8 +101,15 @@ export function Card({ onClose }: { onClose: () => void }): JSX.Element | null {
   );
 }
 
-function Reach(props: { phones: string[]; emails: string[]; callAt: string | null }): JSX.Element | null {
-  const { phones, emails, callAt } = props;
+function Reach(props: {
+  dialog: Dialog;
+  phones: string[];
+  emails: string[];
+  callAt: string | null;
+}): JSX.Element | null {
+  const { dialog, phones, emails, callAt } = props;
+  /** The address that a letter was begun to; the mail program does not tell whether it went. */
+  const [begun, setBegun] = useState("");
   if (!phones.length && !emails.length && !callAt) return null;
   return (
     <ul class="reach">
@@ -98,15 +118,37 @@ function Reach(props: { phones: string[]; emails: string[]; callAt: string | nul
           <Icon name="phone" />
           <a href={`tel:${number.replace(/[^+\d]/g, "")}`}>{phone(number)}</a>
           <Copy what={number} label={t("inbox.copy_phone")} />
+          <CallNow
+            dialog={dialog.id}
+            phone={number}
+            zones={dialog.visit.zone ? [dialog.visit.zone] : []}
+            icon
+          />
         </li>
       ))}
       {emails.map((email) => (
         <li key={email}>
           <Icon name="mail" />
-          <a href={`mailto:${encodeURIComponent(email)}`}>{email}</a>
+          <a href={`mailto:${encodeURIComponent(email)}`} onClick={() => setBegun(email)}>
+            {email}
+          </a>
           <Copy what={email} label={t("inbox.copy_email")} />
         </li>
       ))}
+      {emails.includes(begun) ? (
+        <li>
+          <button
+            type="button"
+            class="link"
+            onClick={() => {
+              setBegun("");
+              void emailed(dialog);
+            }}
+          >
+            {t("inbox.email.mark")}
+          </button>
+        </li>
+      ) : null}
       {callAt ? (
         <li class="reach-call">
           <Icon name="clock" />

@@ -15,6 +15,7 @@ import { entryOf, fetchQuoted, lines, thread } from "./reading";
 import { clock, me } from "./rows";
 import { authorOf, gist } from "./said";
 import { first, t } from "./settings";
+import { count } from "./smsparts";
 import { full, hours } from "./times";
 import { Uploads } from "./uploads";
 import type { Dialog, Entry } from "./wire";
@@ -208,7 +209,11 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
           onKeyDown={press}
         />
         <EmojiButton onPick={insert} />
-        {left < NEAR_END ? (
+        {dialog.type === "sms" && mode === "reply" && text.trim() && left >= 0 ? (
+          <span class="left" role="status">
+            {smsCost(text.trim())}
+          </span>
+        ) : left < NEAR_END ? (
           <span class={left < 0 ? "left over" : "left"} role="status">
             {left}
           </span>
@@ -242,6 +247,11 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
       </div>
     </form>
   );
+}
+
+function smsCost(text: string): string {
+  const { parts, units } = count(text);
+  return t("inbox.sms.cost", { parts, n: units });
 }
 
 /** How near the end of the time to write freely is told beforehand. */

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { notify, permission } from "./ringing";
 import { Reaching } from "./reaching";
 import { back, page } from "./route";
+import { MySeat } from "./seat";
 import { type Rings, ringing, t } from "./settings";
 import { audible, play, wake } from "./sounds";
 
@@ -25,6 +26,7 @@ export function Hearing(): JSX.Element {
         <Sounds Title={Part} />
         <Notices Title={Part} />
         <Reaching Title={Part} />
+        <MySeat Title={Part} />
         <div class="hearing-steps">
           <button type="button" class="button strong" onClick={done}>
             {t("inbox.sounds.done")}
@@ -57,6 +59,7 @@ function Sounds({ Title }: PartProps): JSX.Element {
     ["new", t("inbox.sounds.new")],
     ["message", t("inbox.sounds.message")],
     ["transfer", t("inbox.sounds.transfer")],
+    ["call", t("inbox.sounds.call")],
   ];
   return (
     <div class="hearing-card" role="group" aria-labelledby="sounds-title">

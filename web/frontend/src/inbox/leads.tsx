@@ -3,8 +3,11 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Refused, api } from "./api";
 import { leadWhy, originOf } from "./callbacks";
+import { LeadCalls } from "./callhistory";
+import { CallNow } from "./callnow";
 import { type LeadStep, LeadSheet } from "./leadsteps";
 import { listen } from "./leadsheard";
+import { LiveCalls } from "./livecalls";
 import { inOrder, learnt } from "./leadsorder";
 import { type Item, Menu } from "./menu";
 import { Avatar, Empty, Icon } from "./parts";
@@ -23,6 +26,9 @@ interface Kept {
   state: "loading" | "ready" | "failed";
 }
 
+/** Statuses under which the phone rings or somebody talks: nothing can be decided then. */
+const CALLING = new Set(["calling_operator", "operator_on_line", "calling_visitor", "visitor_on_line", "talking"]);
+
 const NONE: Kept = { all: new Map(), next: null, state: "loading" };
 
 /** The orders to call people back: what is planned, what waits for people, what has ended. */
@@ -34,6 +40,7 @@ export function Leads(): JSX.Element {
         <h1>{t("inbox.leads")}</h1>
         <Views view={view} onChoose={setView} />
       </header>
+      <LiveCalls />
       <LeadList key={`${project.value} ${view}`} view={view} />
     </section>
   );
@@ -183,6 +190,7 @@ interface RowProps {
 
 function Row({ lead, onLearn, onAsk }: RowProps): JSX.Element {
   const [busy, setBusy] = useState(false);
+  const [past, setPast] = useState(false);
   const number = [phone(lead.phone), lead.extension ? t("inbox.lead.extension", { n: lead.extension }) : ""]
     .filter(Boolean)
     .join(" ");
@@ -197,9 +205,20 @@ function Row({ lead, onLearn, onAsk }: RowProps): JSX.Element {
     }
     setBusy(false);
   };
+  const confirm = async (): Promise<void> => {
+    setBusy(true);
+    try {
+      onLearn([await api.confirmLead(lead)]);
+    } catch (error) {
+      tell(error);
+    }
+    setBusy(false);
+  };
   const items: Item[] = [];
+  if (lead.attempts || lead.calls) items.push({ label: t("inbox.calls.history_of"), onChoose: () => setPast(true) });
   if (lead.held) items.push({ label: t("inbox.lead.automatic"), onChoose: () => void automatic() });
-  items.push({ label: t("inbox.lead.correct_title"), onChoose: () => onAsk("phone") });
+  if (lead.status !== "awaiting_operator")
+    items.push({ label: t("inbox.lead.correct_title"), onChoose: () => onAsk("phone") });
   items.push({ label: t("inbox.lead.cancel_title"), onChoose: () => onAsk("cancel") });
   return (
     <li class="lead">
@@ -230,16 +249,40 @@ function Row({ lead, onLearn, onAsk }: RowProps): JSX.Element {
         ) : null}
       </div>
       <When lead={lead} />
-      {lead.live ? (
+      {lead.live && !CALLING.has(lead.status) ? (
         <div class="lead-steps">
-          <button type="button" class="button" disabled={busy} onClick={() => onAsk("move")}>
-            {t(lead.due_at ? "inbox.lead.move" : "inbox.lead.set_time")}
-          </button>
+          {lead.status === "awaiting_operator" ? (
+            <button type="button" class="button strong" disabled={busy} onClick={() => void confirm()}>
+              {t("inbox.calls.confirm")}
+            </button>
+          ) : null}
+          {lead.dialog && lead.status !== "awaiting_operator" ? (
+            <CallNow
+              dialog={lead.dialog}
+              phone={lead.phone}
+              zones={lead.clocks.map(({ zone }) => zone)}
+              name={name}
+              icon
+              onDone={(next) => onLearn([next])}
+            />
+          ) : null}
+          {lead.status === "awaiting_operator" ? null : (
+            <button type="button" class="button" disabled={busy} onClick={() => onAsk("move")}>
+              {t(lead.due_at ? "inbox.lead.move" : "inbox.lead.set_time")}
+            </button>
+          )}
           <Menu label={t("inbox.lead.more", { name })} class="icon-button" items={items}>
             <Icon name="more" />
           </Menu>
         </div>
+      ) : lead.calls ? (
+        <div class="lead-steps">
+          <button type="button" class="button" onClick={() => setPast(true)}>
+            {t("inbox.calls")}
+          </button>
+        </div>
       ) : null}
+      {past ? <LeadCalls lead={lead} onClose={() => setPast(false)} /> : null}
     </li>
   );
 }
@@ -268,12 +311,22 @@ function When({ lead }: { lead: Lead }): JSX.Element {
       </div>
     );
   }
+  if (CALLING.has(lead.status))
+    return (
+      <div class="lead-when">
+        <p>{first(`status.${lead.status}`, lead.status)}</p>
+      </div>
+    );
   const why = leadWhy(lead);
   const mark = lead.held ? t("inbox.lead.held") : lead.wanted ? t("inbox.lead.wanted") : "";
   if (!lead.due_at)
     return (
       <div class="lead-when">
-        <p class="waits">{t("inbox.lead.no_time")}</p>
+        <p class="waits">
+          {lead.status === "awaiting_operator"
+            ? t("inbox.calls.confirm_title")
+            : first(`inbox.lead.cause.${lead.cause}`, "inbox.lead.no_time")}
+        </p>
         <p class="quiet">{t("inbox.lead.since", { at: full(lead.requested_at ?? lead.created_at) })}</p>
       </div>
     );

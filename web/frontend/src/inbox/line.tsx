@@ -6,6 +6,8 @@ import { type Style, marked } from "../marks";
 import { Acts, Rewriting, rewriting } from "./acts";
 import { api } from "./api";
 import { doer } from "./callbacks";
+import { isOfCall } from "./callgroups";
+import { saidOfCallWhole } from "./callsaid";
 import { quote } from "./composer";
 import { Files } from "./files";
 import { type Unsent, drop, retry } from "./outbox";
@@ -46,8 +48,35 @@ export function Line(props: LineProps): JSX.Element {
           <span>{t("inbox.unread")}</span>
         </div>
       ) : null}
-      {entry.kind === "system" ? <System entry={entry} /> : <Bubble {...props} />}
+      {isOfCall(entry) ? (
+        <Dialled entries={[entry, ...(props.rest ?? [])]} />
+      ) : entry.kind === "system" ? (
+        <System entry={entry} />
+      ) : (
+        <Bubble {...props} />
+      )}
     </>
+  );
+}
+
+/** All that was told of one call, folded. */
+function Dialled({ entries }: { entries: Entry[] }): JSX.Element {
+  const first = entries[0];
+  return (
+    <details class="system dialled">
+      <summary>
+        <Icon name="phone" />
+        <bdi>{saidOfCallWhole(entries)}</bdi> ·{" "}
+        <time dateTime={first?.at}>{first ? hours(first.at) : ""}</time>
+      </summary>
+      <ol>
+        {entries.map((entry) => (
+          <li key={entry.id} data-seq={entry.seq}>
+            <time dateTime={entry.at}>{hours(entry.at)}</time> <bdi>{said(entry)}</bdi>
+          </li>
+        ))}
+      </ol>
+    </details>
   );
 }
 

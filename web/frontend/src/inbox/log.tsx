@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { byCall, isOfCall } from "./callgroups";
 import { Line } from "./line";
 import { type Unsent, unsent } from "./outbox";
 import { Icon } from "./parts";
@@ -223,8 +224,13 @@ function isShown(entry: Entry): boolean {
 /** Neighbours that were sent in one go stand as one. */
 function albums(entries: Entry[]): Entry[][] {
   const all: Entry[][] = [];
-  for (const entry of entries) {
+  for (const group of byCall(entries)) {
+    const entry = group[0];
     const last = all.at(-1);
+    if (!entry || isOfCall(entry)) {
+      all.push(group);
+      continue;
+    }
     const first = last?.[0];
     const joins = first && entry.album && first.album === entry.album && first.kind === entry.kind;
     if (last && joins && !entry.deleted_at && !first.deleted_at) last.push(entry);

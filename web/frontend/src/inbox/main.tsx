@@ -10,6 +10,7 @@ import "./card.css";
 import { type JSX, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Assign } from "./assign";
+import { incoming } from "./calls";
 import { Card } from "./card";
 import { count } from "./favicon";
 import { lazy } from "./lazy";
@@ -36,6 +37,7 @@ const Health = lazy(() => import("./health"), "Health");
 const Hearing = lazy(() => import("./hearing"), "Hearing");
 const Help = lazy(() => import("./help"), "Help");
 const Leads = lazy(() => import("./leads"), "Leads");
+const Pops = lazy(() => import("./pop"), "Pops");
 const Palette = lazy(() => import("./palette"), "Palette");
 
 function App(): JSX.Element {
@@ -70,6 +72,7 @@ function Inside(): JSX.Element {
           </p>
         ) : null}
         <Troubles />
+        {incoming.value.length ? <Pops /> : null}
       </div>
       <Rail />
       <main class="panes" {...swipe}>

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Icon } from "./parts";
-import { showSounds } from "./route";
+import { showSeat, showSounds } from "./route";
 import { me } from "./rows";
 import { signOut } from "./session";
 import { density, lang, presence, setLang, setPresence, t, theme } from "./settings";
@@ -75,6 +75,17 @@ export function Settings(): JSX.Element {
         >
           <Icon name="bell" />
           {t("inbox.sounds")}
+        </button>
+        <button
+          type="button"
+          class="menu-item"
+          onClick={() => {
+            shown.value = null;
+            showSeat();
+          }}
+        >
+          <Icon name="phone" />
+          {t("inbox.seat")}
         </button>
         <button type="button" class="menu-item" onClick={() => (shown.value = "help")}>
           <Icon name="keys" />

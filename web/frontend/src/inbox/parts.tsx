@@ -90,6 +90,10 @@ const LETTERS: Record<string, string> = {
   whatsapp: "W",
   greenapi: "W",
   viber: "V",
+  smsaero: "SMS",
+  asterisk: "☎",
+  mango: "☎",
+  simulator: "☎",
 };
 
 /** Initials with the channel's badge; the letter says the platform, the colour only repeats it. */

@@ -2,7 +2,7 @@ import "./reaching.css";
 import { Fragment, type JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Qr } from "../admin/qr";
-import { api } from "./api";
+import { Refused, api } from "./api";
 import { Copy } from "./card";
 import { Icon } from "./parts";
 import { tell } from "./rows";
@@ -52,7 +52,7 @@ export function Reaching({ Title }: { Title: "h2" | "h3" }): JSX.Element | null 
     }
   }
 
-  if (!known || (!known.items.length && !known.able.length)) return null;
+  if (!known || (!known.items.length && !known.able.length && !known.mails)) return null;
   const kind = (of: string): string => first(`kind.${of}`, of);
   const free = known.able.filter((one) => !known.items.some((each) => each.channel === one.channel));
   return (
@@ -92,7 +92,55 @@ export function Reaching({ Title }: { Title: "h2" | "h3" }): JSX.Element | null 
           {link?.channel === one.channel ? <Way url={link.url} /> : null}
         </Fragment>
       ))}
+      {known.mails ? <Email kept={known.email} onSaved={load} /> : null}
     </div>
+  );
+}
+
+/** Where to write to when no messenger can be reached. */
+function Email({ kept, onSaved }: { kept: string; onSaved: () => Promise<void> }): JSX.Element {
+  const [email, setEmail] = useState(kept);
+  const [wrong, setWrong] = useState(false);
+  useEffect(() => setEmail(kept), [kept]);
+  async function save(): Promise<void> {
+    try {
+      await api.change({ email: email.trim() });
+      setWrong(false);
+      await onSaved();
+    } catch (error) {
+      if (error instanceof Refused && error.problem.status === 400) setWrong(true);
+      else tell(error);
+    }
+  }
+  return (
+    <form
+      class="reaching-email"
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        void save();
+      }}
+    >
+      <label for="reaching-email">{t("inbox.reaching.email")}</label>
+      <span class="reaching-steps">
+        <input
+          id="reaching-email"
+          type="email"
+          autocomplete="email"
+          maxLength={200}
+          value={email}
+          aria-invalid={wrong}
+          aria-describedby="reaching-email-about"
+          onInput={(event) => setEmail(event.currentTarget.value)}
+        />
+        <button type="submit" class="button" disabled={email.trim() === kept}>
+          {t("inbox.reaching.email.save")}
+        </button>
+      </span>
+      <p id="reaching-email-about" class={wrong ? "reaching-wrong" : "quiet"} role="status">
+        {t(wrong ? "inbox.reaching.email.wrong" : "inbox.reaching.email.about")}
+      </p>
+    </form>
   );
 }
 

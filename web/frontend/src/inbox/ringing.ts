@@ -3,7 +3,7 @@ import { effect } from "@preact/signals";
 import { previewOf } from "./preview";
 import { thread } from "./reading";
 import { open } from "./route";
-import { dialogs, me } from "./rows";
+import { dialogs, me, project } from "./rows";
 import { type Rings, first, ringing, t } from "./settings";
 import { audible, play, wake } from "./sounds";
 import { isSeen, looksAt, office, once } from "./tabs";
@@ -16,6 +16,7 @@ const GAP = 1_200;
 const sounding = office("sounds");
 const noticing = office("notices");
 const untaken = new Set<string>();
+const calling = new Set<string>();
 let rang = 0;
 
 /** What an event is to this operator's ears. */
@@ -46,7 +47,21 @@ function concerns(dialog: Dialog, reason: Rings): boolean {
   }
 }
 
+/** Three rings for a call that comes in, once for each. */
+function ringCall(event: Event): void {
+  if (event.event !== "call.changed" || event.project !== project.value) return;
+  const { call } = event;
+  if (!call.live || call.purpose !== "incoming" || call.talk_at || calling.has(call.id)) return;
+  calling.add(call.id);
+  if (ringing.call.value === "on") sound("call", `call ${call.id}`);
+  if (ringing.notices.value === "off" || permission() !== "granted") return;
+  if (!noticing.held.value || !once("notices", `call ${call.id}`)) return;
+  const title = t("inbox.calls.pop.rings", { name: call.name || call.phone });
+  notify(title, call.name ? call.phone : "", call.id, () => call.dialog && open(call.dialog));
+}
+
 export function ring(event: Event): void {
+  ringCall(event);
   const reason = reasonOf(event, me.value?.operator.id ?? "");
   if (!reason || event.event !== "dialog.changed") return;
   const { dialog } = event;

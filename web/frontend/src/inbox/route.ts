@@ -44,6 +44,12 @@ export function goTo(hash: string): void {
 export const showHealth = (): void => goTo(HEALTH);
 export const showLeads = (): void => goTo(LEADS);
 export const showSounds = (): void => goTo(SOUNDS);
+/** The operator's own phone, on the same page as what is heard. */
+export const seatAsked = signal(false);
+export function showSeat(): void {
+  seatAsked.value = true;
+  showSounds();
+}
 export const showAdmin = (): void => goTo(ADMIN);
 
 export function back(): void {

@@ -58,6 +58,14 @@ export function said(entry: Entry): string {
         .join(" · ");
     case "consent":
       return t("inbox.system.consent");
+    case "tapped":
+      return data.number
+        ? t("inbox.system.tapped_number", { phone: phone(data.number) })
+        : t("inbox.system.tapped");
+    case "subscribed":
+      return t("inbox.system.subscribed", { email: data.email ?? "" });
+    case "emailed":
+      return t("inbox.system.emailed", { name });
     case "joined":
       if (data.to)
         return t("inbox.system.joined_to", { channel: first(`kind.${data.kind ?? ""}`, data.kind ?? "") });
@@ -101,6 +109,12 @@ export function why(entry: Entry): string {
       return t("inbox.why.retried");
     case "call_asked":
       return data.comment || t("inbox.why.form");
+    case "tapped":
+      return t("inbox.why.tapped");
+    case "subscribed":
+      return t("inbox.why.form");
+    case "emailed":
+      return t("inbox.why.hand");
     case "rated":
       return entry.text || (data.text ?? "");
     case "fields":

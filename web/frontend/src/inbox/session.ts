@@ -1,6 +1,8 @@
 import { batch, signal } from "@preact/signals";
 import { Refused, api, csrf, whenSignedOut } from "./api";
+import { learnCalls, reloadCalls } from "./calls";
 import * as company from "./company";
+import { hear as hearCall, missed as missedCalls } from "./callsheard";
 import { hear as hearLead, missed } from "./leadsheard";
 import * as live from "./live";
 import * as outbox from "./outbox";
@@ -81,6 +83,10 @@ function mark(event: Event): void {
     case "lead.changed":
       hearLead(event.lead);
       break;
+    case "call.changed":
+      if (event.project === project.value) learnCalls([event.call]);
+      hearCall(event.call);
+      break;
     case "channel.told":
       troubles.learn(event);
       break;
@@ -94,7 +100,9 @@ function reload(): void {
   rows.reload();
   troubles.reload();
   reading.reread();
+  reloadCalls();
   missed();
+  missedCalls();
   outbox.flush();
 }
 

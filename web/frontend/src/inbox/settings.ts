@@ -7,7 +7,7 @@ import type { Presence } from "./wire";
 export type Theme = "system" | "light" | "dark";
 export type Density = "comfortable" | "dense";
 export type Switch = "on" | "off";
-export type Rings = "new" | "message" | "transfer";
+export type Rings = "new" | "message" | "transfer" | "call";
 
 /** A choice that this browser remembers and its other tabs follow. */
 function stored<T extends string>(name: string, allowed: readonly T[], otherwise: T): Signal<T> {
@@ -36,6 +36,7 @@ export const ringing = {
   new: stored<Switch>("otklik.ring.new", SWITCH, "on"),
   message: stored<Switch>("otklik.ring.message", SWITCH, "on"),
   transfer: stored<Switch>("otklik.ring.transfer", SWITCH, "on"),
+  call: stored<Switch>("otklik.ring.call", SWITCH, "on"),
   repeat: stored<Switch>("otklik.ring.repeat", SWITCH, "off"),
   notices: stored<Switch>("otklik.ring.notices", SWITCH, "off"),
   of: stored("otklik.ring.of", ["ours", "mine", "free", "all"] as const, "ours"),

@@ -45,7 +45,7 @@ export function withDialog(): Act[] {
       : []),
     { name: t("inbox.step.close"), keys: "E", run: mine((row) => take(row, "close")) },
     { name: t("inbox.step.close_next"), keys: "Shift+E", run: mine(closeAndNext) },
-    { name: t("inbox.step.call_back"), run: mine(askCallback) },
+    { name: t("inbox.step.call_back"), run: mine((dialog) => askCallback(dialog)) },
     { name: t("inbox.step.spam"), run: mine(markSpam) },
   ];
 }

@@ -8,7 +8,7 @@ interface Tone {
   lasts: number;
 }
 
-/** A rise for somebody new, one soft tap for a message, a fall and a rise for what is handed over. */
+/** A rise for somebody new, one soft tap for a message, a fall and a rise for what is handed over, three rings for a call. */
 const TUNES: Record<Rings, Tone[]> = {
   new: [
     { hertz: 587, at: 0, lasts: 0.16 },
@@ -24,6 +24,10 @@ const TUNES: Record<Rings, Tone[]> = {
     { hertz: 523, at: 0.13, lasts: 0.14 },
     { hertz: 698, at: 0.26, lasts: 0.28 },
   ],
+  call: [0, 0.5, 1].flatMap((at) => [
+    { hertz: 660, at, lasts: 0.18 },
+    { hertz: 550, at: at + 0.16, lasts: 0.22 },
+  ]),
 };
 
 let context: AudioContext | null = null;

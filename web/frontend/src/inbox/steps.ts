@@ -10,8 +10,14 @@ import type { Dialog } from "./wire";
 /** The dialog for which somebody is being chosen, if that is going on. */
 export const choosing = signal<Dialog | null>(null);
 
+/** Whether a call is meant for now, and to which number; without one, the person's. */
+export interface Wanted {
+  soon?: boolean;
+  phone?: string;
+}
+
 /** The dialog whose person is to be called back, while it is asked when. */
-export const callingBack = signal<Dialog | null>(null);
+export const callingBack = signal<(Wanted & { dialog: Dialog }) | null>(null);
 
 async function did(dialog: Dialog, what: () => Promise<Dialog>): Promise<boolean> {
   try {
@@ -46,14 +52,19 @@ export function noReply(dialog: Dialog): Promise<boolean> {
   return did(dialog, () => api.noReply(dialog.id));
 }
 
+/** Notes that the client was answered by a letter, which the hub does not see. */
+export function emailed(dialog: Dialog): Promise<boolean> {
+  return did(dialog, () => api.emailed(dialog.id));
+}
+
 /** Gives the dialog to another operator. */
 export function assign(dialog: Dialog, operator: string): Promise<boolean> {
   return did(dialog, () => api.assign(dialog.id, operator));
 }
 
 /** Asks when to call the person back. */
-export function askCallback(dialog: Dialog): void {
-  callingBack.value = dialog;
+export function askCallback(dialog: Dialog, wanted: Wanted = {}): void {
+  callingBack.value = { ...wanted, dialog };
 }
 
 /** Asks whom to give the dialog to. */

@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Assign } from "./assign";
 import { beginner } from "./beginner";
+import { liveIn, taskIn } from "./calls";
 import { here } from "./company";
 import { Composer } from "./composer";
 import { attach } from "./drafts";
@@ -21,6 +22,7 @@ import type { Dialog } from "./wire";
 
 export { take } from "./steps";
 
+const CallPanel = lazy(() => import("./callpanel"), "CallPanel");
 const Callback = lazy(() => import("./callback"), "Callback");
 const Doors = lazy(() => import("../admin/doors"), "Doors");
 const Lightbox = lazy(() => import("./lightbox"), "Lightbox");
@@ -71,13 +73,15 @@ export function Thread({ onCard }: { onCard: () => void }): JSX.Element {
       ) : (
         <Log key={now.id} id={now.id} />
       )}
+      {dialog && isCalled(dialog) ? <CallPanel dialog={dialog} /> : null}
       {dialog?.open ? <Composer key={now.id} dialog={dialog} /> : null}
       {dialog && !dialog.open ? <Closed dialog={dialog} /> : null}
       {over && takesFiles ? <p class="drop">{t("inbox.drop_files")}</p> : null}
       <Assign />
       {callingBack.value ? (
         <Callback
-          dialog={callingBack.value}
+          dialog={callingBack.value.dialog}
+          wanted={callingBack.value}
           onClose={() => {
             callingBack.value = null;
           }}
@@ -86,6 +90,11 @@ export function Thread({ onCard }: { onCard: () => void }): JSX.Element {
       {gallery.value ? <Lightbox /> : null}
     </section>
   );
+}
+
+/** Whether there is anything about calls to be seen over the composer. */
+function isCalled(dialog: Dialog): boolean {
+  return Boolean(liveIn(dialog.id) ?? taskIn(dialog.id)) || dialog.call_status === "awaiting_operator";
 }
 
 /** Whoever does not lead the dialog leaves notes in it. */

@@ -1,6 +1,8 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Refused, api } from "./api";
+import { byCall, isOfCall } from "./callgroups";
+import { saidOfCallWhole } from "./callsaid";
 import { Empty } from "./parts";
 import { said, why } from "./said";
 import { first, t } from "./settings";
@@ -29,6 +31,7 @@ export function Timeline({ dialog, onClose }: { dialog: Dialog; onClose: () => v
 
   useEffect(() => void load(), [dialog.seq]);
 
+  const groups = byCall(items);
   return (
     <Sheet title={t("inbox.timeline")} class="timeline" onClose={onClose}>
       <p class="timeline-now">
@@ -43,8 +46,11 @@ export function Timeline({ dialog, onClose }: { dialog: Dialog; onClose: () => v
         </Empty>
       ) : (
         <ol class="timeline-list" aria-busy={state === "loading"}>
-          {items.map((entry, i) => {
-            const before = items[i - 1];
+          {groups.map((group, i) => {
+            const entry = group[0];
+            const before = groups[i - 1]?.[0];
+            if (!entry) return null;
+            const lines = [...group].reverse();
             const reason = why(entry);
             return (
               <li key={entry.id}>
@@ -54,10 +60,23 @@ export function Timeline({ dialog, onClose }: { dialog: Dialog; onClose: () => v
                 <time dateTime={entry.at} title={full(entry.at)}>
                   {hours(entry.at)}
                 </time>
-                <p>
-                  {said(entry)}
-                  {reason ? <span class="quiet">{reason}</span> : null}
-                </p>
+                {isOfCall(entry) ? (
+                  <details class="dialled">
+                    <summary>{saidOfCallWhole(lines)}</summary>
+                    <ol>
+                      {lines.map((line) => (
+                        <li key={line.id}>
+                          <time dateTime={line.at}>{hours(line.at)}</time> {said(line)}
+                        </li>
+                      ))}
+                    </ol>
+                  </details>
+                ) : (
+                  <p>
+                    {said(entry)}
+                    {reason ? <span class="quiet">{reason}</span> : null}
+                  </p>
+                )}
               </li>
             );
           })}

@@ -13,7 +13,7 @@ const SPEEDS = [1, 1.5, 2] as const;
 const speed = signal<number>(1);
 let playing: HTMLAudioElement | null = null;
 
-export function Voice({ file }: { file: Attachment }): JSX.Element {
+export function Voice({ file }: { file: Pick<Attachment, "url" | "name"> }): JSX.Element {
   const sound = useRef<HTMLAudioElement>(null);
   const [on, setOn] = useState(false);
   const [at, setAt] = useState(0);

@@ -1,4 +1,7 @@
 // The shapes of the API, as its contract has them.
+import type { Call } from "./callwire";
+
+export type { Call, CallCard, Colleague, Leg, Outcome, Result, Resulted, Side } from "./callwire";
 
 export type Presence = "online" | "away";
 
@@ -206,6 +209,8 @@ export interface Lead {
   why: string;
   tries: number;
   attempts: number;
+  /** How often it was taken to be dialled. */
+  calls: number;
   comment: string;
   joins: number;
   requested_at: string | null;
@@ -293,6 +298,9 @@ export interface Reaches {
     created_at: string;
   }[];
   able: { project: string; channel: string; channel_name: string; kind: string }[];
+  /** Where letters go that no messenger took, if the hub mails at all. */
+  email: string;
+  mails: boolean;
 }
 
 export interface Operator {
@@ -370,6 +378,7 @@ export interface Health {
   deliveries_held: Backlog;
   rules: Backlog;
   timers_late: Backlog;
+  calls_late: Backlog;
   dead_letters: Backlog;
   store: { kind: string; version: number; behind_bytes: number };
   bus: { kind: string; connected: boolean };
@@ -431,6 +440,7 @@ export type Event =
   | { event: "visitor.typing"; project: string; dialog: string }
   | { event: "presence.changed"; project: string; operator: string; presence: Presence }
   | { event: "lead.changed"; project: string; lead: Lead }
+  | { event: "call.changed"; project: string; call: Call }
   | {
       event: "channel.told";
       project: string;
