@@ -12,6 +12,7 @@ jivosite: works
 marquiz: works
 max: solid
 site: solid
+smsaero: solid
 telegram: solid
 tilda: solid
 viber: solid

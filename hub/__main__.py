@@ -17,7 +17,7 @@ import msgspec
 
 from hub import channels, commands, config, observe, secrets, voices
 from hub.errors import ConfigError, ConflictError, HubError, UnavailableError
-from hub.hub import Hub, assemble, opened, storage_of
+from hub.hub import Hub, Loop, assemble, opened, storage_of
 from hub.model import Channel, ChannelId, ProjectId, now
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hub.files import Files
     from hub.keys import Keys
     from hub.store.engine import Engine
+    from telephony.speech import Spoken
 
 log = logging.getLogger("hub")
 
@@ -37,32 +38,34 @@ def builder(keys: Keys, files: Files) -> channels.Build:
     """Makes a live channel of its document; a kind's module is imported when first needed."""
 
     def build(document: Channel) -> ChannelKind[Any]:
-        import bots
-
-        kind = bots.load(document.kind)
+        kind = kinds(document.kind)
         try:
             settings = msgspec.convert(document.settings, kind.settings_type)
         except msgspec.ValidationError as error:
             raise ConfigError(
                 f"channel {document.id}: {error}", field=f"channels.{document.id}"
             ) from None
-        return kind(ChannelId(document.id), settings, keys, files.given(document.project))
+        made = kind(ChannelId(document.id), settings, keys, files.given(document.project))
+        made.door = f"{files.public_url}/hooks/{document.id}" if files.public_url else ""
+        return made
 
     return build
 
 
 def kinds(kind: str) -> type[ChannelKind[Any]]:
-    """The class of that kind, imported when first needed."""
+    """The class of that kind, imported when first needed: a messenger or a telephone engine."""
     import bots
+    import telephony
 
-    return bots.load(kind)
+    return telephony.load(kind) if kind in telephony.KINDS else bots.load(kind)
 
 
 def known_kinds() -> list[str]:
     """The names of all kinds, none of them imported."""
     import bots
+    import telephony
 
-    return bots.kinds()
+    return sorted([*bots.kinds(), *telephony.kinds()])
 
 
 def secret_fields(kind: str) -> frozenset[str] | None:
@@ -70,12 +73,46 @@ def secret_fields(kind: str) -> frozenset[str] | None:
 
     Nobody waits for a heavy import only to seal a token.
     """
-    if kind != channels.OWN and f"bots.{kind}" not in sys.modules:
+    known = f"bots.{kind}" in sys.modules or f"telephony.{kind}" in sys.modules
+    if kind != channels.OWN and not known:
         return None
     try:
         return secrets.secret_fields(kinds(kind).settings_type)
     except ConfigError:
         return None
+
+
+def speech(settings: Settings, files: Files) -> Spoken:
+    """The voices of this machine."""
+    from telephony.speech import Spoken
+
+    models = settings.data.dir / "voices"
+    return Spoken(settings.speech.dir, models, files, now, settings.speech.command)
+
+
+def also(hub: Hub) -> list[Loop]:
+    """What works beside the hub's own loops, and only this root may know of."""
+    from hub.calls.exchange import Exchange
+    from hub.calls.recordings import Recordings
+    from telephony.sounds import said_by
+    from telephony.worker import Telephony
+    from web.outgoing import sender
+
+    folder = hub.settings.data.dir / "incoming"
+    recordings = Recordings(hub.engine, hub.bus, hub.files, folder, hub.now)
+    calls = Telephony(
+        hub.engine,
+        hub.bus,
+        hub.channels,
+        hub.dialling,
+        hub.now,
+        hub.name,
+        voice=said_by(hub.speech),
+        after=recordings.keep,
+        overdue=Exchange(hub.engine, hub.bus, hub.now).overdue,
+    )
+    hub.outgoing.send = sender()
+    return [("telephony", calls.run), ("outgoing", hub.outgoing.run)]
 
 
 async def serve(
@@ -100,12 +137,13 @@ async def serve(
         secret_fields=secret_fields,
         kinds=kinds,
         known_kinds=known_kinds,
+        speech=speech,
         now=now,
         engine=engine,
     )
     async with opened(hub), contextlib.AsyncExitStack() as stack:
         await channels.adopt(hub.engine, hub.vault, settings, now())
-        await stack.enter_async_context(hub.working(loops=loops, fallen=stop.fall))
+        await stack.enter_async_context(hub.working(loops=loops, fallen=stop.fall, also=also(hub)))
         runner = Runner(build(hub), settings.server.connections_max)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -128,11 +166,17 @@ async def work(
     """
     stop = Stop()
     hub = assemble(
-        settings, builder, secret_fields=secret_fields, kinds=kinds, now=now, engine=engine
+        settings,
+        builder,
+        secret_fields=secret_fields,
+        kinds=kinds,
+        speech=speech,
+        now=now,
+        engine=engine,
     )
     async with opened(hub), contextlib.AsyncExitStack() as stack:
         await channels.adopt(hub.engine, hub.vault, settings, now())
-        await stack.enter_async_context(hub.working(door=False, fallen=stop.fall))
+        await stack.enter_async_context(hub.working(door=False, fallen=stop.fall, also=also(hub)))
         url = ""
         if port is not None:
             from aiohttp import web
@@ -245,10 +289,18 @@ async def _check(settings: Settings, where: Path | None, public: str = "") -> bo
     except HubError as error:
         say(False, str(error) if hub is None else f"store: {kind}: {error}")
     await _check_files(settings, say)
+    if hub is not None and settings.mail.url:
+        wrong = await hub.mail.check()
+        say(not wrong, f"mail: the server takes no letters: {wrong}" if wrong else "mail: answers")
     if voices.program() is None:
         say(None, "ffmpeg: not found; voices in AMR, which some old phones send, are kept as files")
     else:
         say(True, "ffmpeg: voices in AMR are made playable")
+    if hub is not None:
+        from telephony.speech import look
+
+        named = next(iter(settings.speech.command), "")
+        await look(speech(settings, hub.files), say, named=named)
     from web.pages import built
 
     say(built(), "front end: built")

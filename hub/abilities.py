@@ -49,7 +49,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     operator may write at once, the platform's own limit is the adapter's business. `window` is
     how long after the person's last word one may write freely; `edits_for` and `deletes_for`
     are how old an own message may be. Zero durations mean without end, except `idempotent_for`,
-    where zero means that a repeat is never safe.
+    where zero means that a repeat is never safe. On a `one_way` channel nobody writes to us.
     """
 
     type: RequestType
@@ -65,6 +65,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     reactions: tuple[str, ...] = ()
     pace: Pace = Pace()
     receives: frozenset[Literal["hook", "poll"]] = frozenset()
+    one_way: bool = False
 
     @property
     def mute(self) -> bool:

@@ -298,6 +298,13 @@ class Accounts:
         )
         return Who(operator, who.session, who.memberships)
 
+    async def set_email(self, who: Who, email: str, *, address: str = "") -> Who:
+        """Where letters to the operator go; empty for nowhere."""
+        operator = await self._change(who.id, lambda had: replace(had, email=email))
+        note = self._audit(who.id, "email_set", who.id, address=address)
+        await self._engine.write(note)
+        return Who(operator, who.session, who.memberships)
+
     async def _begin(
         self, operator: Operator, address: str, agent: str, *, by_code: bool
     ) -> tuple[str, Who]:

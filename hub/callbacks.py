@@ -16,11 +16,22 @@ from msgspec.structs import replace
 from hub import leads, ordering, slots, unwanted
 from hub.accounts import Who
 from hub.bus import Bus
+from hub.calls import dialling
 from hub.contacts import NotAPhoneError, phone_of
 from hub.desk import Desk, key_of
 from hub.errors import BadValueError, ConflictError, ForbiddenError, NotFoundError
 from hub.lead import Lead
-from hub.model import Author, Dialog, Entry, EntryKind, Project, ProjectId, Verb, cut
+from hub.model import (
+    Author,
+    Dialog,
+    Entry,
+    EntryKind,
+    OperatorId,
+    Project,
+    ProjectId,
+    Verb,
+    cut,
+)
 from hub.rights import Right, What, may
 from hub.statuses import LIVE, Status
 from hub.store.engine import Engine, Page
@@ -156,7 +167,8 @@ class Callbacks:
 
     async def cancel(self, who: Who, lead: Lead, cause: Cause) -> Decided:
         """Ends it; ConflictError("calling") while the phone rings."""
-        self._movable(lead)
+        if not lead.live or lead.status is not Status.AWAITING_OPERATOR:
+            self._movable(lead)
         told = {"do": "cancel", "cause": cause, "status": Status.PROCESSED}
         return Decided(await self._decide(who, lead, told))
 
@@ -204,7 +216,17 @@ class Callbacks:
         appended = await self._desk.enter(row, make, id)
         await ordering.follow(self._engine, self._bus, appended.row, appended.entry, self._now())
         phone = appended.entry.data.get("phone", phone)
-        return Decided(await leads.latest(self._engine, row.project, phone), warnings)
+        lead = await leads.latest(self._engine, row.project, phone)
+        if (
+            lead is not None
+            and lead.live
+            and lead.status is Status.AWAITING_OPERATOR
+            and at is None
+        ):
+            # Who wants it called now says what it waits for.
+            by = OperatorId(who.operator.id)
+            lead = await dialling.confirm(self._engine, self._bus, lead.id, by, self._now())
+        return Decided(lead, warnings)
 
     async def _decide(self, who: Who, lead: Lead, told: dict[str, str]) -> Lead:
         """Writes it down, and carries it out as the worker would."""

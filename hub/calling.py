@@ -8,10 +8,15 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from hub.calls.script import Script
+from hub.mailbox import Mailbox
 from hub.quiet import Quiet
 
 Number = Annotated[str, Meta(pattern=r"^(\+[1-9][0-9]{6,14}|[0-9]{2,6})\Z")]
 """In E.164, or an extension of the own telephone exchange."""
+
+
+Address = Annotated[str, Meta(pattern=r"^(https?://[^\s\"'<>#@]{1,500})?\Z")]
+"""Where events are posted to, if anywhere."""
 
 
 class Cause(StrEnum):
@@ -42,8 +47,9 @@ class Calling(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Whom the project calls, from which numbers, how often, and when never.
 
     With the mode `collect` requests are only kept for people to handle; an `autonomous` project
-    plans no call by itself. `retries` overrides `MINUTES`. No more than `calls_max` are under way at
-    once.
+    plans no call by itself. `retries` overrides `MINUTES`. No more than `calls_max` are under way
+    at once. With `call_back_missed` whoever was lost at the own exchange is called back. Of whom no
+    attempt reached `mails` are told by letter, and `exhausted_url` by a signed event.
     """
 
     mode: Literal["dialog", "collect"] = "dialog"
@@ -55,7 +61,10 @@ class Calling(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     per_phone_a_day: Annotated[int, Meta(ge=1, le=20)] = 3
     quiet: Quiet = Quiet()
     script: Script = Script()
+    call_back_missed: bool = False
     calls_max: Annotated[int, Meta(ge=1, le=500)] = 5
+    mails: Annotated[tuple[Mailbox, ...], Meta(max_length=10)] = ()
+    exhausted_url: Address = ""
 
     def pause_minutes(self, cause: Cause) -> int:
         return self.retries.get(cause, MINUTES[cause])

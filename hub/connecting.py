@@ -12,8 +12,11 @@ from msgspec.structs import replace
 
 from hub import connections, slots
 from hub.accounts import Who
+from hub.calls import says, trunks
+from hub.channels import Channels
 from hub.connections import Filled, Read, When
 from hub.errors import BadValueError, ConflictError, NotFoundError
+from hub.files import Files
 from hub.handling import connected
 from hub.model import Project, ProjectId
 from hub.quiet import whereabouts
@@ -53,8 +56,12 @@ class Tried(Struct, frozen=True, kw_only=True):
 class Connecting:
     """The caller has already checked that `who` may do this in the project."""
 
-    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, engine: Engine, channels: Channels, files: Files, now: Callable[[], datetime]
+    ) -> None:
         self._engine = engine
+        self._channels = channels
+        self._files = files
         self._now = now
 
     async def all(self, project: ProjectId) -> list[Shown]:
@@ -78,6 +85,7 @@ class Connecting:
         """
         home, now = await self._project(project), self._now()
         terms, _ = checked(terms, home.schedule.zone, now)
+        await self._check_calls(project, terms, None)
         id = hashlib.sha256(f"{project}:{key}".encode()).hexdigest()[:16]
         counted = await self._engine.count(
             CONNECTIONS, {"project": project, "gone": False}, cap=CONNECTIONS_MAX
@@ -93,6 +101,7 @@ class Connecting:
             changed_at=now,
         )
         note = self._audit(made, "connection_added", who, address, terms.name)
+        await says.keep(self._files, terms.script, _by(id))
         try:
             await self._engine.write(Insert(made), Insert(note))
         except TakenError:
@@ -125,8 +134,11 @@ class Connecting:
         ]
         if not changed:
             return await self.get(project, id)
+        await self._check_calls(project, terms, had.terms)
         after = replace(had, rev=rev, terms=terms, priority=terms.priority, changed_at=now)
+        await says.keep(self._files, terms.script, _by(id))
         await self._write(after, "connection_changed", who, address, ", ".join(changed))
+        await says.let_go(self._files, had.terms.script, terms.script, _by(id))
         return await self.get(project, id)
 
     async def drop(
@@ -136,6 +148,7 @@ class Connecting:
         had = await connections.get(self._engine, project, id)
         after = replace(had, rev=rev, gone=True, changed_at=self._now())
         await self._write(after, "connection_dropped", who, address, had.terms.name)
+        await says.let_go(self._files, had.terms.script, None, _by(id))
 
     async def tried(
         self, project: ProjectId, form: Filled, visit: Visit, unsaved: Connection | None = None
@@ -178,6 +191,17 @@ class Connecting:
         others = (each for each in had if each.id != one.id)
         return Shown(one, doubts, tuple(each.id for each in others if connections.meets(one, each)))
 
+    async def _check_calls(self, project: ProjectId, terms: Terms, before: Terms | None) -> None:
+        """Only of what is changed, as for the project itself."""
+        if terms.script is not None and (before is None or terms.script != before.script):
+            await says.check_files(self._files, project, terms.script)
+            trunks.check_scenario(self._channels, project, terms.script, "script")
+        if before is None or terms.shown != before.shown:
+            trunks.check_shown(self._channels, project, terms.shown, "shown")
+        if before is None or terms.numbers != before.numbers:
+            for n, number in enumerate(terms.numbers):
+                trunks.check_dialled(self._channels, project, number, f"numbers.{n}")
+
     async def _write(self, after: Connection, verb: str, who: Who, address: str, what: str) -> None:
         note = self._audit(after, verb, who, address, what)
         try:
@@ -203,3 +227,8 @@ class Connecting:
             address=address,
             data={"what": what[:AUDITED_MAX]},
         )
+
+
+def _by(id: str) -> str:
+    """Who names the recordings of a connection's script."""
+    return f"calling:{id}"

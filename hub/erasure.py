@@ -12,12 +12,14 @@ from msgspec.structs import replace
 from hub import fetching
 from hub.automation import Handled
 from hub.bookmarks import Bookmark
+from hub.calls.call import Call
 from hub.files import Files
 from hub.lead import Lead
 from hub.model import Awaits, Dialog, DialogId, Entry
+from hub.records import Notice
 from hub.search import Search
 from hub.store.engine import AbsentError, Engine
-from hub.store.schema import BOOKMARKS, HANDLED_IN, LEADS_IN, LOG
+from hub.store.schema import BOOKMARKS, CALLS_IN, HANDLED_IN, LEADS_IN, LOG, NOTICES_ABOUT
 from hub.terms import Invalid
 
 AT_ONCE = 200
@@ -71,6 +73,7 @@ class Eraser:
                 LEADS_IN, {"project": row.project, "dialog": id}, limit=AT_ONCE
             )
             for lead in asked.items:
+                await self._notices(lead)
                 await self._engine.delete_if(Lead, lead.id, lambda _: True)
             if not asked.items:
                 break
@@ -80,7 +83,36 @@ class Eraser:
                 await self._engine.delete_if(Handled, one.id, lambda _: True)
             if not done.items:
                 break
+        await self._calls(row, at_once=at_once)
         return await self._engine.delete_if(Dialog, id, lambda had: had.dropped_at is not None)
+
+    async def _calls(self, row: Dialog, *, at_once: bool) -> None:
+        """Deletes the calls of a dialog with what was recorded; not one that is under way."""
+        while True:
+            page = await self._engine.find(
+                CALLS_IN,
+                {"project": row.project, "dialog": row.id},
+                limit=AT_ONCE,
+                where=lambda each: not each.live,
+            )
+            for call in page.items:
+                await self.erase_call(call, at_once=at_once)
+            if not page.items:
+                return
+
+    async def erase_call(self, call: Call, *, at_once: bool = False) -> None:
+        if call.recording is not None:
+            await self._files.release([call.recording], call.id)
+            if at_once:
+                await self._files.discard([call.recording])
+        await self._engine.delete_if(Call, call.id, lambda had: not had.live)
+
+    async def _notices(self, lead: Lead) -> None:
+        """What operators were told of an order names its phone."""
+        about = {"project": lead.project, "lead": lead.id}
+        while (page := await self._engine.find(NOTICES_ABOUT, about, limit=AT_ONCE)).items:
+            for notice in page.items:
+                await self._engine.delete_if(Notice, notice.id, lambda _: True)
 
     async def erase_log(self, id: DialogId) -> None:
         """Deletes the entries of a dialog that has no row, with their files."""

@@ -42,6 +42,10 @@ NAME_MAX_CHARS = 120
 ENDING_MAX_CHARS = 12
 UNUSED_KEPT = timedelta(hours=24)
 LINK_SECONDS = 3_600
+RECORDING = "recording"
+"""By whom the recordings of calls are kept: no link opens these."""
+RECORDING_MAX_BYTES = 300_000_000
+"""More than two hours of speech as telephones carry it."""
 
 _FOLDER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -76,7 +80,7 @@ class Files:
         self._keys = keys
         self._max_bytes = max_bytes
         self._now = now
-        self._public_url = public_url
+        self.public_url = public_url
 
     async def keep(
         self, project: ProjectId, name: str, chunks: AsyncIterator[bytes], by: str
@@ -172,7 +176,8 @@ class Files:
         claimed: FileKind | None,
         used_by: str,
     ) -> File:
-        size, digest = await self._pour(chunks, spool)
+        most = RECORDING_MAX_BYTES if file.by == RECORDING else self._max_bytes
+        size, digest = await self._pour(chunks, spool, most)
         found = await on_disk(_sniffed, spool)
         if claimed is not None and await voices.said_again(spool, found.mime):
             found = await on_disk(_sniffed, spool)
@@ -237,7 +242,7 @@ class Files:
 
     def given(self, project: ProjectId) -> Given:
         """The project's files for its channels."""
-        return Given(self, project, self._public_url, self._now)
+        return Given(self, project, self.public_url, self._now)
 
     def check_link(self, id: str, e: str, s: str, now: datetime) -> bool:
         """Whether `link` made it for this file and its time is not over."""
@@ -351,7 +356,7 @@ class Files:
         await self.storage.delete(key(file))
         return await self._engine.delete_if(File, file.id, lambda now: now.state == "doomed")
 
-    async def _pour(self, chunks: AsyncIterator[bytes], path: Path) -> tuple[int, str]:
+    async def _pour(self, chunks: AsyncIterator[bytes], path: Path, most: int) -> tuple[int, str]:
         digest = hashlib.sha256()
         size = 0
         waiting = bytearray()
@@ -362,8 +367,8 @@ class Files:
 
         async for chunk in chunks:
             size += len(chunk)
-            if size > self._max_bytes:
-                raise TooLargeError(f"a file has at most {self._max_bytes} bytes", field="file")
+            if size > most:
+                raise TooLargeError(f"a file has at most {most} bytes", field="file")
             waiting += chunk
             if len(waiting) >= BLOCK_BYTES:
                 await on_disk(pour, bytes(waiting))

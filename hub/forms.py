@@ -21,10 +21,10 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     type: FieldType
     required: bool = False
-    default: str | int | bool | list[str] = ""
+    default: str | int | float | bool | list[str] = ""
     choices: tuple[str, ...] = ()
-    min: int | None = None
-    max: int | None = None
+    min: int | float | None = None
+    max: int | float | None = None
 
 
 def form(settings_type: type[msgspec.Struct]) -> tuple[Field, ...]:
@@ -77,6 +77,11 @@ def _plain(name: str, type: inspect.Type, *, required: bool) -> Field | None:
             high = type.le if type.le is not None else _next(type.lt, -1)
             return Field(
                 name=name, type="number", required=required, default=low or 0, min=low, max=high
+            )
+        case inspect.FloatType():
+            least, most = type.ge, type.le
+            return Field(
+                name=name, type="number", required=required, default=least or 0, min=least, max=most
             )
         case inspect.StrType():
             # A pattern may ask for something where the type alone does not.

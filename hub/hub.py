@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from socket import gethostname
+from typing import Any
 
 from hub import hooking, observe, polling
 from hub import keys as key_file
@@ -21,6 +22,11 @@ from hub.automating import Automating
 from hub.automations import Automations
 from hub.bus import Bus, LocalBus
 from hub.callbacks import Callbacks
+from hub.callnotices import CallNotices
+from hub.calls.dialling import Dialling
+from hub.calls.seats import Seats
+from hub.calls.speech import MUTE, Speech
+from hub.calls.switchboard import Switchboard
 from hub.channels import Build, Channels
 from hub.config import Settings
 from hub.connecting import Connecting
@@ -39,9 +45,11 @@ from hub.joining import Joining
 from hub.keys import Keys
 from hub.letters import Letters
 from hub.lists import Lists
+from hub.mail import Mail
 from hub.model import Channel
 from hub.notices import Notices
 from hub.outages import Ear, Outages
+from hub.outgoing import Outgoing
 from hub.peace import Peace
 from hub.people import People
 from hub.polling import Polling
@@ -58,10 +66,14 @@ from hub.signals import Signals
 from hub.storage import Folder, Storage
 from hub.store import connect
 from hub.store.engine import Engine
+from hub.texting import Texting
 from hub.trial import Trials
 from hub.worker import Worker
 
 log = logging.getLogger(__name__)
+
+Loop = tuple[str, Callable[[], Coroutine[Any, Any, None]]]
+"""What runs until it is cancelled, by its name."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,8 @@ class Hub:
     setup: Setup
     connecting: Connecting
     projects: Projects
+    seats: Seats
+    speech: Speech
     trials: Trials
     sightings: Sightings
     files: Files
@@ -87,6 +101,8 @@ class Hub:
     intake: Intake
     desk: Desk
     callbacks: Callbacks
+    dialling: Dialling
+    switchboard: Switchboard
     people: People
     amends: Amends
     lists: Lists
@@ -107,21 +123,31 @@ class Hub:
     automating: Automating
     reaches: Reaches
     notices: Notices
+    mail: Mail
+    texting: Texting
+    outgoing: Outgoing
     letters: Letters
     health: Health
     housekeeping: Housekeeping
     now: Callable[[], datetime]
+    name: str
     embedded: bool
 
     @asynccontextmanager
     async def working(
-        self, *, loops: bool = True, door: bool = True, fallen: Callable[[], None] = lambda: None
+        self,
+        *,
+        loops: bool = True,
+        door: bool = True,
+        fallen: Callable[[], None] = lambda: None,
+        also: Sequence[Loop] = (),
     ) -> AsyncIterator[None]:
         """Repairs what a dead process left, then delivers and rules until the block ends.
 
         Leaving the block drains: what is on its way is finished, nothing new is begun.
         Without `loops` it leaves all that to other processes and only keeps itself fresh. A
         process with a `door` hears people itself.
+        With the loops run those that are given `also`.
         `fallen` is told when a fault of ours ended one of the loops: half a hub would go on
         taking messages that nobody delivers.
         """
@@ -137,26 +163,29 @@ class Hub:
             mended = await self.worker.repair()
             if mended:
                 log.warning("rows.repaired", extra={"rows": mended})
-        work = (
+        work: tuple[Loop, ...] = (
             ("delivery", self.delivery.run),
             ("hooking", self.hooking.run),
             ("polling", self.polling.run),
             ("fetching", self.fetching.run),
             ("worker", self.worker.run),
             ("notices", self.notices.run),
+            ("mail", self.mail.run),
+            ("texting", self.texting.run),
             ("automating", self.automating.run),
             ("housekeeping", self.housekeeping.run),
+            *also,
+        )
+        always: tuple[Loop, ...] = (
+            ("channels", self.channels.run),
+            ("signals", self.signals.run),
+            ("outages", partial(self.outages.run, ears)),
+            ("health", self.health.run),
+            ("lag", observe.watch_loop),
         )
         running = [
             asyncio.create_task(each(), name=name)
-            for name, each in (
-                ("channels", self.channels.run),
-                ("signals", self.signals.run),
-                ("outages", partial(self.outages.run, ears)),
-                *(work if loops else ()),
-                ("health", self.health.run),
-                ("lag", observe.watch_loop),
-            )
+            for name, each in (*always, *(work if loops else ()))
         ]
         for loop in running:
             loop.add_done_callback(partial(_ended, fallen))
@@ -179,12 +208,13 @@ def assemble(
     secret_fields: SecretFields = lambda _: None,
     kinds: Kinds = no_kind,
     known_kinds: Callable[[], Sequence[str]] = tuple,
+    speech: Callable[[Settings, Files], Speech] = lambda *_: MUTE,
 ) -> Hub:
     """Puts the rooms together; nothing is opened yet. `build` makes channels of documents.
 
     `secret_fields` says which of a kind's settings the store must not show; all, if not told.
     `kinds` knows the class of each kind, by which settings are checked when people change them,
-    and `known_kinds` the names of all.
+    and `known_kinds` the names of all. `speech` makes the voice of calls.
     """
     embedded = not settings.database.url
     engine = engine or connect(settings, serving=serving)
@@ -201,6 +231,7 @@ def assemble(
         now,
         settings.server.public_url,
     )
+    voice = speech(settings, files)
     channels = Channels(engine, bus, build(keys, files), vault, kinds)
     pulses = Pulses(engine, bus, channels, now)
     channels.swapped = partial(_swapped, pulses, bus)
@@ -231,6 +262,7 @@ def assemble(
     )
     name = f"{gethostname()}:{os.getpid()}"
     desk = Desk(engine, bus, channels, files, now, signals)
+    callbacks, peace = Callbacks(engine, bus, desk, now), Peace(engine, bus, desk, now)
     accounts = Accounts(engine, bus, now, timedelta(days=settings.security.session_days))
     reaches = Reaches(
         engine, bus, channels, accounts, desk, pulses, now, acknowledge=signals.acknowledge
@@ -238,7 +270,16 @@ def assemble(
     intake.aside = reaches.aside
     outages = Outages(engine, now)
     ruling = Ruling(engine, bus, channels, outages, now)
-    notices = Notices(engine, bus, channels, reaches, settings.server.public_url, now)
+    call_notices = CallNotices(engine, bus, channels, reaches, desk, callbacks, now)
+    reaches.pressed = call_notices.pressed
+    dialling = Dialling(engine, bus, now)
+    dialling.follows.append(call_notices.called)
+    notices = Notices(engine, bus, channels, reaches, call_notices, settings.server.public_url, now)
+    mail = Mail(engine, bus, settings.mail, settings.server.public_url, now)
+    texting = Texting(engine, bus, channels, now)
+    notices.lost, reaches.mails = mail.unheard, bool(settings.mail.url)
+    outgoing = Outgoing(engine, bus, keys, now)
+    dialling.follows += [mail.called, texting.called, outgoing.called]
     segments = Segments(engine, now)
     automating = Automating(engine, bus, consents, outages, now, name)
     return Hub(
@@ -251,8 +292,10 @@ def assemble(
         channels=channels,
         pulses=pulses,
         setup=Setup(engine, bus, channels, vault, kinds, now, known_kinds),
-        projects=Projects(engine, bus, channels, now),
-        connecting=Connecting(engine, now),
+        projects=Projects(engine, bus, channels, files, now),
+        connecting=Connecting(engine, channels, files, now),
+        seats=Seats(engine, bus, channels, accounts, files, now),
+        speech=voice,
         trials=Trials(engine, channels, files, pulses, settings.server.public_url, now),
         sightings=sightings,
         files=files,
@@ -260,7 +303,9 @@ def assemble(
         joining=joining,
         intake=intake,
         desk=desk,
-        callbacks=Callbacks(engine, bus, desk, now),
+        callbacks=callbacks,
+        dialling=dialling,
+        switchboard=Switchboard(engine, bus, channels, callbacks, peace, files, now),
         people=People(engine, bus, now),
         amends=Amends(engine, bus, channels, desk, now),
         lists=Lists(engine),
@@ -276,17 +321,21 @@ def assemble(
         worker=Worker(engine, bus, files, search, now, name, notices.consider, ruling),
         ruling=ruling,
         outages=outages,
-        peace=Peace(engine, bus, desk, now),
+        peace=peace,
         dry_runs=DryRuns(engine, channels),
         segments=segments,
         automations=Automations(engine, segments, automating, consents, now),
         automating=automating,
         reaches=reaches,
         notices=notices,
+        mail=mail,
+        texting=texting,
+        outgoing=outgoing,
         letters=Letters(engine, channels, intake, now),
         health=Health(engine, bus, settings.data.dir, now, settings.data.warn_free_mb * 1_000_000),
-        housekeeping=Housekeeping(settings, engine, files, search, now, name),
+        housekeeping=Housekeeping(settings, engine, files, search, now, name, voice),
         now=now,
+        name=name,
         embedded=embedded,
     )
 

@@ -252,8 +252,12 @@ def rank(lead: Lead) -> tuple[bool, datetime, float, str]:
     when it was ordered. Nothing of it ever falls while the lead lives.
     """
     dialled = bool(lead.attempts) or lead.status is not Status.NEW
-    said = max(lead.asked_at or _NEVER, lead.moved_at or _NEVER)
-    return dialled, said, -(lead.ranked_at or lead.created_at).timestamp(), lead.id
+    return dialled, _said(lead), -(lead.ranked_at or lead.created_at).timestamp(), lead.id
+
+
+def _said(lead: Lead) -> datetime:
+    """When a human being last said something of it."""
+    return max(lead.asked_at or _NEVER, lead.moved_at or _NEVER)
 
 
 async def settle(engine: Engine, lead: Lead, now: datetime) -> Lead:
@@ -269,6 +273,16 @@ async def settle(engine: Engine, lead: Lead, now: datetime) -> Lead:
             return await engine.get(Lead, lead.id) or lead
         for other in planned:
             await _give_way(engine, other, first, now)
+
+
+async def prefer(engine: Engine, lead: Lead, now: datetime) -> None:
+    """Has what was planned of the person before give way to a lead that an operator wants.
+
+    Also what was tried already: he has a reason to call another phone. A newer word stands.
+    """
+    for other in await _rivals(engine, lead):
+        if other.id != lead.id and other.status in PLANNED and _said(other) < _said(lead):
+            await _give_way(engine, other, lead, now)
 
 
 async def _rivals(engine: Engine, lead: Lead) -> list[Lead]:
@@ -390,7 +404,8 @@ async def stop_all(
 ) -> None:
     """Ends every lead of the person of the dialog, and of the person's phones.
 
-    A call that is under way is ended too. With `before` only those that nobody has asked for since.
+    A call that is under way is ended too, unless they talk. With `before` only those that nobody
+    has asked for since.
     """
 
     def stopped(had: Lead) -> Lead | None:
@@ -400,7 +415,9 @@ async def stop_all(
         return ended(had, Status.PROCESSED, cause, now) if waits else None
 
     def is_hung_up(had: Lead) -> bool:
-        return before is None or _heard(had) <= before
+        # Whoever talks says so to the other.
+        is_older = before is None or _heard(had) <= before
+        return is_older and had.status is not Status.TALKING
 
     await _end_each(engine, bus, await _asked_in(engine, row), stopped, is_hung_up, cause, now)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -36,6 +37,7 @@ from hub.store.schema import LEADS_IN
 from hub.terms import Connection
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+EXHAUSTED = "exhausted"
 FAR = timedelta(days=366)
 """Nothing is planned further off, whatever a form says."""
 
@@ -76,6 +78,8 @@ async def _ordered(engine: Engine, bus: Bus, row: Dialog, entry: Entry, now: dat
     if cause := await unwanted.why(engine, current, entry, contact, own=own):
         await unwanted.take_back(engine, bus, row, entry, cause, now)
         return
+    if order.held is not None:
+        await leads.prefer(engine, lead, now)
     lead = await leads.settle(engine, lead, now)
     lead = await _at_home(engine, lead, row)
     await _told(engine, bus, row, entry, lead, now)
@@ -209,7 +213,7 @@ async def _told(
             await tell(engine, bus, lead.dialog, f"{entry.id}:joined", joined, now)
         concerned |= await _told_joins(engine, bus, lead, now)
     for dialog in concerned:
-        await _agree(engine, bus, dialog, now)
+        await agree(engine, bus, dialog, now)
 
 
 async def _told_joins(engine: Engine, bus: Bus, lead: Lead, now: datetime) -> set[DialogId | None]:
@@ -243,7 +247,7 @@ async def unite(
             await announce(bus, lead)
             told = await _told_joins(engine, bus, lead, now)
             for dialog in told | {lead.dialog}:
-                await _agree(engine, bus, dialog, now)
+                await agree(engine, bus, dialog, now)
 
 
 async def _told_given_way(
@@ -268,7 +272,7 @@ async def _planned_in(engine: Engine, project: ProjectId, dialog: DialogId) -> L
     return page.items[0] if page.items else None
 
 
-async def _agree(engine: Engine, bus: Bus, dialog: DialogId | None, now: datetime) -> None:
+async def agree(engine: Engine, bus: Bus, dialog: DialogId | None, now: datetime) -> None:
     """Has the dialog shown as new again where a lead of it lives that another line passed over.
 
     Whoever ends a lead and whoever looks whether one lives both look after they wrote.
@@ -361,6 +365,7 @@ async def _decided(engine: Engine, bus: Bus, row: Dialog, entry: Entry, now: dat
             await _correct(engine, bus, lead, row, entry, now)
         case "result":
             lead = await _resulted(engine, lead, row, entry, now)
+            await agree(engine, bus, DialogId(row.id), now)
         case _:
             return
     await announce(bus, lead)
@@ -376,7 +381,16 @@ async def _resulted(engine: Engine, lead: Lead, row: Dialog, entry: Entry, now: 
     due = moment(entry.data.get("at", ""))
     once_more = replace(_in_place_of(lead, project, row, entry, now), due_at=due, held=None)
     made, _ = await leads.order(engine, once_more, now)
+    if due is None and made.attempts >= made.plan.tries:
+        made = await engine.change(Lead, made.id, partial(_for_people, now=now))
     return await leads.settle(engine, made, now)
+
+
+def _for_people(lead: Lead, now: datetime) -> Lead | None:
+    """That lead once its attempts are used up."""
+    if not lead.live or lead.due_at is not None or lead.status not in PLANNED or lead.cause:
+        return None
+    return replace(lead, status=Status.NEW, cause=EXHAUSTED, changed_at=now)
 
 
 async def _hold(

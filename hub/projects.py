@@ -17,14 +17,17 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hub import calendar, phones, quiet, slots
+from hub import calendar, phones, quiet, slots, texting
 from hub.accounts import Who, clean_name
 from hub.bus import Bus
 from hub.calendar import Calendar
 from hub.calling import Calling
+from hub.calls import says, trunks
+from hub.calls import script as scripts
 from hub.channels import WAKE, Channels
 from hub.contacts import ALSO, REGION
 from hub.errors import BadValueError, ConflictError, NotFoundError, UnavailableError
+from hub.files import Files
 from hub.model import Project, ProjectId
 from hub.phones import Kind, WhyNot
 from hub.policy import Policy
@@ -34,6 +37,7 @@ from hub.rules.checks import Warned
 from hub.rules.checks import check as check_policy
 from hub.schedule import Schedule, next_opening
 from hub.store.engine import Engine, Insert, MovedError, Replace
+from hub.triggers import SmsTrigger
 
 AUDITED_MAX = 500
 
@@ -57,6 +61,7 @@ class Change(Struct, frozen=True, kw_only=True):
     reopen_days: int | None = None
     reopen_days_auto: int | None = None
     notices_name_people: bool | None = None
+    texting: tuple[SmsTrigger, ...] | None = None
 
 
 class There(Struct, frozen=True, kw_only=True):
@@ -77,11 +82,17 @@ class Projects:
     """The caller has already checked that `who` may do this to the project."""
 
     def __init__(
-        self, engine: Engine, bus: Bus, channels: Channels, now: Callable[[], datetime]
+        self,
+        engine: Engine,
+        bus: Bus,
+        channels: Channels,
+        files: Files,
+        now: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._bus = bus
         self._channels = channels
+        self._files = files
         self._now = now
 
     async def get(self, id: ProjectId) -> Project:
@@ -101,6 +112,10 @@ class Projects:
         had = await self._unchanged(id, rev)
         if change.policy is not None:
             check_policy(change.policy)
+        if change.calling is not None:
+            await self._check_calling(had, change.calling)
+        if change.texting is not None and change.texting != had.texting:
+            texting.check(self._channels, id, change.texting)
         given = {
             name: value
             for name in change.__struct_fields__
@@ -114,7 +129,24 @@ class Projects:
             hours = await asyncio.to_thread(calendar.followed, had.schedule, after.schedule, years)
             after = replace(after, schedule=hours)
         _check_code(had, after)
-        return await self._keep(had, after, "project_changed", who, address)
+        by = f"calling:{id}"
+        await says.keep(self._files, after.calling.script, by)
+        kept = await self._keep(had, after, "project_changed", who, address)
+        await says.let_go(self._files, had.calling.script, after.calling.script, by)
+        return kept
+
+    async def _check_calling(self, had: Project, calling: Calling) -> None:
+        """Only of what is changed: a line that is gone for a while spoils no other settings."""
+        project, before = ProjectId(had.id), had.calling
+        says.check(calling.script, "calling.script")
+        if calling.script != before.script:
+            await says.check_files(self._files, project, calling.script, "calling.script")
+            trunks.check_scenario(self._channels, project, calling.script, "calling.script")
+        if calling.shown != before.shown:
+            trunks.check_shown(self._channels, project, calling.shown, "calling.shown")
+        if calling.numbers != before.numbers:
+            for n, number in enumerate(calling.numbers):
+                trunks.check_dialled(self._channels, project, number, f"calling.numbers.{n}")
 
     async def calendar(self, schedule: Schedule, year: int) -> Calendar:
         """What the production calendar of the year would change of that week."""
@@ -176,6 +208,13 @@ class Projects:
             odd.append(Warned(field="schedule", code="never_open", names=()))
         elif slots.soonest(schedule, schedule.zone, now, project.calling.quiet) is None:
             odd.append(Warned(field="calling.quiet", code="never_callable", names=()))
+        calling = project.calling
+        odd += [
+            Warned(field="calling.script", code=each, names=())
+            for each in scripts.doubts(calling.script)
+        ]
+        if not trunks.is_confirmed(self._channels, ProjectId(project.id), calling.shown):
+            odd.append(Warned(field="calling.shown", code="shown_unconfirmed", names=()))
         return (*odd, *check_policy(project.policy))
 
     def _today(self, project: Project) -> date:

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from hub.abilities import Capabilities
 from hub.accounts import Who, clean_name
 from hub.bus import Bus
+from hub.calls.trunk import Trunk
 from hub.channel import ChannelKind
 from hub.channels import WAKE, Channels
 from hub.errors import BadValueError, ConfigError, ConflictError, NotFoundError, UnavailableError
@@ -50,12 +51,16 @@ def no_kind(kind: str) -> type[ChannelKind[Any]]:
 
 
 class Form(msgspec.Struct, frozen=True, kw_only=True):
-    """What a new channel of a kind is asked for, how its updates may come, if it only hears."""
+    """What a new channel of a kind is asked for, how its updates may come, if it only hears.
+
+    One that `calls` is a trunk: nobody writes there.
+    """
 
     kind: str
     fields: tuple[Field, ...]
     receives: tuple[str, ...]
     mute: bool = False
+    calls: bool = False
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +108,7 @@ class Setup:
             fields=form(found.settings_type),
             receives=tuple(sorted(can.receives)),
             mute=can.mute,
+            calls=issubclass(found, Trunk),
         )
 
     async def get(self, project: ProjectId, id: str) -> Channel:

@@ -17,6 +17,8 @@ from msgspec.structs import replace
 
 from hub import phrases, planning
 from hub.calling import Number
+from hub.calls import says
+from hub.calls.script import VARIABLES, Script
 from hub.errors import BadValueError
 from hub.legible import line
 from hub.model import ChannelId, DialogId, Document, ProjectId
@@ -149,6 +151,7 @@ class Terms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Priority 0 is the highest. `phone_field` empty leaves the phone to what the source reads itself;
     None is the source's default. `offsets` are seconds from the form, the first call included.
+    Without a `script` calls are as the project's.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
@@ -168,6 +171,7 @@ class Terms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ()
     numbers: Annotated[tuple[Number, ...], Meta(max_length=20)] = ()
     shown: Annotated[str, Meta(pattern=r"^(\+[1-9][0-9]{6,14})?\Z")] = ""
+    script: Script | None = None
 
 
 class Connection(Document, frozen=True, kw_only=True):
@@ -235,6 +239,8 @@ def checked(terms: Terms, zone: str, now: datetime) -> tuple[Terms, Doubts]:
             raise BadValueError("a name has letters, digits, _ and -", field="custom")
     if list(terms.offsets) != sorted(set(terms.offsets)):
         raise BadValueError("each attempt is later than the one before", field="offsets")
+    if terms.script is not None:
+        says.check(terms.script)
     rows, doubts = planning.checked(terms.planning, zone, now)
     phone_field = terms.phone_field
     if phone_field is None:
@@ -258,7 +264,8 @@ def _unknown(terms: Terms) -> dict[str, tuple[str, ...]]:
     known |= {each.field for each in terms.planning}
     known |= {each.field for each in terms.conditions}
     known |= {each.replace(" ", "_") for each in known}
-    found = {}
+    spoken = {each.replace(" ", "_") for each in known} | known | frozenset(VARIABLES)
+    found = says.unknown(terms.script, spoken) if terms.script is not None else {}
     for group, given in (("parameters", terms.parameters), ("custom", terms.custom)):
         for name, phrase in given.items():
             try:

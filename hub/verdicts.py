@@ -89,8 +89,9 @@ async def handled_since(
 ) -> bool:
     """Whether anybody of ours has dealt with the client since then, in whichever dialog.
 
-    That is a staff message, an answered call either way, a closing result; what the client says
-    and a call that nobody answered are not. A client is the person, and whoever has the phone.
+    That is a staff message, a letter, an answered call either way, a closing result; what the
+    client says and a call that nobody answered are not. A client is the person, and whoever has
+    the phone.
     """
     people = {row.contact, person, *await _with_phone(engine, row.project, phone)}
     dialogs = {row.id: row}
@@ -129,7 +130,7 @@ def _is_handling(entry: Entry, since: datetime) -> bool:
     match entry.verb:
         case Verb.CLOSED:
             return entry.cycle is not None and bool(entry.cycle.result)
-        case Verb.SPAM:
+        case Verb.SPAM | Verb.EMAILED:
             return True
         case Verb.CALL:
             status = entry.data.get("status", "")

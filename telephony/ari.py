@@ -16,9 +16,9 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from hub.errors import CredentialsError, HubError, TransientError
+from hub.errors import CredentialsError, DeliveryError, HubError, TransientError
 
-CALL_SECONDS = 5.0
+CALL_SECONDS = 8.0
 CONNECT_SECONDS = 3.0
 HEARTBEAT_SECONDS = 10.0
 FETCH_SECONDS = 300.0
@@ -185,15 +185,20 @@ class Ari:
         return self._session
 
 
+def failure(error: AriError) -> DeliveryError:
+    """The same for whoever looks after a channel: named by what is to be done."""
+    if error.status in (401, 403):
+        return CredentialsError("the name or the password is wrong", reason="dead_key")
+    return TransientError(str(error), reason="page" if error.status == 404 else "offline")
+
+
 async def version(ari: Ari) -> str:
     """What answers there, "22.10.1"; raises a DeliveryError, as the test of a channel wants."""
     try:
         told = await ari.get("asterisk/info", only="system")
         return str(told["system"]["version"]).partition("+")[0].partition("~")[0]
     except AriError as error:
-        if error.status in (401, 403):
-            raise CredentialsError("the name or the password is wrong", reason="dead_key") from None
-        raise TransientError(str(error), reason="offline") from None
+        raise failure(error) from None
     except (LookupError, TypeError):
         raise TransientError("this is no Asterisk", reason="page") from None
 

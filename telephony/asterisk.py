@@ -1,10 +1,11 @@
 """Asterisk 16 or newer, by its REST interface; it rings phones, the hub conducts.
 
-docs/telephony.md says how to set one up.
+docs/asterisk.md says how to set one up.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +14,19 @@ from typing import Annotated, ClassVar
 import msgspec
 from msgspec import Meta
 
+from hub.abilities import Capabilities
 from hub.calls import trunks
 from hub.calls.call import Outcome
-from hub.calls.trunk import CallCaps, LineError, Trunk, TrunkSettings
-from hub.channel import Account, Hook
-from hub.errors import RejectedError, SignatureError
-from hub.events import ChannelEvent
-from telephony.ari import Ari, AriError, version
+from hub.calls.trunk import TRUNK, CallCaps, LineError, Trunk, TrunkSettings
+from hub.channel import Account, Bytes, Hook, Polled
+from hub.errors import PayloadError, RejectedError, SignatureError
+from hub.events import ChannelEvent, PhoneCalled, Sender
+from hub.keys import Keys
+from hub.model import ChannelId
+from telephony.ari import Ari, AriError, failure, version
+from telephony.outside import News, Outside, endpoint
 from telephony.stasis import Stasis
+from telephony.watch import Watch
 
 Endpoint = Annotated[
     str,
@@ -35,13 +41,15 @@ _EXTENSION = re.compile(r"[0-9]{2,6}", re.ASCII)
 # What has a meaning in a SIP header or in a dialplan is no part of a name.
 _NO_NAME = re.compile(r"[^\w .,()+#№-]")
 NAME_MAX_CHARS = 80
+POLL_SECONDS = 25
 
 
 class AsteriskSettings(TrunkSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`trunk` is how numbers of the city network are dialled, `internal` the office's own phones.
 
-    `plus` puts one before the number that is shown. `sounds` is the folder of the hub's sounds as
-    Asterisk sees it, where that is another than the hub's own.
+    `plus` puts one before the number that is shown. `incoming` has calls from outside in the inbox:
+    those to its `numbers`, or to any if there are none. `sounds` is the folder of the hub's sounds
+    as Asterisk sees it, where that is another than the hub's own.
     """
 
     api_url: Annotated[str, Meta(pattern=r"^https?://[^\s\"'<>?#@]{1,300}\Z")]
@@ -53,14 +61,21 @@ class AsteriskSettings(TrunkSettings, frozen=True, kw_only=True, forbid_unknown_
     trunk: Endpoint = "PJSIP/{number}@trunk"
     internal: Endpoint = "PJSIP/{number}"
     plus: bool = False
+    incoming: bool = True
     sounds: Annotated[str, Meta(pattern=r"^(/[A-Za-z0-9_./-]{1,200})?\Z")] = ""
 
 
 class Asterisk(Trunk[AsteriskSettings]):
-    """One account at one Asterisk; what comes of its calls is told by its socket, by no hook."""
+    """One account at one Asterisk; what comes of its calls is told by its socket, by no hook.
+
+    Calls from outside are asked for, as messages are where there is no hook: by one process.
+    """
 
     kind: ClassVar[str] = "asterisk"
     settings_type: ClassVar[type[msgspec.Struct]] = AsteriskSettings
+    capabilities: ClassVar[Capabilities] = msgspec.structs.replace(
+        TRUNK, receives=frozenset({"poll"})
+    )
     calls: ClassVar[CallCaps] = CallCaps(
         scenarios=frozenset(
             {
@@ -72,20 +87,65 @@ class Asterisk(Trunk[AsteriskSettings]):
         transfers=True,
     )
 
+    def __init__(
+        self, id: ChannelId, settings: AsteriskSettings, keys: Keys, files: Bytes | None = None
+    ) -> None:
+        super().__init__(id, settings, keys, files)
+        self._watch: Watch | None = None
+
+    @property
+    def mark(self) -> str:
+        """What is ours: two hubs may share an Asterisk, and neither may end the other's calls."""
+        return self.keys.sign("telephony", str(self.id))[:12]
+
+    async def close(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            await watch.close()
+
     def line(self, worker: str) -> Stasis:
-        # Two hubs may share an Asterisk, and one must not take the other's calls for its own that
-        # nobody leads.
-        mark = self.keys.sign("telephony", str(self.id))[:12]
-        return Stasis(self.ari(), Dialled(self.settings), mark=mark, worker=worker)
+        return Stasis(self.ari(), Dialled(self.settings), mark=self.mark, worker=worker)
 
     def ari(self) -> Ari:
         return Ari(self.settings.api_url, self.settings.user, self.settings.password)
+
+    async def poll(self, marker: str) -> Polled:
+        line = endpoint(self.settings.trunk)
+        if self._watch is None:
+            self._watch = Watch(self.ari(), Outside(line, self.settings.numbers), self.mark)
+        try:
+            if not self.settings.incoming or not line:
+                await self.account()
+                await asyncio.sleep(POLL_SECONDS)
+                return Polled(bodies=(), marker=marker)
+            news = await self._watch.news(POLL_SECONDS)
+        except AriError as error:
+            raise failure(error) from None
+        return Polled(bodies=tuple(map(msgspec.json.encode, news)), marker=marker)
 
     def verify(self, hook: Hook) -> None:
         raise SignatureError("Asterisk has no hook")
 
     def parse(self, hook: Hook) -> Sequence[ChannelEvent]:
-        return ()
+        try:
+            news = msgspec.json.decode(hook.body, type=News)
+        except (msgspec.MsgspecError, RecursionError):
+            raise PayloadError("no news of a call") from None
+        return (
+            PhoneCalled(
+                sender=Sender(external_id=news.caller),
+                external_id=news.call,
+                at=news.at,
+                state=news.state,
+                line=news.line,
+                operator_number=news.operator,
+                waited_s=news.waited_s,
+                talked_s=news.talked_s,
+                loss=news.loss,
+                ended_by=news.ended_by,
+                seq=news.seq,
+            ),
+        )
 
     async def account(self) -> Account:
         """The Asterisk that answers, if it knows the trunk's endpoint."""

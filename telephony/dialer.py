@@ -61,6 +61,10 @@ SAFETY_S = 60
 """What the engine's own end of a leg comes later than ours: it is for when we are dead."""
 
 
+class TakenOverError(Exception):
+    """Another worker leads the call: nothing more is to be done about it here."""
+
+
 class Dialer:
     """`dials` says whether a number may be asked of this line at all."""
 
@@ -83,6 +87,7 @@ class Dialer:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._alarms: dict[Alarm, asyncio.TimerHandle] = {}
         self._commanded: set[str] = set()
+        self._released: set[OperatorId] = set()
         self.call = call
 
     def heard(self, event: Event) -> None:
@@ -175,9 +180,7 @@ class Dialer:
         except LineError as error:
             log.warning("call.unswept", extra={"call": self.call.key, "reason": error.detail})
 
-    async def _note(
-        self, state: State, commands: Sequence[Command], event: Event | None
-    ) -> None:
+    async def _note(self, state: State, commands: Sequence[Command], event: Event | None) -> None:
         """Stores what has changed, and what the commands are about to ask for."""
         now = self._now()
         dialled = [each for each in commands if isinstance(each, Dial)]
@@ -194,11 +197,22 @@ class Dialer:
                 after = replace(after, dialled_at=now)
             return _told(after, told[0], now) if told else after
 
-        before, self.call = self.call, await self._dialling.note(self.call, noted)
+        for dial in dialled:
+            await self._engage(state, dial)
+        self.call = await self._dialling.note(self.call, noted, self._worker)
+        if self.call.worker != self._worker:
+            raise TakenOverError
         for each in told[1:]:
             # Each is a line of its own, however short it stood so.
             self.call = await self._dialling.note(self.call, partial(_told, told=each, now=now))
-        await self._release(before)
+        await self._release(state)
+
+    async def _engage(self, state: State, dialled: Dial) -> None:
+        """The colleague to whom it is handed over is rung by no other call."""
+        operator = dialled.party.operator
+        if operator is not None and state.phase == "talk":
+            self._released.discard(operator)
+            await self._dialling.engage(self.call, operator)
 
     async def _mark(self, event: Gone) -> None:
         now = self._now()
@@ -206,11 +220,13 @@ class Dialer:
             self.call, lambda had: replace(had, legs=_marked(had.legs, event, now))
         )
 
-    async def _release(self, before: Call) -> None:
-        """Operators whose phones are silent again are free for other calls."""
+    async def _release(self, state: State) -> None:
+        """Operators whose phones are silent, and ring in no round to come, are free for others."""
+        if state.phase in ("first", "pause"):
+            return
         silent = _operators(self.call, ended=True) - _operators(self.call, ended=False)
-        newly = silent - (_operators(before, ended=True) - _operators(before, ended=False))
-        if newly:
+        if newly := silent - self._released:
+            self._released |= newly
             await self._dialling.release(self.call, sorted(newly))
 
     async def _do(self, commands: Sequence[Command]) -> None:

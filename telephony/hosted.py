@@ -44,11 +44,14 @@ class HostedDialer:
     def heard(self, report: Reported) -> None:
         self._reports.put_nowait(report)
 
-    async def cancel(self) -> None:
+    async def cancel(self) -> bool:
+        """Whether the engine was asked to hang up; not while it has told of no phone yet."""
         try:
             await self._line.cancel(self.call)
         except LineError as error:
             log.info("call.refused", extra={"call": self.call.key, "reason": error.detail})
+            return error.outcome is not Outcome.UNKNOWN
+        return True
 
     async def run(self) -> Call:
         begun = await self._dialling.begin(self.call, self._worker)
@@ -119,8 +122,11 @@ class HostedDialer:
                 self.call, lambda had: replace(had, status=Status.TALKING, talk_at=began)
             )
         assert report.outcome is not None  # noqa: S101 - whoever calls has looked
+        outcome = report.outcome
+        if outcome is not Outcome.TALKED and self.call.is_cancelled:
+            outcome = Outcome.CANCELLED
         return await self._dialling.end(
-            self.call, report.outcome, side=report.side, ended_by=report.ended_by
+            self.call, outcome, side=report.side, ended_by=report.ended_by
         )
 
 

@@ -294,7 +294,8 @@ def _joined(state: State) -> Step:
         # The colleague hears the visitor: the operator before may go.
         before, state = state.joining, replace(state, joining="")
         leaving = state.leg(before)
-        commands = [Tell(Status.TALKING)]
+        operator = state.first if _first_role(state) == "operator" else state.second
+        commands = [Tell(Status.TALKING, operator)]
         if leaving is not None and leaving.state != "gone":
             commands = [HangUp(before, Outcome.TALKED), *commands]
         return state, commands

@@ -277,7 +277,7 @@ class Simulator(Trunk[SimulatorSettings]):
         return ()
 
     async def account(self) -> Account:
-        return Account(name="simulator")
+        return Account(name="")
 
 
 def _habit(number: str, settings: SimulatorSettings) -> Habit:

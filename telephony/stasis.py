@@ -78,6 +78,7 @@ class Stasis:
         self._legs = Hearing(self._prefix)
         self._ready = False
         self._booted = ""
+        self._left: set[str] = set()
         self._gap_at: float | None = None
         self._next_at = 0.0
 
@@ -139,13 +140,18 @@ class Stasis:
         if self._gap_at is None:
             self._gap_at = now
         if self._legs and now - self._gap_at > self._patience_s:
-            self._legs.give_up()
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Whoever conducts takes the calls for gone; what is left of them ends once it can."""
+        self._left |= {leg.id.rpartition("-")[0] for leg in self._legs}
+        self._legs.give_up()
 
     def _replaced(self) -> None:
         """Somebody serves our application now, and hears of our legs in our place."""
         log.error("another program took over our application in Asterisk; its calls are given up")
         self._app = self._new_app()
-        self._legs.give_up()
+        self._give_up()
 
     def _new_app(self) -> str:
         return f"{self._prefix}{self._worker}.{secrets.token_hex(4)}"
@@ -153,17 +159,28 @@ class Stasis:
     async def _resync(self) -> None:
         with suppress(AriError):
             await self._ari.only(self._app, HEARD)
-        told = await self._ari.get("asterisk/info", only="status")
-        booted = str(told["status"]["startup_time"])
+        booted = await self._booted_at()
         if self._booted and booted != self._booted:
-            self._legs.give_up()
+            self._give_up()
+            self._left.clear()
         self._booted = booted
+        for key in sorted(self._left):
+            with suppress(LineError):
+                await self.sweep(key)
+                self._left.discard(key)
         if self._gap_at is not None:
             for leg in self._legs:
                 if leg.made:
                     await self._look(leg)
         self._gap_at = None
         self._ready = True
+
+    async def _booted_at(self) -> str:
+        told = await self._ari.get("asterisk/info", only="status")
+        try:
+            return str(told["status"]["startup_time"])
+        except (LookupError, TypeError):
+            raise AriError(0, "this is no Asterisk") from None
 
     async def _look(self, leg: Leg) -> None:
         """What became of a leg while nothing was heard."""
@@ -232,7 +249,7 @@ class Stasis:
                 variables=dict(variables),
             )
         except AriError as error:
-            if error.status == 409 and await self._is_there(channel):
+            if error.status == 409 and await self._is_there(f"channels/{channel}"):
                 raise LineError(Outcome.ENGINE_ERROR, "dialled already") from None
             if not error.status:
                 await self._drop(channel)
@@ -301,9 +318,10 @@ class Stasis:
 
     async def join(self, bridge: str, legs: Sequence[str]) -> None:
         name = f"{self._prefix}{_named(bridge)}"
-        # Packets that Asterisk only passes on keep the numbers of whoever sent them. After a
-        # colleague took over, every second visitor's phone dropped them as late and heard nothing.
-        await self._told(f"bridges/{name}", type="mixing,proxy_media")
+        if not await self._is_there(f"bridges/{name}"):
+            # Packets that Asterisk only passes on keep the numbers of whoever sent them. After a
+            # colleague took over, every second visitor's phone dropped them as late: silence.
+            await self._told(f"bridges/{name}", type="mixing,proxy_media")
         channels = [f"{self._prefix}{leg}" for leg in legs if self._legs[leg] is not None]
         if channels and not await self._told(f"bridges/{name}/addChannel", channel=channels):
             # All or nobody is added, so who is still there is added alone.
@@ -344,7 +362,7 @@ class Stasis:
             except AriError as error:
                 if error.status != 404:
                     raise LineError(Outcome.ENGINE_ERROR, str(error)) from None
-                if not left or not await self._still_recorded(place):
+                if not left or not await self._is_there(f"recordings/live/{place}"):
                     return False
                 # The file is closed a moment after its bridge.
                 await asyncio.sleep(0.1)
@@ -353,17 +371,11 @@ class Stasis:
         await self._deleted(f"recordings/stored/{place}")
         return True
 
-    async def _still_recorded(self, place: str) -> bool:
+    async def _is_there(self, path: str) -> bool:
         try:
-            return await self._seen(f"recordings/live/{place}") is not None
-        except AriError:
-            return False
-
-    async def _is_there(self, channel: str) -> bool:
-        try:
-            return await self._seen(f"channels/{channel}") is not None
-        except AriError:
-            return True
+            return await self._seen(path) is not None
+        except AriError as error:
+            raise LineError(Outcome.ENGINE_ERROR, str(error)) from None
 
     async def sweep(self, key: str) -> int:
         mine = f"{self._prefix}{_named(key)}-"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from hub.bus import Bus
 from hub.calls import capacity, trunks
-from hub.calls.call import Call, Outcome, Reported
+from hub.calls.call import Call, Outcome, Reported, Role, Wish
 from hub.calls.dialling import LEASE, WAKE, Dialling
 from hub.calls.trunk import AnyLegEvent, Hosted, Legs, Trunk, TrunkSettings
 from hub.channels import Channels
@@ -26,7 +26,7 @@ from hub.statuses import Status
 from hub.store.engine import AbsentError, Engine, Range
 from hub.store.schema import LEADS_DUE
 from telephony.acts import Cancel, Event, Lost, Stop, Transfer
-from telephony.dialer import Dialer
+from telephony.dialer import Dialer, TakenOverError
 from telephony.hosted import HostedDialer
 from telephony.sounds import Sounds, Voice, silent
 
@@ -38,6 +38,7 @@ KEEP_EVERY_S = LEASE.total_seconds() / 4
 SWEEP_EVERY = timedelta(seconds=30)
 DRAINS_IN_S = 8.0
 LOOKED_S = 0.2
+ORDERED_LASTS = timedelta(minutes=1)
 BUSY_MAX = 5
 """After so many whose people are busy others are looked at in the next round."""
 
@@ -48,9 +49,13 @@ After = Callable[[Call, Legs], Coroutine[Any, Any, None]]
 
 @dataclass
 class _Open:
-    """A line in use; `calls` are those that this process leads on it, by their keys."""
+    """A line in use, made of a trunk; `calls` are those that this process leads on it, by key.
+
+    `trunk` is the newest of the same account, by whose caps and numbers it goes on.
+    """
 
     trunk: Trunk[TrunkSettings]
+    made_of: Trunk[TrunkSettings]
     line: Legs | Hosted
     listening: asyncio.Task[None] | None = None
     calls: dict[str, Conductor] = field(default_factory=dict)
@@ -99,6 +104,10 @@ class Telephony:
                 except UnavailableError as error:
                     log.warning("telephony.waits", extra={"reason": str(error)})
                     more = False
+                except Exception:
+                    # The calls under way are led on whatever is wrong with one document.
+                    log.exception("telephony.failed")
+                    more = False
                 if not more:
                     await self._bus.sleep(WAKE, IDLE)
         finally:
@@ -138,17 +147,20 @@ class Telephony:
             for trunk in trunks.of(self._channels, project):
                 wanted[trunk.id] = trunk
         for id, had in list(self._lines.items()):
-            if wanted.get(id) is had.trunk:
+            fresh = wanted.get(id)
+            if fresh is had.made_of:
                 if had.listening is not None and had.listening.done():
                     self._listen(had)
                 continue
             if had.calls:
                 # Whoever talks by the old settings ends the talk by them.
+                if fresh is not None and _is_same_account(fresh, had.made_of):
+                    had.trunk = fresh
                 continue
             await self._close(self._lines.pop(id))
         for id, trunk in wanted.items():
             if id not in self._lines:
-                opened = _Open(trunk, trunk.line(self._name))
+                opened = _Open(trunk, trunk, trunk.line(self._name))
                 opened.line.listen(
                     partial(self._heard, opened),
                     partial(self._lost, opened),
@@ -191,19 +203,27 @@ class Telephony:
         opened = self._lines.get(call.channel)
         if opened is not None and call.key in opened.calls:
             return
-        if opened is None:
-            if any(each.id == call.channel for each in self._channels.all()):
-                return
-            await self._dialling.end(call, Outcome.UNKNOWN, side="visitor")
-        elif call.stage == "ordered" and call.lead is not None:
-            # Its worker died before the engine heard of it: the lead is taken anew.
+        late = call.stage == "ordered" and self._now() - call.began_at > ORDERED_LASTS
+        if call.stage == "ordered" and (call.lead is not None or late):
+            # Its worker died before the engine heard of it: the lead is taken anew. A phone that
+            # was to ring on trial does not ring once nobody waits for it any more.
             await self._dialling.end(call, Outcome.ENGINE_ERROR)
+        elif opened is None:
+            if not self._is_coming(call.channel):
+                await self._dialling.catch_up(call)
+                side: Role = "visitor" if call.dialled_at is not None else "operator"
+                await self._dialling.end(call, Outcome.UNKNOWN, side=side)
         elif opened.line.ready:
             settings = opened.trunk.settings
             if call.stage == "begun":
+                await self._dialling.catch_up(call)
                 self._start(opened, call, anew=True)
             elif await self._dialling.equip(call, settings):
                 self._start(opened, call)
+
+    def _is_coming(self, channel: ChannelId) -> bool:
+        """Whether the trunk is in use, though there is no line yet."""
+        return any(each.id == channel and each.enabled for each in self._channels.all())
 
     def _start(self, opened: _Open, call: Call, *, anew: bool = False) -> None:
         settings = opened.trunk.settings
@@ -236,6 +256,8 @@ class Telephony:
             is_recorded = call.plan is not None and call.plan.script.record
             if self._after and is_recorded and call.talk_at and isinstance(opened.line, Legs):
                 await self._after(call, opened.line)
+        except TakenOverError:
+            log.info("call.taken_over", extra={"call": key})
         except UnavailableError as error:
             # The call's lease runs out, and whoever finds it then ends it.
             log.warning("call.left", extra={"call": key, "reason": str(error)})
@@ -254,34 +276,34 @@ class Telephony:
             range=Range("due_at", at_most=now),
             limit=AT_ONCE,
         )
+        lines = self._ready_lines(project)
+        if not lines:
+            return False
         busy = 0
         for lead in page.items:
-            opened = self._free_line(project, lead)
-            if opened is None:
-                continue
-            taken = "busy"
+            taken = "aside"
             with _guarded("lead.undialled", lead.id):
-                if await self._dialling.hindered(lead, project):
-                    continue
-                taken = await self._call(opened, lead, project)
+                if (opened := _for_lead(lines, lead)) is not None:
+                    if await self._dialling.hindered(lead, project):
+                        continue
+                    taken = await self._call(opened, lead, project)
+            if taken == "aside":
+                await self._dialling.put_aside(lead)
             busy += taken == "busy"
             if taken == "full" or busy == BUSY_MAX:
                 return False
         return len(page.items) == AT_ONCE and busy == 0
 
-    def _free_line(self, project: Project, lead: Lead) -> _Open | None:
-        """The first trunk of the project that can make such a call now."""
-        script = lead.plan.script
-        for each in trunks.of(self._channels, ProjectId(project.id)):
-            opened = self._lines.get(each.id)
-            if (
-                opened is not None
-                and opened.trunk is each
-                and opened.line.ready
-                and (script.first, script.connect) in each.calls.scenarios
-            ):
-                return opened
-        return None
+    def _ready_lines(self, project: Project) -> list[_Open]:
+        """The project's lines by which calls can be made now.
+
+        Nobody is called by what rings no phone while the real line is down.
+        """
+        known = trunks.of(self._channels, ProjectId(project.id))
+        is_real = any(not each.calls.training for each in known)
+        known = [each for each in known if not (is_real and each.calls.training)]
+        lines = [(each, self._lines.get(ChannelId(each.id))) for each in known]
+        return [line for each, line in lines if line and line.trunk is each and line.line.ready]
 
     async def _call(self, opened: _Open, lead: Lead, project: Project) -> str:
         """Begins the call of the lead, or says why not: full, busy, nobody or gone."""
@@ -321,29 +343,37 @@ class Telephony:
                 for report in call.told:
                     each.heard(report)
             for wish in call.wishes:
-                if wish.id in call.done:
-                    continue
-                if isinstance(each, HostedDialer):
-                    each.call = call
-                    await each.cancel()
-                else:
-                    event: Event = Cancel()
-                    if wish.do == "transfer" and wish.to is not None:
-                        event = Transfer(wish.to)
-                    each.heard(event)
-                await self._dialling.note(each.call, partial(_heeded, wish.id))
+                if wish.id not in call.done:
+                    with _guarded("wish.unheeded", call.key):
+                        await self._carry_out(each, call, wish)
 
-    async def _keep(self) -> None:
+    async def _carry_out(self, conductor: Conductor, call: Call, wish: Wish) -> None:
+        if isinstance(conductor, Dialer):
+            event: Event = Cancel()
+            if wish.do == "transfer" and wish.to is not None:
+                event = Transfer(wish.to)
+            conductor.heard(event)
+        elif wish.do == "cancel":
+            conductor.call = call
+            if not await conductor.cancel():
+                return
+        await self._dialling.note(conductor.call, partial(_heeded, wish.id))
+
+    async def _keep(self, every_s: float = KEEP_EVERY_S) -> None:
         while True:
-            await asyncio.sleep(KEEP_EVERY_S)
+            await asyncio.sleep(every_s)
             for opened in list(self._lines.values()):
                 for key, each in list(opened.calls.items()):
                     try:
-                        if not await self._dialling.keep(each.call, self._name):
-                            # Whoever found it leads it: two would hang up on each other.
-                            self._tasks[key].cancel()
-                    except UnavailableError as error:
+                        is_ours = await self._dialling.keep(each.call, self._name)
+                    except Exception as error:
+                        # The others must be kept all the same.
                         log.warning("call.unkept", extra={"reason": str(error)})
+                        continue
+                    task = self._tasks.get(key)
+                    if not is_ours and task is not None:
+                        # Whoever found it leads it: two would hang up on each other.
+                        task.cancel()
 
     async def close(self) -> None:
         """Ends what only rings, and leaves talks to whoever comes after."""
@@ -370,6 +400,20 @@ class Telephony:
         call = conductor.call
         hosted = isinstance(conductor, HostedDialer)
         return hosted or call.status is Status.TALKING or call.stage in ("ended", "settled")
+
+
+def _for_lead(lines: Sequence[_Open], lead: Lead) -> _Open | None:
+    """The first that can make such a call."""
+    wanted = (lead.plan.script.first, lead.plan.script.connect)
+    return next((each for each in lines if wanted in each.trunk.calls.scenarios), None)
+
+
+def _is_same_account(one: Trunk[TrunkSettings], other: Trunk[TrunkSettings]) -> bool:
+    """Whether they differ in nothing that the engine has to know."""
+    if type(one) is not type(other):
+        return False
+    ours = {name: getattr(one.settings, name) for name in TrunkSettings.__struct_fields__}
+    return replace(other.settings, **ours) == one.settings
 
 
 @contextmanager

@@ -16,7 +16,7 @@ HEADER = struct.Struct("<iiii")
 
 
 class Between:
-    """A TCP door that carries everything on, late by `delay` seconds, unless it is `mute`."""
+    """A TCP door that carries everything on, late by `delay` seconds, unless `mute` or `shut`."""
 
     def __init__(self, url: str) -> None:
         self._far = urlsplit(url)
@@ -26,6 +26,7 @@ class Between:
         self._flows = asyncio.Event()
         self._flows.set()
         self.delay = 0.0
+        self.shut = False
 
     async def __aenter__(self) -> Between:
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
@@ -55,7 +56,15 @@ class Between:
     def mute(self, is_so: bool) -> None:
         (self._flows.clear if is_so else self._flows.set)()
 
+    def cut(self) -> None:
+        """Every connection ends now."""
+        for way in list(self._ways):
+            way.cancel()
+
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.shut:
+            writer.close()
+            return
         task = asyncio.current_task()
         assert task is not None
         self._carried.add(task)

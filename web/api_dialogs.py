@@ -235,6 +235,10 @@ async def no_reply(ask: Ask[Nothing, Nothing]) -> views.DialogView:
     return ask.state.views.dialog(await ask.hub.desk.no_reply(ask.who, ask.dialog.id))
 
 
+async def emailed(ask: Ask[Nothing, Nothing]) -> views.DialogView:
+    return ask.state.views.dialog(await ask.hub.desk.emailed(ask.who, ask.dialog.id))
+
+
 async def see(ask: Ask[Nothing, Seen]) -> None:
     await ask.hub.desk.see(ask.who, ask.dialog, ask.body.seq)
 
@@ -410,6 +414,16 @@ ROUTES: tuple[AnyRoute, ...] = (
         right=Right.WRITE,
         summary="Say that nobody waits for an answer; 409 if nobody does",
         call=no_reply,
+        query=Nothing,
+        body=Nothing,
+        answer=views.DialogView,
+    ),
+    Route(
+        method="POST",
+        path="/dialogs/{dialog}/emailed",
+        right=Right.WRITE,
+        summary="Note that the person was answered by e-mail, outside of the hub",
+        call=emailed,
         query=Nothing,
         body=Nothing,
         answer=views.DialogView,

@@ -14,6 +14,7 @@ from hub.calendar import Kind, Proposal
 from hub.calling import Calling
 from hub.errors import BadValueError
 from hub.model import Project
+from hub.outgoing import HEADER, key_of
 from hub.phones import Kind as PhoneKind
 from hub.policy import Policy
 from hub.projects import Change
@@ -22,6 +23,7 @@ from hub.rights import Right
 from hub.rules.checks import Warned
 from hub.schedule import DATES_MAX, Day, DayAhead, Schedule
 from hub.statuses import Lang
+from hub.triggers import TRIGGERS_MAX, SmsTrigger
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.views import View
 
@@ -46,6 +48,7 @@ class ProjectSettings(View, frozen=True, kw_only=True):
     reopen_days: int
     reopen_days_auto: int
     notices_name_people: bool
+    texting: tuple[SmsTrigger, ...]
     calendar_years: tuple[int, ...]
     calendar_missing: int | None
     as_code: tuple[str, ...]
@@ -64,6 +67,14 @@ class ProjectChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     reopen_days: Days | None = None
     reopen_days_auto: Days | None = None
     notices_name_people: bool | None = None
+    texting: Annotated[tuple[SmsTrigger, ...], Meta(max_length=TRIGGERS_MAX)] | None = None
+
+
+class EventKey(View, frozen=True, kw_only=True):
+    """By which the project's own systems know that an event was posted by this hub."""
+
+    header: str
+    key: str
 
 
 class ScheduleDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -160,11 +171,16 @@ async def change(ask: Ask[Nothing, ProjectChange]) -> ProjectSettings:
         reopen_days=body.reopen_days,
         reopen_days_auto=body.reopen_days_auto,
         notices_name_people=body.notices_name_people,
+        texting=body.texting,
     )
     changed = await ask.hub.projects.change(
         ask.project, body.rev, wanted, ask.who, address=ask.address
     )
     return _view(ask, changed)
+
+
+async def event_key(ask: Ask[Nothing, Nothing]) -> EventKey:
+    return EventKey(header=HEADER, key=key_of(ask.hub.keys, ask.project))
 
 
 async def preview(ask: Ask[Nothing, ScheduleDraft]) -> OutlookView:
@@ -234,6 +250,7 @@ def _view(ask: Ask[Any, Any], project: Project) -> ProjectSettings:
         reopen_days=project.reopen_days,
         reopen_days_auto=project.reopen_days_auto,
         notices_name_people=project.notices_name_people,
+        texting=project.texting,
         calendar_years=project.calendar_years,
         calendar_missing=projects.missing(project),
         as_code=project.as_code,
@@ -275,6 +292,16 @@ ROUTES: tuple[AnyRoute, ...] = (
         query=Nothing,
         body=ProjectChange,
         answer=ProjectSettings,
+    ),
+    Route(
+        method="GET",
+        path="/projects/{project}/events/key",
+        right=Right.ARRANGE,
+        summary="The key by which events that are posted to the project's systems are signed",
+        call=event_key,
+        query=Nothing,
+        body=Nothing,
+        answer=EventKey,
     ),
     Route(
         method="POST",

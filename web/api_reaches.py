@@ -40,10 +40,15 @@ class AbleView(View, frozen=True, kw_only=True):
 
 
 class ReachesView(View, frozen=True, kw_only=True):
-    """`items` in the order in which they are tried; `able` are bots that could be linked."""
+    """`items` in the order in which they are tried; `able` are bots that could be linked.
+
+    To `email` goes what no messenger takes, if the hub `mails` at all.
+    """
 
     items: list[ReachView]
     able: list[AbleView]
+    email: str
+    mails: bool
 
 
 class NewReach(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,6 +86,8 @@ async def reaches(ask: Ask[Nothing, Nothing]) -> ReachesView:
             for project in ask.who.memberships
             for each in ask.hub.reaches.able(project)
         ],
+        email=ask.who.operator.email,
+        mails=bool(ask.hub.settings.mail.url),
     )
 
 

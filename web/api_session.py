@@ -13,6 +13,7 @@ from msgspec import Meta
 from hub.accounts import LOGIN_MAX, NAME_MAX, PASSWORD_MAX, Who
 from hub.errors import NotFoundError
 from hub.events import PresenceChanged
+from hub.mailbox import NoMailbox
 from hub.rights import Right
 from hub.statuses import Lang
 from web import project_views, wire
@@ -36,6 +37,7 @@ class SignIn(msgspec.Struct, frozen=True):
 class MyChange(msgspec.Struct, frozen=True):
     name: Annotated[str, Meta(min_length=1, max_length=NAME_MAX)] | None = None
     lang: Lang | None = None
+    email: NoMailbox | None = None
 
 
 class NewPassword(msgspec.Struct, frozen=True):
@@ -127,6 +129,8 @@ async def me(ask: Ask[Nothing, Nothing]) -> project_views.MeView:
 
 async def change_me(ask: Ask[Nothing, MyChange]) -> project_views.MeView:
     who = await ask.hub.accounts.rename(ask.who, ask.body.name, ask.body.lang)
+    if ask.body.email is not None and ask.body.email != who.operator.email:
+        who = await ask.hub.accounts.set_email(who, ask.body.email, address=ask.address)
     return me_view(ask.state, who)
 
 
@@ -183,7 +187,7 @@ ROUTES: tuple[AnyRoute, ...] = (
         method="PATCH",
         path="/me",
         right=Right.SELF,
-        summary="Change one's own name or language",
+        summary="Change one's own name, language or address of e-mail",
         call=change_me,
         query=Nothing,
         body=MyChange,

@@ -51,6 +51,7 @@ class ReadingView(View, frozen=True, kw_only=True):
     """`error` says why nothing could be made of it, `event` what else it was than a form.
 
     `phone` is empty where nobody could be called, with `why_not`; `written` is what stood there.
+    `advertising` is the box that was ticked for offers.
     """
 
     error: str
@@ -63,6 +64,7 @@ class ReadingView(View, frozen=True, kw_only=True):
     written: str
     why_not: str
     email: str
+    advertising: str
     comment: str
     page: str
     utm: dict[str, str]
@@ -115,6 +117,7 @@ def _shown(found: Reading, error: str = "") -> ReadingView:
         written=told,
         why_not=why_not,
         email=form.email if form else "",
+        advertising=form.advertising if form else "",
         comment=form.comment if form else "",
         page=visit.page if visit else "",
         utm=visit.utm if visit else {},

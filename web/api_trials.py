@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from hub.errors import LimitedError
 from hub.forms import Field
-from hub.model import FileId
+from hub.model import Channel, FileId
 from hub.records import Trial, TrialStep
 from hub.rights import Right
 from hub.trial import LASTS, Seen
@@ -33,13 +33,14 @@ class KindList(View, frozen=True, kw_only=True):
 class FormView(View, frozen=True, kw_only=True):
     """`fields` are those that a plain form can hold, in the order in which they are asked.
 
-    A `mute` kind only hears: what it is sent can be tried out by a reading.
+    A `mute` kind only hears: what it is sent can be tried out by a reading, unless it `calls`.
     """
 
     kind: str
     fields: list[Field]
     receives: list[str]
     mute: bool
+    calls: bool
 
 
 class StepView(View, frozen=True, kw_only=True):
@@ -82,6 +83,7 @@ async def form(ask: Ask[Nothing, Nothing]) -> FormView:
         fields=list(found.fields),
         receives=list(found.receives),
         mute=found.mute,
+        calls=found.calls,
     )
 
 
@@ -92,20 +94,21 @@ async def begin(ask: Ask[Nothing, Nothing]) -> TrialNow:
         raise LimitedError(wait)
     await ask.hub.setup.note(document, "channel_tested", ask.who, address=ask.address)
     trial = await ask.hub.trials.begin(document, ask.who)
-    return await _now(ask, trial)
+    return await _now(ask, document, trial)
 
 
 async def look(ask: Ask[Nothing, Nothing]) -> TrialNow:
     document = await asked(ask)
     trial = await ask.hub.trials.of(document)
-    return await _now(ask, trial) if trial else TrialNow(trial=None)
+    return await _now(ask, document, trial) if trial else TrialNow(trial=None)
 
 
-async def _now(ask: Ask[Any, Any], trial: Trial) -> TrialNow:
+async def _now(ask: Ask[Any, Any], document: Channel, trial: Trial) -> TrialNow:
     seen = await ask.hub.trials.seen(trial)
     now = ask.hub.now()
     steps = [_step(each, seen) for each in trial.steps]
-    steps += _waiting(trial, seen)
+    if not (await ask.hub.setup.capabilities(document)).one_way:
+        steps += _waiting(trial, seen)
     link = ask.hub.files.link(FileId(trial.picture), "picture", now) if trial.picture else ""
     return TrialNow(
         trial=TrialView(

@@ -31,6 +31,7 @@ class JoinView(View, frozen=True, kw_only=True):
 class LeadView(View, frozen=True, kw_only=True):
     """`due_at` is empty where people are to call; `why` says by what the zones are known.
 
+    It was dialled `calls` times, of which `attempts` were at the person.
     `held` is a time that an operator set, `auto_due_at` when it would be done by itself, and
     `wanted` what the person chose.
     """
@@ -62,6 +63,7 @@ class LeadView(View, frozen=True, kw_only=True):
     why: str
     tries: int
     attempts: int
+    calls: int
     numbers: tuple[str, ...]
     comment: str
     joins: int
@@ -121,6 +123,7 @@ def lead(document: Lead) -> LeadView:
         why=document.zone_why,
         tries=document.plan.tries,
         attempts=document.attempts,
+        calls=document.calls,
         numbers=document.plan.numbers,
         comment=document.comment,
         joins=len(document.joins),

@@ -18,6 +18,7 @@ from hub.bus import GapError
 from hub.errors import HubError, UnavailableError
 from hub.events import (
     AccessChanged,
+    CallChanged,
     ChannelTold,
     DialogChanged,
     EntryChanged,
@@ -389,6 +390,7 @@ def _channel(event: HubEvent) -> ChannelId | None:
             | VisitorTyping()
             | ChannelTold()
             | LeadChanged()
+            | CallChanged()
         ):
             return event.channel
         case PresenceChanged() | AccessChanged():

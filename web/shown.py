@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from hub.events import (
+    CallChanged,
     ChannelState,
     ChannelTold,
     DialogChanged,
@@ -16,7 +17,8 @@ from hub.events import (
     ScreenEvent,
     VisitorTyping,
 )
-from web import lead_views
+from web import call_views, lead_views
+from web.call_views import CallView
 from web.lead_views import LeadView
 from web.views import DialogView, EntryView, View, Views
 
@@ -67,6 +69,10 @@ class ShownLead(Shown, frozen=True, kw_only=True, tag="lead.changed"):
     lead: LeadView
 
 
+class ShownCall(Shown, frozen=True, kw_only=True, tag="call.changed"):
+    call: CallView
+
+
 AnyShown = (
     ShownDialog
     | ShownEntry
@@ -76,6 +82,7 @@ AnyShown = (
     | ShownPresence
     | ShownChannel
     | ShownLead
+    | ShownCall
 )
 
 
@@ -117,6 +124,8 @@ def shown(views: Views, event: ScreenEvent) -> AnyShown:
             )
         case LeadChanged():
             return ShownLead(project=event.project, lead=lead_views.lead(event.lead))
+        case CallChanged():
+            return ShownCall(project=event.project, call=call_views.call(event.call))
         case PresenceChanged():
             return ShownPresence(
                 project=event.project, operator=event.operator, presence=event.presence

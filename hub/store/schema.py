@@ -1,12 +1,13 @@
 """Every collection and every index there is; what is not here cannot be looked up.
 
-The project is the first field of every index. Exceptions, each for a reason: `sessions`
-and `operators` belong to people who serve several projects; `lanes`, `rules_due`,
-`timers_due`, `early_old`, `files_unused`, `fetches_due`, `notices_due`,
-`notices_old`, `posts_due`, `posts_old`, `sms_due`, `sms_old`, `outgoing_due`, `outgoing_old`, `join_keys_old`, the keys of `reaches`, `log_recent` and
-`log_reread` are the worker's to-do lists over all projects; `log`, `log_pending`, `timeline`
-and `of_dialog` start with the dialog, whose id belongs to one project; `locks` and `slots` belong to
-processes, and `to_phone`, `watched` and `slots_old` are of calls of all projects: a phone is one.
+The project is the first field of every index. Exceptions, each for a reason: `sessions` and
+`operators` belong to people who serve several projects; `lanes`, `rules_due`, `timers_due`,
+`early_old`, `files_unused`, `fetches_due`, `notices_due`, `notices_old`, `posts_due`, `posts_old`,
+`sms_due`, `sms_old`, `outgoing_due`, `outgoing_old`, `join_keys_old`, the keys of `reaches`,
+`log_recent` and `log_reread` are the worker's to-do lists over all projects; `log`, `log_pending`,
+`timeline` and `of_dialog` start with the dialog, whose id belongs to one project; `locks` and
+`slots` belong to processes, and `to_phone`, `watched` and `slots_old` are of calls of all projects:
+a phone is one.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from hub.texts import text
 
 PAGE = Path(__file__).parents[2] / "docs" / "channels.md"
 BEGIN, END = "<!-- made from the capabilities -->", "<!-- end -->"
-NAMES = {"greenapi": "Green-API"}
-ORDER = ("telegram", "max", "vk", "whatsapp", "greenapi", "viber", "site")
+NAMES = {"greenapi": "Green-API", "smsaero": "SMS Aero"}
+ORDER = ("telegram", "max", "vk", "whatsapp", "greenapi", "viber", "smsaero", "site")
 
 
 def table() -> str:

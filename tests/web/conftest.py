@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,10 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from hub import channels, config, model
+from hub.files import Files
 from hub.hub import assemble
 from hub.store.engine import Engine
+from telephony.speech import Spoken
 from tests.web.house import SHOP, House, builder, kinds, known_kinds
 from web.app import build
 from web.sockets import SocketLimits
@@ -48,12 +50,23 @@ def server_settings() -> dict[str, Any]:
 
 
 @pytest.fixture
+def voice() -> Callable[[config.Settings, Files], Spoken]:
+    """Makes what says texts in calls."""
+
+    def make(settings: config.Settings, files: Files) -> Spoken:
+        return Spoken(settings.speech.dir, settings.data.dir / "voices", files, model.now)
+
+    return make
+
+
+@pytest.fixture
 async def house(
     engine: Engine,
     tmp_path: Path,
     socket_limits: SocketLimits,
     server_settings: dict[str, Any],
     bus_url: str,
+    voice: Callable[[config.Settings, Files], Spoken],
 ) -> AsyncIterator[House]:
     """A served hub with two projects, their channels, and Anna of alpha, Boris of beta."""
     here = {
@@ -63,7 +76,13 @@ async def house(
     }
     settings = config.settings(SETTINGS | here, tmp_path)
     hub = assemble(
-        settings, builder, kinds=kinds, known_kinds=known_kinds, now=model.now, engine=engine
+        settings,
+        builder,
+        kinds=kinds,
+        known_kinds=known_kinds,
+        now=model.now,
+        engine=engine,
+        speech=voice,
     )
     await hub.bus.open()
     await channels.adopt(engine, hub.vault, settings, model.now())

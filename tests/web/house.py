@@ -17,6 +17,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from msgspec import Meta
 
 import bots
+import telephony
 from hub.abilities import Ability, Capabilities
 from hub.channel import OK, Answer, ChannelKind, Draft, Hook, Receipt
 from hub.content import Remote
@@ -121,11 +122,13 @@ def sign(body: bytes, secret: str = ECHO_SECRET) -> str:
 
 
 def kinds(kind: str) -> type[ChannelKind[Any]]:
-    return Echo if kind == "echo" else bots.load(kind)
+    if kind == "echo":
+        return Echo
+    return telephony.load(kind) if kind in telephony.KINDS else bots.load(kind)
 
 
 def known_kinds() -> list[str]:
-    return sorted([*bots.kinds(), "echo"])
+    return sorted([*bots.kinds(), *telephony.kinds(), "echo"])
 
 
 def builder(keys: Keys, files: Files | None = None) -> Callable[[Channel], ChannelKind[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from hub.segments import Draft
 from hub.store.engine import Insert
 from hub.terms import Connection, Source, Terms
 from tests.spine import operator
+from tests.telephony.voices import tone, wav
+from tests.web.callroom import recorded
 from tests.web.house import PASSWORD, Browser, House
 from web.api import ROUTES
 from web.openapi import FILE, document
@@ -34,6 +37,7 @@ BODIES: dict[str, object] = {
     "post/projects/{project}/leads/{lead}/move": {"at": "2026-03-03T12:00:00Z"},
     "post/projects/{project}/leads/{lead}/cancel": {"cause": "handled"},
     "post/projects/{project}/leads/{lead}/phone": {"phone": "+79161234567"},
+    "post/projects/{project}/calls/{call}/result": {"code": "done"},
     "put/dialogs/{dialog}/draft": {"mode": "note", "text": "x"},
     "patch/projects/{project}/settings": {"rev": 0},
     "post/projects/{project}/calendar/{year}": {"rev": 0, "chosen": []},
@@ -53,6 +57,7 @@ BODIES: dict[str, object] = {
     "post/projects/{project}/channels/{channel}/check": {"url": "https://shop.example"},
     "put/projects/{project}/channels/{channel}/bot": {"rev": 0, "settings": {}},
     "post/projects/{project}/channels/{channel}/bot/sandbox": {"settings": {}, "lines": []},
+    "post/projects/{project}/speech/links": {"url": "https://shop.example/hello.mp3"},
     "post/me/password": {"current": PASSWORD, "new": "another password"},
     "post/me/reaches": {"project": "ghost", "channel": "ghost"},
     "put/me/presence": {"presence": "away"},
@@ -111,6 +116,7 @@ async def parts(house: House) -> dict[str, str]:
     call = {"key": "callback-1", "phone": "+79161234567", "anyway": True}
     asked = await anna.post(f"/dialogs/{ok['dialog']}/callback", call, expect=201)
     parts |= {"lead": asked["lead"]["id"]}
+    parts |= {"call": (await recorded(house, parts["dialog"], "anna")).id}
     known = await house.hub.accounts.by_login("anna")
     assert known is not None
     told = Reach(
@@ -139,7 +145,12 @@ async def parts(house: House) -> dict[str, str]:
     aim = Aim(name="All", segment=segment.id)
     automation = await house.hub.automations.add(ProjectId("alpha"), aim, ada, "walk-0007")
     parts |= {"segment": segment.id, "automation": automation.id}
-    return parts | {"year": "2026", "file": "0" * 32, "kind": "site"}
+    recording = await house.hub.speech.keep(ProjectId("alpha"), "hello.wav", _hello(), "ada")
+    return parts | {"year": "2026", "file": recording.file, "kind": "site"}
+
+
+async def _hello() -> AsyncIterator[bytes]:
+    yield wav(tone(8_000, 0.5))
 
 
 async def test_a_stranger_gets_nowhere(house: House, parts: dict[str, str]) -> None:

@@ -16,7 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from web.fetch import BODY_MAX_BYTES, FetchError, Reach, Resolve, address_of, fetch, is_public
+from web.fetch import (
+    BODY_MAX_BYTES,
+    FetchError,
+    Reach,
+    Resolve,
+    address_of,
+    download,
+    fetch,
+    is_public,
+)
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[[Answer], Awaitable[URL]]
@@ -296,3 +305,29 @@ async def test_plain_words_at_a_port_of_tls_are_a_bad_certificate_or_nobody(serv
 async def test_ports_below_a_thousand_are_not_asked_even_here() -> None:
     assert (await refusal("http://127.0.0.1:22/", NEAR)).code == "port"
     assert (await refusal("http://10.0.0.1:8080/", NEAR)).code == "private"
+
+
+async def test_a_file_is_brought_whole_or_not_at_all(serve: Serve) -> None:
+    async def file(request: web.Request) -> web.Response:
+        if request.path == "/moved":
+            return web.Response(status=302, headers={"Location": "/file"})
+        if request.path != "/file":
+            return web.Response(status=404)
+        return web.Response(body=gzip.compress(b"x" * 1_000), headers={"Content-Encoding": "gzip"})
+
+    url = await serve(file)
+    assert await download(url / "moved", NEAR, 1_000) == b"x" * 1_000
+    for path, most, code in (("file", 999, "large"), ("gone", 1_000, "status")):
+        with pytest.raises(FetchError) as caught:
+            await download(url / path, NEAR, most)
+        assert caught.value.code == code
+
+
+async def test_a_file_does_not_come_from_inside_either(serve: Serve) -> None:
+    async def inside(_: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": "http://10.0.0.1/"})
+
+    for url, reach in ((await serve(inside), NEAR), (URL("https://shop.example/a.mp3"), PUBLIC)):
+        with pytest.raises(FetchError) as caught:
+            await download(url, reach, 1_000, resolve=named("127.0.0.1"))
+        assert caught.value.code == "private"

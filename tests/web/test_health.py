@@ -69,7 +69,14 @@ async def verbs(house: House) -> list[str]:
 
 async def test_a_quiet_hub_says_that_nothing_waits(house: House, admin: Browser) -> None:
     told = await admin.get("/health")
-    for name in ("deliveries", "deliveries_held", "rules", "timers_late", "calls_late", "dead_letters"):
+    for name in (
+        "deliveries",
+        "deliveries_held",
+        "rules",
+        "timers_late",
+        "calls_late",
+        "dead_letters",
+    ):
         assert told[name] == {"n": 0, "more": False, "oldest_at": None}, name
     assert told["bus"] == {"kind": "local", "connected": True}
     assert told["store"]["kind"] == house.hub.engine.kind

@@ -57,6 +57,19 @@ async def test_the_platform_is_answered_what_it_wants_to_hear(house: House) -> N
     assert await letters(house) == [], "an answer that cannot be made loses nothing"
 
 
+async def test_a_platform_may_have_an_address_for_each_sort_of_news(house: House) -> None:
+    body = json.dumps(ONE).encode()
+    browser = await house.browser()
+    headers = {"X-Signature": sign(body)}
+    status, _ = await browser.ask("POST", f"{DOOR}/events/call", data=body, headers=headers)
+    assert status == 200
+    assert await said(house) == ["Здравствуйте"]
+    for path in (f"{DOOR}/events/call", "/hooks/nothing/events/call"):
+        status, _ = await browser.ask("POST", path, data=body)
+        assert status in (403, 404), "it is the same door"
+    assert (await browser.ask("POST", f"{DOOR}/{'x' * 101}", data=body, headers=headers))[0] == 404
+
+
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"])
 async def test_a_door_is_knocked_at_in_two_ways_only(house: House, method: str) -> None:
     status, _ = await (await house.browser()).ask(method, DOOR)

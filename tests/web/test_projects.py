@@ -371,3 +371,20 @@ async def test_an_admin_of_some_channels_looks_but_sets_up_no_project(
     await some.ask("POST", "automations", {"key": "autumn-01", "aim": aim}, expect=403)
     await some.ask("POST", "automations/autumn/switch", {"on": True}, expect=403)
     assert await some.stored() == before
+
+
+async def test_what_is_written_and_mailed_after_calls_is_kept_and_checked(ada: Admin) -> None:
+    channel = next(iter(ada.house.hub.channels.of(ALPHA))).id
+    words = "Перезвоним, {{ first_name }}"
+    sms = {"id": "one", "when": "missed", "channel": channel, "text": words}
+    kept = await ada.change(texting=[sms])
+    assert kept["texting"] == [sms | {"enabled": True, "only_hours": False}]
+    assert await ada.wrong(texting=[sms | {"channel": "of-another"}]) == "texting.0.channel"
+    assert await ada.wrong(texting=[sms | {"text": "{{ surname }}"}]) == "texting.0.text"
+    assert await ada.wrong(texting=[sms, sms]) == "texting"
+    calling = kept["calling"]
+    told = await ada.change(calling=calling | {"mails": ["sales@example.com"]})
+    assert told["calling"]["mails"] == ["sales@example.com"]
+    for wrong in ("sales", "a@b.ru\r\nBcc: c@d.ru", "a@b.ru, c@d.ru"):
+        field = await ada.wrong(calling=calling | {"mails": [wrong]})
+        assert "mails" in field

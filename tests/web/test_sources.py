@@ -247,3 +247,11 @@ async def test_readings_are_limited(ada: Browser) -> None:
         await read(ada, id, "{}")
     status, told = await ada.ask("POST", f"/api/v1{CHANNELS}/{id}/reading", {"body": "{}"})
     assert (status, told["code"]) == (429, "limited")
+
+
+async def test_an_admin_sees_which_box_would_be_a_consent_to_advertising(ada: Browser) -> None:
+    id = (await made(ada))["id"]
+    ticked = await read(ada, id, '{"email": "anna@example.com", "newsletter": "on"}')
+    assert (ticked["email"], ticked["advertising"]) == ("anna@example.com", "newsletter")
+    unticked = await read(ada, id, '{"email": "anna@example.com", "newsletter": "no"}')
+    assert unticked["advertising"] == ""

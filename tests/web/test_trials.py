@@ -32,6 +32,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "tilda": {"key": SECRET},
     "viber": {"token": SECRET, "name": "Bakery"},
     "vk": {"token": SECRET, "group_id": 123},
+    "smsaero": {"api_key": SECRET, "email": "sales@example.com", "sign": "Romashka"},
     "whatsapp": {"token": SECRET, "app_secret": SECRET, "phone_number_id": "106540352242922"},
 }
 """What a channel of each kind of ours can be made with; a new kind adds its own."""
