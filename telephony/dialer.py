@@ -88,6 +88,7 @@ class Dialer:
         self._alarms: dict[Alarm, asyncio.TimerHandle] = {}
         self._commanded: set[str] = set()
         self._released: set[OperatorId] = set()
+        self._talks_since: float | None = None
         self.call = call
 
     def heard(self, event: Event) -> None:
@@ -153,8 +154,10 @@ class Dialer:
         """Waits until the phones are let go, and only then says that it is over."""
         await self._let_go()
         outcome = state.outcome or Outcome.ENGINE_ERROR
+        since = self._talks_since
+        talked_s = asyncio.get_running_loop().time() - since if since is not None else 0
         call = await self._dialling.end(
-            self.call, outcome, side=state.side, ended_by=state.ended_by
+            self.call, outcome, side=state.side, ended_by=state.ended_by, talked_s=talked_s
         )
         self.call = call
         return call
@@ -183,6 +186,8 @@ class Dialer:
     async def _note(self, state: State, commands: Sequence[Command], event: Event | None) -> None:
         """Stores what has changed, and what the commands are about to ask for."""
         now = self._now()
+        if state.phase == "talk" and self._talks_since is None:
+            self._talks_since = asyncio.get_running_loop().time()
         dialled = [each for each in commands if isinstance(each, Dial)]
         told = [each for each in commands if isinstance(each, Tell)]
         changed = isinstance(event, Ringing | Answered | Gone)

@@ -378,13 +378,18 @@ class Dialling:
         *,
         side: Side = "",
         ended_by: Literal["", "operator", "visitor", "hub"] = "",
+        talked_s: float = 0,
     ) -> Call:
-        """Writes how it ended, once, and settles what follows."""
+        """Writes how it ended, once, and settles what follows.
+
+        `talked_s` counts where the clock was put back while they talked.
+        """
         now = self._now()
 
         def ended(had: Call) -> Call | None:
             if had.stage in ("ended", "settled"):
                 return None
+            is_back = had.talk_at is not None and now < had.talk_at
             return replace(
                 had,
                 stage="ended",
@@ -392,6 +397,7 @@ class Dialling:
                 side=side,
                 ended_by=ended_by,
                 live=False,
+                talk_at=now - timedelta(seconds=talked_s) if is_back else had.talk_at,
                 ended_at=now,
                 watch_at=now + LEASE,
                 changed_at=now,

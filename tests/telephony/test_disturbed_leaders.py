@@ -15,7 +15,7 @@ from hub.statuses import Status
 from telephony.dialer import Dialer
 from telephony.worker import Conductor, Telephony
 from tests.spine import Clock, Mortal, current
-from tests.telephony.office import calls, lead_of, wanted, working
+from tests.telephony.office import QUICK, calls, equip, lead_of, wanted, working
 from tests.telephony.test_dead_workers import GOOD, Exchange, exchange, talking
 
 __all__ = ["exchange"]
@@ -62,4 +62,17 @@ async def test_a_talk_outlives_a_store_that_was_away_and_is_led_by_one_worker(
         await second.idle()
     [call] = await calls(hub)
     assert (call.outcome, call.ended_by) == (Outcome.TALKED, "visitor")
+    assert (await lead_of(hub, GOOD)).cause == "talked"
+
+
+async def test_a_clock_that_is_put_back_makes_no_talk_too_short(hub: Hub, clock: Clock) -> None:
+    await equip(hub, script=replace(QUICK, short_talk_s=0.2), settings={"pace": 100, "talk_s": 50})
+    await wanted(hub, GOOD)
+    async with working(hub) as telephony:
+        await telephony.work()
+        await talking(hub)
+        clock.at -= timedelta(hours=1)
+        await telephony.idle()
+    [call] = await calls(hub)
+    assert call.talked_s >= 0.2
     assert (await lead_of(hub, GOOD)).cause == "talked"

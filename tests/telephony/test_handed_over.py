@@ -9,12 +9,12 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from hub.calls import dialling
+from hub.calls import dialling, whom
 from hub.calls.call import Call, Outcome, Slot, Wish
 from hub.errors import BadValueError
 from hub.hub import Hub
 from hub.lead import Lead
-from hub.model import OperatorId
+from hub.model import Dialog, OperatorId
 from hub.statuses import Status
 from tests.spine import Clock, operator
 from tests.telephony.mango_server import MangoServer, bring, mango
@@ -141,8 +141,6 @@ async def test_a_test_call_that_nobody_waits_for_any_more_rings_nowhere(
     await equip(hub)
     lead = await wanted(hub, GOOD)
     project = hub.channels.project("shop")
-    from hub.calls import whom
-
     plan = whom.plan_of(project, lead, None, ())
     now = hub.now()
     call = Call(
@@ -178,3 +176,16 @@ async def test_who_keeps_leases_is_stopped_by_no_fault(hub: Hub) -> None:
             await asyncio.sleep(0)
         assert not keeping.done()
         keeping.cancel()
+
+
+async def test_of_a_person_who_is_erased_in_a_talk_no_call_is_kept(hub: Hub) -> None:
+    await equip(hub, settings=LONG)
+    lead = await wanted(hub, GOOD)
+    async with working(hub) as telephony:
+        await telephony.work()
+        await until(telephony, hub, stands(Status.TALKING))
+        await hub.engine.delete_if(Lead, lead.id, lambda _: True)
+        await hub.engine.delete_if(Dialog, str(lead.dialog), lambda _: True)
+        await telephony.idle()
+    assert await calls(hub) == []
+    assert await hub.engine.get(Slot, f"phone:{GOOD}") is None
