@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from hub import dialogs
 from hub.bus import Bus
+from hub.errors import ConflictError
 from hub.events import DialogChanged
 from hub.model import HUB, Author, Dialog, DialogId, Entry, EntryKind, Verb
 from hub.store.engine import Engine
@@ -40,6 +41,11 @@ async def write(
             last = await dialogs.latest(engine, row.project, row.identity)
             row = last if last is not None and last.id != row.id else None
             continue
+        except ConflictError as error:
+            if error.code != "gone":
+                raise
+            # The person was erased this moment.
+            return None
         await bus.announce(
             DialogChanged(project=row.project, dialog=appended.row, entries=(appended.entry,))
         )

@@ -43,7 +43,7 @@ from tests.telephony.office import (
 from tests.telephony.test_dead_workers import dies
 
 GOOD, BUSY, SILENT = "+79161234567", "+79161234501", "+79161234502"
-LONG = {"pace": 100, "talk_s": 60}
+LONG = {"pace": 100, "talk_s": 120}
 
 
 async def until(telephony: Telephony, hub: Hub, there: Callable[[Call], bool]) -> Call:
