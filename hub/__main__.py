@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hub.files import Files
     from hub.keys import Keys
     from hub.store.engine import Engine
-    from telephony.speech import Spoken
+    from telephony.voice.speech import Spoken
 
 log = logging.getLogger("hub")
 
@@ -84,7 +84,7 @@ def secret_fields(kind: str) -> frozenset[str] | None:
 
 def speech(settings: Settings, files: Files) -> Spoken:
     """The voices of this machine."""
-    from telephony.speech import Spoken
+    from telephony.voice.speech import Spoken
 
     models = settings.data.dir / "voices"
     return Spoken(settings.speech.dir, models, files, now, settings.speech.command)
@@ -94,7 +94,7 @@ def also(hub: Hub) -> list[Loop]:
     """What works beside the hub's own loops, and only this root may know of."""
     from hub.calls.exchange import Exchange
     from hub.calls.recordings import Recordings
-    from telephony.sounds import said_by
+    from telephony.voice.sounds import said_by
     from telephony.worker import Telephony
     from web.outgoing import sender
 
@@ -297,7 +297,7 @@ async def _check(settings: Settings, where: Path | None, public: str = "") -> bo
     else:
         say(True, "ffmpeg: voices in AMR are made playable")
     if hub is not None:
-        from telephony.speech import look
+        from telephony.voice.speech import look
 
         named = next(iter(settings.speech.command), "")
         await look(speech(settings, hub.files), say, named=named)

@@ -23,10 +23,10 @@ from hub.errors import PayloadError, RejectedError, SignatureError
 from hub.events import ChannelEvent, PhoneCalled, Sender
 from hub.keys import Keys
 from hub.model import ChannelId
-from telephony.ari import Ari, AriError, failure, version
-from telephony.outside import News, Outside, endpoint
-from telephony.stasis import Stasis
-from telephony.watch import Watch
+from telephony.ari.client import Ari, AriError, failure, version
+from telephony.ari.outside import News, Outside, endpoint
+from telephony.ari.stasis import Stasis
+from telephony.ari.watch import Watch
 
 Endpoint = Annotated[
     str,

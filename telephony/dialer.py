@@ -49,8 +49,8 @@ from telephony.acts import (
     Record,
     Tell,
 )
-from telephony.sounds import Sounds
 from telephony.standing import State
+from telephony.voice.sounds import Sounds
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from hub.store.schema import LEADS_DUE
 from telephony.acts import Cancel, Event, Lost, Stop, Transfer
 from telephony.dialer import Dialer, TakenOverError
 from telephony.hosted import HostedDialer
-from telephony.sounds import Sounds, Voice, silent
+from telephony.voice.sounds import Sounds, Voice, silent
 
 log = logging.getLogger(__name__)
 

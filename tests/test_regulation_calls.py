@@ -19,7 +19,7 @@ from hub.lead import Lead
 from hub.model import Dialog, OperatorId
 from hub.statuses import Status, label
 from hub.store.engine import Engine
-from telephony.spoken import spoken
+from telephony.voice.spoken import spoken
 from tests.spine import Clock, assembled
 from tests.telephony.office import (
     QUICK,

@@ -1,6 +1,6 @@
 """The port of what is said in calls: texts by a voice, recordings as they were given.
 
-Nothing here knows a voice; `telephony.speech` does, and the composition root puts it in.
+Nothing here knows a voice; `telephony.voice.speech` does, and the composition root puts it in.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from hub.store.engine import Insert
 from hub.store.schema import AUDIT, DEAD_LETTERS, FACTS, LOG_RECENT
 from hub.store.sqlite import SqliteEngine
 from hub.verify import verify
-from telephony.speech import Spoken
+from telephony.voice.speech import Spoken
 from tests.spine import SHOP, START, Clock, Crash, Mortal, ask, assembled, current, message, receive
 
 DAY = timedelta(days=1)

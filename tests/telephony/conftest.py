@@ -11,13 +11,13 @@ import pytest
 
 from hub.hub import Hub
 from hub.store.engine import Engine
-from telephony.ari import Ari
+from telephony.ari.client import Ari, AriError
 from tests.ports import free_port
 from tests.spine import Clock, Mortal, assembled
 from tests.telephony.pbx.asterisks import Asterisk, NoAsteriskError, built, pair
 from tests.telephony.pbx.phones import Phones, playing
 
-EMPTY_IN_S = 5.0
+EMPTY_IN_S = 10.0
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +54,11 @@ async def exchange(asterisks: tuple[Asterisk, Asterisk]) -> AsyncIterator[Asteri
         async with asyncio.timeout(EMPTY_IN_S):
             while await ari.get("channels") or await ari.get("bridges"):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
+    except (TimeoutError, AriError):
+        # The next test is to have a sound one, whatever this one made of it.
+        asterisk.kill()
+        asterisk.start()
+        raise
     finally:
         await ari.close()
 

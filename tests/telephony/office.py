@@ -36,7 +36,7 @@ from hub.statuses import Status
 from hub.store.engine import Insert
 from hub.store.schema import CALLS, LEADS
 from telephony import load
-from telephony.sounds import Voice, silent
+from telephony.voice.sounds import Voice, silent
 from telephony.worker import Telephony
 from tests import spine
 from tests.spine import SHOP, START, ask, log_of

@@ -11,7 +11,7 @@ import pytest
 from hub.calls.call import Outcome
 from hub.calls.trunk import Answered, LineError, Played, Pressed, Ringing
 from hub.errors import CredentialsError, RejectedError, TransientError
-from telephony.stasis import Stasis
+from telephony.ari.stasis import Stasis
 from tests.ports import free_port
 from tests.telephony.pbx.asterisks import Asterisk
 from tests.telephony.pbx.legs import Heard, serving, trunk

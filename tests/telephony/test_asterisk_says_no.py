@@ -21,10 +21,10 @@ from hub.channel import Hook
 from hub.errors import SignatureError
 from hub.model import ChannelId
 from hub.secrets import secret_fields
-from telephony.ari import Ari
+from telephony.ari.client import Ari
+from telephony.ari.hearing import HEARD, Hearing, Leg
+from telephony.ari.stasis import Stasis
 from telephony.asterisk import Asterisk, AsteriskSettings, Dialled
-from telephony.hearing import HEARD, Hearing, Leg
-from telephony.stasis import Stasis
 from tests.telephony.pbx.legs import KEYS, Heard, serving, until_ready
 
 LEG = "0123456789abcdef-o1"

@@ -11,10 +11,10 @@ import pytest
 from hub.calls.call import Outcome
 from hub.calls.trunk import Answered, Gone, LineError, Played, Pressed, Ringing
 from hub.keys import Keys
-from telephony.ari import Ari, AriError
+from telephony.ari.client import Ari, AriError
+from telephony.ari.stasis import Stasis
 from telephony.asterisk import Asterisk as Kind
 from telephony.asterisk import Dialled
-from telephony.stasis import Stasis
 from tests.between import Between
 from tests.telephony.pbx.asterisks import Asterisk
 from tests.telephony.pbx.legs import serving, trunk, until_ready

@@ -17,9 +17,9 @@ from hub.hub import Hub
 from hub.lead import Lead
 from hub.model import OperatorId
 from hub.statuses import Status
-from telephony.ari import Ari
-from telephony.sounds import Voice
-from telephony.stasis import Stasis
+from telephony.ari.client import Ari
+from telephony.ari.stasis import Stasis
+from telephony.voice.sounds import Voice
 from telephony.worker import Telephony
 from tests.between import Between
 from tests.spine import Clock

@@ -17,7 +17,7 @@ from hub.calls.script import Say, Script
 from hub.hub import Hub
 from hub.statuses import Status
 from hub.store.schema import SLOTS_OLD
-from telephony.stasis import Stasis
+from telephony.ari.stasis import Stasis
 from telephony.worker import Telephony
 from tests.spine import Clock
 from tests.telephony.office import QUICK, arrange, calls, equip, lead_of, wanted, working

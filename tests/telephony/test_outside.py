@@ -18,8 +18,8 @@ from hub.events import PhoneCalled
 from hub.hub import Hub
 from hub.model import Dialog
 from hub.statuses import RequestType
+from telephony.ari.outside import News, Outside, endpoint
 from telephony.asterisk import Asterisk as Kind
-from telephony.outside import News, Outside, endpoint
 from tests.between import Between
 from tests.spine import Clock
 from tests.telephony.office import TRUNK, calls, equip

@@ -25,8 +25,8 @@ from hub.errors import NotFoundError, TooLargeError
 from hub.files import RECORDING
 from hub.hub import Hub
 from hub.texts import Lang
-from telephony.audio import NoSoundError, TooLongError
-from telephony.speech import KEPT, ROOM_BYTES, Spoken, given, look
+from telephony.voice.audio import NoSoundError, TooLongError
+from telephony.voice.speech import KEPT, ROOM_BYTES, Spoken, given, look
 from tests.spine import BAKERY, SHOP, Clock
 from tests.telephony.voices import Told, heard, loudness, tone, wav
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hub.errors import BadValueError
-from telephony import audio
-from telephony.audio import NoConverterError, NoSoundError, TooLongError, brought, telephone
+from telephony.voice import audio
+from telephony.voice.audio import NoConverterError, NoSoundError, TooLongError, brought, telephone
 from tests.telephony.voices import ALAW, FLOAT, heard, loudness, tone, wav
 
 MOST = 5

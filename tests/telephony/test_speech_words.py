@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hub.calls.script import TEXT_MAX_CHARS, Say
 from hub.texts import Lang
-from telephony.spoken import SPOKEN_MAX_CHARS, VALUE_MAX_CHARS, number, said, spoken
+from telephony.voice.spoken import SPOKEN_MAX_CHARS, VALUE_MAX_CHARS, number, said, spoken
 
 RU: Lang = "ru"
 

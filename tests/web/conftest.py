@@ -12,7 +12,7 @@ from hub import channels, config, model
 from hub.files import Files
 from hub.hub import assemble
 from hub.store.engine import Engine
-from telephony.speech import Spoken
+from telephony.voice.speech import Spoken
 from tests.web.house import SHOP, House, builder, kinds, known_kinds
 from web.app import build
 from web.sockets import SocketLimits

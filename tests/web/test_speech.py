@@ -15,7 +15,7 @@ from hub import model
 from hub.config import Settings
 from hub.files import Files
 from hub.model import Role
-from telephony.speech import Spoken
+from telephony.voice.speech import Spoken
 from tests.telephony.voices import Told, tone, wav
 from tests.web.house import ALPHA, Browser, House
 from web.api_speech import LISTENS

@@ -11,8 +11,8 @@ from typing import TypeVar
 from hub.calls.trunk import AnyLegEvent, Gone, LegEvent
 from hub.keys import Keys
 from hub.model import ChannelId
+from telephony.ari.stasis import Stasis
 from telephony.asterisk import Asterisk, AsteriskSettings
-from telephony.stasis import Stasis
 from tests.telephony.pbx.asterisks import Asterisk as Instance
 
 WAITS_S = 15.0

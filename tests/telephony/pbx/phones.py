@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from telephony.ari import Ari, AriError
+from telephony.ari.client import Ari, AriError
 from tests.telephony.pbx.asterisks import Asterisk
 
 Step = str | tuple[str, Any]

@@ -41,8 +41,8 @@ from hub.files import RECORDING, Files
 from hub.model import File, FileId, ProjectId
 from hub.storage import BLOCK_BYTES, drop, on_disk
 from hub.texts import Lang, text
-from telephony import audio
-from telephony.spoken import spoken
+from telephony.voice import audio
+from telephony.voice.spoken import spoken
 
 TEXT_FILE, OUT, LANG = "{text_file}", "{out}", "{lang}"
 AT_ONCE = 2

@@ -20,8 +20,8 @@ from typing import Any, Protocol
 
 from hub.calls.call import Outcome
 from hub.calls.trunk import AnyLegEvent, LineError
-from telephony.ari import Ari, AriError
-from telephony.hearing import HEARD, Hearing, Leg
+from telephony.ari.client import Ari, AriError
+from telephony.ari.hearing import HEARD, Hearing, Leg
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 
-from telephony.ari import Ari, AriError
-from telephony.outside import SEEN, News, Outside
+from telephony.ari.client import Ari, AriError
+from telephony.ari.outside import SEEN, News, Outside
 
 HEARD_MAX = 500
 """Who does not ask for long hears of the newest; an end tells all of its call."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from hub.calls.call import Outcome
 from hub.calls.trunk import Answered, AnyLegEvent, Gone, Played, Pressed, Ringing
-from telephony import causes
+from telephony.ari import causes
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Asterisk through its REST interface: commands, events, and what a phone did by them."""
