@@ -13,7 +13,9 @@ export function lazy<P extends object, N extends string>(
     const [state, setState] = useState<"loading" | "ready" | "failed">(found ? "ready" : "loading");
     useEffect(() => {
       let here = true;
-      if (!found)
+      // It may have come between the first drawing and this, asked for by another place.
+      if (found) setState("ready");
+      else
         load().then(
           (part) => {
             found = part[name];
