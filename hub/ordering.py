@@ -202,7 +202,7 @@ async def _told(
             await _told_given_way(engine, bus, here, line, first, now)
     else:
         await announce(bus, lead)
-        plan = _planned(lead, now)
+        plan = planned(lead, now)
         if lead.dialog == here:
             opened = not lead.joins or lead.joins[0].entry == entry.id
             if opened or row.call_at != shown_at(lead, now):
@@ -282,7 +282,7 @@ async def agree(engine: Engine, bus: Bus, dialog: DialogId | None, now: datetime
         lead = await _planned_in(engine, row.project, DialogId(row.id))
         if lead is None or lead.status not in PLANNED:
             return
-        anew = _planned(lead, now) | {"status": Status.NEW}
+        anew = planned(lead, now) | {"status": Status.NEW}
         await tell(engine, bus, DialogId(row.id), f"{lead.id}:anew:{row.seq}", anew, now)
         lead = await engine.get(Lead, lead.id)
         if lead is not None and not lead.live:
@@ -317,7 +317,7 @@ async def _told_duplicate(
         return
     await _told_given_way(engine, bus, dialog, f"{id}:duplicate", first, now)
     if first.live and joined is not None:
-        told = _planned(first, now) | {"cause": "joined", "from": dialog or "", "rule": joined.rule}
+        told = planned(first, now) | {"cause": "joined", "from": dialog or "", "rule": joined.rule}
         await tell(engine, bus, first.dialog, f"{id}:joined", told, now)
 
 
@@ -330,7 +330,7 @@ def shown_at(lead: Lead, now: datetime) -> datetime | None:
     return lead.auto_due_at if lead.auto_due_at > now else None
 
 
-def _planned(lead: Lead, now: datetime) -> dict[str, str]:
+def planned(lead: Lead, now: datetime) -> dict[str, str]:
     """What a line says of a lead that is to be carried out, and why then."""
     at = shown_at(lead, now)
     return {
@@ -358,7 +358,7 @@ async def _decided(engine: Engine, bus: Bus, row: Dialog, entry: Entry, now: dat
         case "automatic":
             lead = await _let_go(engine, lead, row, entry, now)
             if lead.live:
-                await tell(engine, bus, lead.dialog, f"{entry.id}:call", _planned(lead, now), now)
+                await tell(engine, bus, lead.dialog, f"{entry.id}:call", planned(lead, now), now)
         case "cancel":
             lead = await leads.end(engine, lead, Status.PROCESSED, now, data.get("cause", ""))
         case "correct":

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from hub import leads, slots, unwanted
+from hub import leads, ordering, slots, unwanted
 from hub.bus import Bus
 from hub.callside import is_spam
 from hub.lead import Lead
@@ -86,7 +86,12 @@ async def _put_off(
             return None
         return replace(had, due_at=until, auto_due_at=until, changed_at=now)
 
-    await leads.announce(bus, await engine.change(Lead, lead.id, later))
+    after = await engine.change(Lead, lead.id, later)
+    await leads.announce(bus, after)
+    if after.rev != lead.rev:
+        # The dialog shows when the call will be, and has to show this.
+        told = ordering.planned(after, now)
+        await leads.tell(engine, bus, lead.dialog, f"{lead.id}:off:{after.rev}", told, now)
 
 
 async def _give_up(engine: Engine, bus: Bus, lead: Lead, cause: str, now: datetime) -> None:

@@ -54,6 +54,7 @@ async def test_nobody_is_dialled_at_night_and_then_at_the_first_lawful_minute(
         assert await calls(hub) == []
         lead = await lead_of(hub, GOOD)
         assert due(lead).isoformat() == "2026-03-03T06:00:00+00:00"
+        assert (await row_of(hub, lead)).call_at == due(lead), "the dialog says so too"
 
         clock.at = due(lead)
         await dialled(hub, telephony, GOOD)
