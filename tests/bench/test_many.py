@@ -59,6 +59,8 @@ def steps(path: Path, statements: list[str]) -> int:
         return 0
 
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    # Reading what tables and indexes there are takes steps too, and is no part of the question.
+    db.execute("SELECT 1 FROM dialogs LIMIT 0").fetchall()
     db.set_progress_handler(step, 1)
     for statement in statements:
         db.execute(statement).fetchall()

@@ -430,6 +430,14 @@ def limited(kind: Any, meta: msgspec.Meta) -> st.SearchStrategy[Any]:
         return st.integers(
             None if least is None else int(least), None if most is None else int(most)
         )
+    if kind is float:
+        least, most = meta.ge, meta.le
+        return st.floats(
+            None if least is None else float(least),
+            None if most is None else float(most),
+            allow_nan=False,
+            allow_infinity=False,
+        )
     if kind is str:
         return st.text(min_size=meta.min_length or 0, max_size=min(20, meta.max_length or 20))
     if get_origin(kind) is tuple:
