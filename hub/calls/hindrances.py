@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from hub import leads, ordering, slots, unwanted
 from hub.bus import Bus
+from hub.calls.call import TRUNKS_OWN
 from hub.callside import is_spam
 from hub.lead import Lead
 from hub.model import Dialog, Project
@@ -70,7 +71,7 @@ async def _capped(
         {"phone": lead.phone},
         range=Range("dialled_at", at_least=midnight),
         limit=project.calling.per_phone_a_day,
-        where=lambda each: each.by is None,
+        where=lambda each: each.by is None and each.outcome not in TRUNKS_OWN,
     )
     if len(page.items) < project.calling.per_phone_a_day:
         return None

@@ -35,6 +35,7 @@ from tests.telephony.office import (
 )
 
 GOOD, BUSY, SILENT = "+79161234567", "+79161234501", "+79161234502"
+NO_LINE = "+79161234509"
 HOUR = timedelta(hours=1)
 
 
@@ -117,6 +118,20 @@ async def test_a_phone_is_dialled_by_itself_only_so_often_a_day_in_all_projects(
         assert len(await calls(hub)) == 2
         assert due(lead).isoformat() == "2026-03-03T06:00:00+00:00"
         assert lead.attempts == 2, "waiting for tomorrow is no attempt"
+
+
+async def test_a_call_that_the_line_itself_refused_is_none_of_the_days(
+    hub: Hub, clock: Clock
+) -> None:
+    await equip(hub, per_phone_a_day=1)
+    await wanted(hub, NO_LINE)
+    async with working(hub) as telephony:
+        lead, call = await dialled(hub, telephony, NO_LINE)
+        assert (call.outcome, call.side) == (Outcome.CONGESTION, "visitor")
+        clock.at = due(lead)
+        lead, _ = await dialled(hub, telephony, NO_LINE)
+    assert len(await calls(hub)) == 2
+    assert lead.attempts == 0
 
 
 async def test_a_time_that_the_person_chose_is_kept_whatever_the_cap(hub: Hub) -> None:
