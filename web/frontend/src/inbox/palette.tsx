@@ -44,7 +44,9 @@ function found(query: string, further: readonly string[]): Item[] {
   const near = words
     ? [...all.values()].filter((row) => row.project === project.value && fits(row.name, words))
     : [];
-  near.sort((a, b) => Number(b.open) - Number(a.open) || b.last_at.localeCompare(a.last_at));
+  near.sort(
+    (a, b) => Number(b.open) - Number(a.open) || Date.parse(b.last_at) - Date.parse(a.last_at),
+  );
   const ids = [...new Set([...near.slice(0, MOST).map((row) => row.id), ...further])];
   const people = ids.slice(0, MOST).flatMap((id): Item[] => {
     const row = all.get(id);
