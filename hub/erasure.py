@@ -1,4 +1,4 @@
-"""Deletes a dialog whole: its log, what is found of it, its files, what operators keep on it.
+"""Deletes a dialog whole: its log, what is found of it, its files, what is kept and told of it.
 
 Whoever dies here leaves a row that says so, and may begin again.
 """
@@ -19,7 +19,15 @@ from hub.model import Awaits, Dialog, DialogId, Entry
 from hub.records import Notice
 from hub.search import Search
 from hub.store.engine import AbsentError, Engine
-from hub.store.schema import BOOKMARKS, CALLS_IN, HANDLED_IN, LEADS_IN, LOG, NOTICES_ABOUT
+from hub.store.schema import (
+    BOOKMARKS,
+    CALLS_IN,
+    ERRANDS_IN,
+    HANDLED_IN,
+    LEADS_IN,
+    LOG,
+    NOTICES_ABOUT,
+)
 from hub.terms import Invalid
 
 AT_ONCE = 200
@@ -84,6 +92,7 @@ class Eraser:
             if not done.items:
                 break
         await self._calls(row, at_once=at_once)
+        await self._errands(row)
         return await self._engine.delete_if(Dialog, id, lambda had: had.dropped_at is not None)
 
     async def _calls(self, row: Dialog, *, at_once: bool) -> None:
@@ -113,6 +122,14 @@ class Eraser:
         while (page := await self._engine.find(NOTICES_ABOUT, about, limit=AT_ONCE)).items:
             for notice in page.items:
                 await self._engine.delete_if(Notice, notice.id, lambda _: True)
+
+    async def _errands(self, row: Dialog) -> None:
+        """What is still to be told of the dialog, and what was, names the person."""
+        about = {"project": row.project, "dialog": row.id}
+        for index in ERRANDS_IN:
+            while (page := await self._engine.find(index, about, limit=AT_ONCE)).items:
+                for errand in page.items:
+                    await self._engine.delete_if(index.of, errand.id, lambda _: True)
 
     async def erase_log(self, id: DialogId) -> None:
         """Deletes the entries of a dialog that has no row, with their files."""

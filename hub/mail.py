@@ -1,16 +1,13 @@
 """Letters by e-mail: to a project whose client was not reached, to operators without a messenger.
 
-A letter is a document with an id that follows from what it tells, so it is promised once however
-often it is asked for. Sending is at least once, always under the same Message-ID. The only module
-that speaks SMTP.
+A letter is an errand: promised once, sent at least once, always under the same Message-ID. The only
+module that speaks SMTP.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -32,34 +29,28 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from msgspec.structs import replace
 
-from hub import config
+from hub import config, errands
 from hub.accounts import Who
 from hub.bus import Bus
 from hub.calls import verdict
 from hub.calls.call import Call, Outcome
-from hub.errors import UnavailableError
+from hub.errands import RETRIES, Errands
 from hub.lead import Lead
 from hub.legible import legible, line
 from hub.mailbox import is_mailbox
-from hub.model import Operator, Project, ProjectId
+from hub.model import DialogId, Operator, Project, ProjectId
 from hub.records import Notice, Post
 from hub.statuses import Lang
-from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
+from hub.store.engine import Engine
 from hub.store.schema import POSTS_DUE, POSTS_OLD
 from hub.texts import text
 
 WAKE = "mail"
-IDLE = timedelta(seconds=5)
 AT_ONCE = 5
 SECONDS = 20
 """For one word of the server; a letter as a whole has twice as long."""
 CLAIM = timedelta(minutes=2)
-RETRIES = tuple(timedelta(minutes=each) for each in (1, 5, 15, 60, 180, 360, 720))
-"""A server that greylists wants to be asked again after minutes, one that is away for a day."""
-KEPT = timedelta(days=30)
-SWEEP_EVERY = timedelta(minutes=30)
 VALUE_MAX = 1_000
 SUBJECT_MAX = 150
 BODY_MAX = 10_000
@@ -71,10 +62,6 @@ log = logging.getLogger(__name__)
 
 
 Ended = Literal["sent", "refused", "lost"]
-
-
-class _OthersError(Exception):
-    """Another worker has it."""
 
 
 class _RefusedError(Exception):
@@ -93,7 +80,9 @@ async def promise(
     template: str,
     data: Mapping[str, str],
     now: datetime,
+    *,
     lang: Lang = "ru",
+    dialog: DialogId | None = None,
 ) -> bool:
     """Has that letter sent, once for an id and an address; False if it was promised before.
 
@@ -101,10 +90,10 @@ async def promise(
     """
     if not is_mailbox(to):
         return False
-    named = f"{project}:{id}:{to}"
     post = Post(
-        id=hashlib.sha256(named.encode()).hexdigest()[:24],
+        id=errands.id_of(project, id, to),
         project=project,
+        dialog=dialog,
         to=to,
         template=template,
         lang=lang,
@@ -112,11 +101,7 @@ async def promise(
         due_at=now,
         created_at=now,
     )
-    try:
-        await engine.write(Insert(post))
-    except TakenError:
-        return False
-    return True
+    return await errands.promise(engine, post)
 
 
 async def exhausted(engine: Engine, project: ProjectId, lead: Lead, now: datetime) -> int:
@@ -132,11 +117,12 @@ async def exhausted(engine: Engine, project: ProjectId, lead: Lead, now: datetim
         "phone": lead.phone,
         "name": lead.name,
         "tries": str(lead.attempts),
-        "dialog": lead.dialog or "",
     }
     for to in home.calling.mails:
         id = f"exhausted:{lead.id}:{lead.calls}"
-        await promise(engine, id, project, to, "exhausted", data, now, home.lang)
+        await promise(
+            engine, id, project, to, "exhausted", data, now, lang=home.lang, dialog=lead.dialog
+        )
     return len(home.calling.mails)
 
 
@@ -154,14 +140,23 @@ async def notice(
         "project": home.name if home is not None else "",
         "first": line(said.partition("\n")[0], SUBJECT_MAX),
         "said": said,
-        "dialog": notice.dialog,
     }
     id = f"notice:{notice.id}:{notice.rounds}"
-    await promise(engine, id, notice.project, operator.email, "notice", data, now, operator.lang)
+    await promise(
+        engine,
+        id,
+        notice.project,
+        operator.email,
+        "notice",
+        data,
+        now,
+        lang=operator.lang,
+        dialog=notice.dialog,
+    )
     return True
 
 
-class Mail:
+class Mail(Errands[Post]):
     """Sends what was promised, while there is a server to send it by."""
 
     def __init__(
@@ -172,44 +167,10 @@ class Mail:
         public_url: str,
         now: Callable[[], datetime],
     ) -> None:
-        self._engine = engine
-        self._bus = bus
+        super().__init__(engine, bus, now, WAKE, POSTS_DUE, POSTS_OLD, at_once=AT_ONCE, claim=CLAIM)
         self._settings = settings
         self._public_url = public_url
-        self._now = now
         self.seconds: float = SECONDS
-
-    async def run(self) -> None:
-        """Sends what is due until cancelled, and now and then clears away what is over."""
-        swept = self._now() - SWEEP_EVERY
-        while True:
-            try:
-                more = await self.work()
-                if self._now() - swept >= SWEEP_EVERY:
-                    swept = self._now()
-                    await self.sweep(swept)
-            except UnavailableError as error:
-                log.warning("mail.waits", extra={"reason": str(error)})
-                more = False
-            if not more:
-                await self._bus.sleep(WAKE, IDLE)
-
-    async def work(self) -> bool:
-        """Sends what is due now; True when there may be more."""
-        page = await self._engine.find(
-            POSTS_DUE, range=Range("due_at", at_most=self._now()), limit=AT_ONCE
-        )
-        await asyncio.gather(*(self._guarded(each) for each in page.items))
-        return len(page.items) == AT_ONCE
-
-    async def sweep(self, now: datetime) -> int:
-        """Deletes what went or will never go, for long."""
-        page = await self._engine.find(
-            POSTS_OLD, range=Range("created_at", below=now - KEPT), limit=500
-        )
-        for post in page.items:
-            await self._engine.delete_if(Post, post.id, lambda had: had.due_at is None)
-        return len(page.items)
 
     async def called(self, call: Call, lead: Lead | None) -> None:
         """What follows from the end of a call: whom no further one will reach is told of."""
@@ -233,25 +194,7 @@ class Mail:
         except (SMTPException, OSError, TimeoutError, ValueError) as error:
             return _code(error)
 
-    async def _guarded(self, post: Post) -> None:
-        try:
-            await self._fire(post)
-        except (_OthersError, AbsentError):
-            return
-        except UnavailableError:
-            raise
-        except Exception:
-            log.exception("mail.failed", extra={"post": post.id})
-
-    async def _fire(self, post: Post) -> None:
-        now, token = self._now(), secrets.token_hex(8)
-
-        def claimed(had: Post) -> Post:
-            if had.due_at is None or had.due_at > now:
-                raise _OthersError
-            return replace(had, due_at=now + CLAIM, by=token)
-
-        post = await self._engine.change(Post, post.id, claimed)
+    async def _do(self, post: Post) -> None:
         if not self._settings.url:
             await self._end(post, "lost", "off")
             return
@@ -325,12 +268,8 @@ class Mail:
         return letter
 
     def _body(self, post: Post) -> str:
-        dialog = post.data.get("dialog", "")
-        link = (
-            f"{self._public_url}/inbox#{quote(dialog, safe='')}"
-            if dialog and self._public_url
-            else ""
-        )
+        is_linked = post.dialog is not None and self._public_url
+        link = f"{self._public_url}/inbox#{quote(post.dialog or '', safe='')}" if is_linked else ""
         template = _templates().get_template(f"{post.template}.txt")
         said = template.render(post.data, link=link, t=partial(text, post.lang))
         return legible(said)[:BODY_MAX]
@@ -340,22 +279,10 @@ class Mail:
             await self._end(post, "lost", error)
             return
         until = self._now() + RETRIES[post.tries]
-
-        def later(had: Post) -> Post | None:
-            if had.by != post.by:
-                return None
-            return replace(had, due_at=until, tries=had.tries + 1, by="", error=error)
-
-        await self._engine.change(Post, post.id, later)
+        await self.settle(post, due_at=until, tries=post.tries + 1, error=error)
 
     async def _end(self, post: Post, state: Ended, error: str) -> None:
-        def ended(had: Post) -> Post | None:
-            if had.by != post.by:
-                return None
-            return replace(had, state=state, due_at=None, by="", error=error, ended_at=self._now())
-
-        with suppress(AbsentError):
-            await self._engine.change(Post, post.id, ended)
+        await self.settle(post, due_at=None, state=state, error=error)
 
 
 def _verdict(error: Exception) -> Exception:

@@ -1,17 +1,13 @@
 """What operators are told in their own messengers: a new dialog, somebody who waits too long, an
 order to call somebody back.
 
-A notice is a document with an id that follows from the dialog, the moment since when somebody
-waits and the operator, so a worker may die at any line. When it is due the dialog is looked at
-again: one that was answered meanwhile says nothing. Sending is at least once.
+A notice is an errand of the dialog, the moment since when somebody waits and the operator. When it
+is due the dialog is looked at again: one that was answered meanwhile says nothing.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import logging
-import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -21,7 +17,7 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from hub import observe
+from hub import errands
 from hub.accounts import Who
 from hub.bus import Bus
 from hub.callnotices import CallNotices, masked, shown_name
@@ -29,12 +25,12 @@ from hub.channel import Draft
 from hub.channels import Channels
 from hub.content import Button
 from hub.dialogs import entry_id
+from hub.errands import Errands
 from hub.errors import (
     DeliveryError,
     NotFoundError,
     RejectedError,
     ThrottledError,
-    UnavailableError,
     UnreachableError,
 )
 from hub.model import Awaits, Dialog, DialogId, OperatorId, Project
@@ -42,7 +38,7 @@ from hub.reaches import WAKE, Reaches
 from hub.records import Notice, Reach
 from hub.schedule import is_open, next_opening
 from hub.statuses import LIVE, Lang, RequestType
-from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
+from hub.store.engine import AbsentError, Engine
 from hub.store.schema import NOTICES_DUE, NOTICES_OLD
 from hub.texts import text
 
@@ -50,15 +46,11 @@ GRACE = timedelta(seconds=15)
 """Whoever has the inbox open answers within it, and nobody's pocket need ring."""
 ALARM_OWNER = timedelta(minutes=5)
 ALARM_ALL = timedelta(minutes=10)
-CLAIM = timedelta(minutes=1)
 TRIES_MAX = 6
 RETRY = timedelta(seconds=20)
 IDLE = timedelta(seconds=1)
-AT_ONCE = 10
 WORDS_MAX = 300
 CONSIDERED = 5_000
-KEPT = timedelta(days=30)
-SWEEP_EVERY = timedelta(minutes=30)
 AT_ONCE_TOLD = frozenset({"people", "outcome"})
 """What a call leaves behind: whoever could be called a moment ago, somebody was there to call."""
 
@@ -69,11 +61,7 @@ Ended = Literal["sent", "over", "lost"]
 Lost = Callable[[Notice, Who, str], Awaitable[None]]
 
 
-class _OthersError(Exception):
-    """Another worker has it."""
-
-
-class Notices:
+class Notices(Errands[Notice]):
     def __init__(
         self,
         engine: Engine,
@@ -84,13 +72,11 @@ class Notices:
         public_url: str,
         now: Callable[[], datetime],
     ) -> None:
-        self._engine = engine
-        self._bus = bus
+        super().__init__(engine, bus, now, WAKE, NOTICES_DUE, NOTICES_OLD, idle=IDLE)
         self._channels = channels
         self._reaches = reaches
         self._calls = calls
         self._public_url = public_url
-        self._now = now
         self.lost: Lost | None = None
         """Is given what none of an operator's messengers takes; once or twice."""
         self._considered: OrderedDict[tuple[str, datetime], None] = OrderedDict()
@@ -127,9 +113,8 @@ class Notices:
     async def _promise(
         self, row: Dialog, since: datetime, operator: OperatorId, what: str, due_at: datetime
     ) -> None:
-        named = f"{row.id}:{since.isoformat()}:{operator}:{what}"
         notice = Notice(
-            id=hashlib.sha256(named.encode()).hexdigest()[:24],
+            id=errands.id_of(row.id, since.isoformat(), operator, what),
             project=row.project,
             dialog=DialogId(row.id),
             operator=operator,
@@ -138,62 +123,13 @@ class Notices:
             due_at=due_at,
             created_at=self._now(),
         )
-        with suppress(TakenError):
-            await self._engine.write(Insert(notice))
-
-    async def run(self) -> None:
-        """Tells what is due until cancelled, and now and then clears away what is over."""
-        swept = self._now() - SWEEP_EVERY
-        while True:
-            try:
-                more = await self.work()
-                if self._now() - swept >= SWEEP_EVERY:
-                    swept = self._now()
-                    await self.sweep(swept)
-                    await self._reaches.sweep(swept)
-            except UnavailableError as error:
-                log.warning("notices.wait", extra={"reason": str(error)})
-                more = False
-            if not more:
-                await self._bus.sleep(WAKE, IDLE)
-
-    async def work(self) -> bool:
-        """Tells what is due now; True when there may be more."""
-        page = await self._engine.find(
-            NOTICES_DUE, range=Range("due_at", at_most=self._now()), limit=AT_ONCE
-        )
-        await asyncio.gather(*(self._guarded(each) for each in page.items))
-        return len(page.items) == AT_ONCE
+        await errands.promise(self._engine, notice)
 
     async def sweep(self, now: datetime) -> int:
-        """Deletes what was told or is over for long."""
-        page = await self._engine.find(
-            NOTICES_OLD, range=Range("created_at", below=now - KEPT), limit=500
-        )
-        for notice in page.items:
-            await self._engine.delete_if(Notice, notice.id, lambda had: had.due_at is None)
-        return len(page.items)
+        await self._reaches.sweep(now)
+        return await super().sweep(now)
 
-    async def _guarded(self, notice: Notice) -> None:
-        with observe.about(dialog=notice.dialog):
-            try:
-                await self._fire(notice)
-            except (_OthersError, AbsentError):
-                return
-            except UnavailableError:
-                raise
-            except Exception:
-                log.exception("notice.failed")
-
-    async def _fire(self, notice: Notice) -> None:
-        now, token = self._now(), secrets.token_hex(8)
-
-        def claimed(had: Notice) -> Notice:
-            if had.due_at is None or had.due_at > now:
-                raise _OthersError
-            return replace(had, due_at=now + CLAIM, by=token)
-
-        notice = await self._engine.change(Notice, notice.id, claimed)
+    async def _do(self, notice: Notice) -> None:
         row = await self._engine.get(Dialog, notice.dialog)
         project = await self._engine.get(Project, notice.project)
         if row is not None and project is not None and notice.state == "sent":
@@ -206,9 +142,9 @@ class Notices:
         if isinstance(still, datetime):
             await self._put_off(notice, still)
             return
-        if notice.what not in AT_ONCE_TOLD and not is_open(project.schedule, now):
+        if notice.what not in AT_ONCE_TOLD and not is_open(project.schedule, self._now()):
             # Nobody's night is worth a message that can wait until somebody works.
-            await self._put_off(notice, next_opening(project.schedule, now))
+            await self._put_off(notice, next_opening(project.schedule, self._now()))
             return
         await self._told(notice, row, project)
 
@@ -341,27 +277,15 @@ class Notices:
     async def _put_off(
         self, notice: Notice, until: datetime | None, *, tries: int | None = None
     ) -> None:
-        def later(had: Notice) -> Notice | None:
-            if had.by != notice.by:
-                return None
-            return replace(had, due_at=until, tries=notice.tries if tries is None else tries, by="")
-
-        await self._engine.change(Notice, notice.id, later)
+        await self.settle(notice, due_at=until, tries=notice.tries if tries is None else tries)
 
     async def _end(self, notice: Notice, state: Ended) -> None:
-        def ended(had: Notice) -> Notice | None:
-            if had.by != notice.by:
-                return None
-            return replace(
-                had,
-                state=state,
-                due_at=None,
-                by="",
-                external_id=notice.external_id,
-                reach=notice.reach,
-                message=notice.message,
-                word=notice.word,
-                ended_at=self._now(),
-            )
-
-        await self._engine.change(Notice, notice.id, ended)
+        await self.settle(
+            notice,
+            due_at=None,
+            state=state,
+            external_id=notice.external_id,
+            reach=notice.reach,
+            message=notice.message,
+            word=notice.word,
+        )

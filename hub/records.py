@@ -112,23 +112,34 @@ class ReachKey(Document, frozen=True, kw_only=True):
     expires_at: datetime
 
 
-class Notice(Document, frozen=True, kw_only=True):
-    """Something to tell an operator if it is still so when it is due.
+class Errand(Document, frozen=True, kw_only=True):
+    """Something to be done once it is due; `by` is the token of whoever is at it.
 
-    `since` is since when somebody waits there, `by` the token of whoever is at it, `external_id`
-    what the hub calls the message that told it: `message` of the messenger `reach`. One that is
-    put off is told anew, in another of the `rounds`. With a `lead` it is of a callback order, or of
-    how its `call` ended; a `sent` one that is due is to be edited, `word` is what it says now.
+    What tells of a `dialog` goes with it. `tries` counts those that came to nothing.
     """
 
     project: ProjectId
+    dialog: DialogId | None = None
+    due_at: datetime | None
+    by: str = ""
+    tries: int = 0
+    created_at: datetime
+    ended_at: datetime | None = None
+
+
+class Notice(Errand, frozen=True, kw_only=True):
+    """Something to tell an operator if it is still so when it is due.
+
+    `since` is since when somebody waits there, `external_id` what the hub calls the message that
+    told it: `message` of the messenger `reach`. One that is put off is told anew, in another of the
+    `rounds`. With a `lead` it is of a callback order, or of how its `call` ended; a `sent` one that
+    is due is to be edited, `word` is what it says now.
+    """
+
     dialog: DialogId
     operator: OperatorId
     what: Literal["new", "waiting", "call", "people", "outcome"]
     since: datetime
-    due_at: datetime | None
-    by: str = ""
-    tries: int = 0
     rounds: int = 0
     state: Literal["waiting", "sent", "over", "lost"] = "waiting"
     external_id: str | None = None
@@ -137,67 +148,47 @@ class Notice(Document, frozen=True, kw_only=True):
     lead: LeadId | None = None
     call: str = ""
     word: str = ""
-    created_at: datetime
-    ended_at: datetime | None = None
 
 
-class Post(Document, frozen=True, kw_only=True):
+class Post(Errand, frozen=True, kw_only=True):
     """A letter by e-mail to one address; `data` is what its template is filled in with.
 
-    `by` is the token of whoever is at it, `error` a code of why it did not go the last time.
+    `error` is a code of why it did not go the last time.
     """
 
-    project: ProjectId
     to: str
     template: str
     lang: Literal["ru", "en"] = "ru"
     data: dict[str, str] = field(default_factory=dict)
-    due_at: datetime | None
-    by: str = ""
-    tries: int = 0
     state: Literal["waiting", "sent", "refused", "lost"] = "waiting"
     error: str = ""
-    created_at: datetime
-    ended_at: datetime | None = None
 
 
-class Sms(Document, frozen=True, kw_only=True):
+class Sms(Errand, frozen=True, kw_only=True):
     """What is to be written by SMS after a call; `_id` follows from trigger, phone and day.
 
     `after` is when that call ended, `cause` a code of why it was not written after all. At
     `entry` it stands in the log.
     """
 
-    project: ProjectId
     trigger: str
     call: str
     phone: str
     contact: ContactId | None = None
-    dialog: DialogId | None = None
     names: dict[str, str] = field(default_factory=dict)
     after: datetime
-    due_at: datetime | None
-    by: str = ""
     state: Literal["waiting", "written", "over"] = "waiting"
     cause: str = ""
     entry: EntryId | None = None
-    created_at: datetime
-    ended_at: datetime | None = None
 
 
-class Outgoing(Document, frozen=True, kw_only=True):
+class Outgoing(Errand, frozen=True, kw_only=True):
     """An event for a project's own systems; `body` is what is posted, and is signed each time."""
 
-    project: ProjectId
     event: str
     body: str
-    due_at: datetime | None
-    by: str = ""
-    tries: int = 0
     state: Literal["waiting", "sent", "lost"] = "waiting"
     error: str = ""
-    created_at: datetime
-    ended_at: datetime | None = None
 
 
 class TrialStep(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,16 +1,13 @@
 """What a project writes by SMS after calls: once a day to a phone at most, and never at night.
 
-What is to be written is a document whose id follows from the trigger, the phone and the day, so a
-call may be told of as often as one likes. The message itself is an entry like any other, in a
-dialog of the SMS channel, and delivered as such.
+What is to be written is an errand of the trigger, the phone and the day, so a call may be told of
+as often as one likes. The message itself is an entry like any other, in a dialog of the SMS
+channel, and delivered as such.
 """
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import re
-import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -18,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from hub import contacts, delivery, dialogs, phones, phrases, quiet, slots
+from hub import contacts, delivery, dialogs, errands, phones, phrases, quiet, slots
 from hub.abilities import Capabilities
 from hub.bus import Bus
 from hub.calls import verdict
@@ -26,6 +23,7 @@ from hub.calls.call import Call, Outcome
 from hub.callside import is_spam
 from hub.channels import Channels
 from hub.contacts import ALSO, REGION
+from hub.errands import Errands
 from hub.errors import BadValueError, NotFoundError, UnavailableError
 from hub.events import DialogChanged, Sender
 from hub.fold import closing
@@ -52,31 +50,20 @@ from hub.phones import Kind, Phone
 from hub.records import Sms
 from hub.schedule import always
 from hub.statuses import RequestType
-from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
+from hub.store.engine import Engine, Insert, Range, TakenError
 from hub.store.schema import CALLS_WITH, CONTACTS_BY_PHONE, SMS_DUE, SMS_OLD
 from hub.triggers import VARIABLES, SmsTrigger, When, doubled
 
 WAKE = "texting"
-IDLE = timedelta(seconds=5)
-AT_ONCE = 10
-CLAIM = timedelta(minutes=1)
 AGAIN = timedelta(minutes=1)
 STALE = timedelta(days=3)
 """Who called so long ago wonders more than is helped: a holiday may pass, a week may not."""
 SAME_PHONE = 50
-KEPT = timedelta(days=30)
-SWEEP_EVERY = timedelta(minutes=30)
 NAME_MAX = 20
 WRITER = Author("bot", "texting")
 
 _NOT_REACHED = (Outcome.NO_ANSWER, Outcome.BUSY, Outcome.REJECTED, Outcome.UNREACHABLE)
 _FIRST_NAME = re.compile(rf"[^\W\d_]{{1,{NAME_MAX}}}(?:-[^\W\d_]{{1,{NAME_MAX}}})?")
-
-log = logging.getLogger(__name__)
-
-
-class _OthersError(Exception):
-    """Another worker has it."""
 
 
 class _NeedlessError(Exception):
@@ -122,8 +109,9 @@ async def consider(engine: Engine, call: Call, lead: Lead | None, now: datetime)
         due = _lawful(project, trigger, zones, ended)
         if due is None or due - ended > STALE:
             continue
+        day = due.astimezone(ZoneInfo(zones[0])).date()
         sms = Sms(
-            id=_id(project, trigger, call.phone, due.astimezone(ZoneInfo(zones[0]))),
+            id=errands.id_of(project.id, trigger.id, call.phone, day),
             project=call.project,
             trigger=trigger.id,
             call=call.id,
@@ -135,9 +123,7 @@ async def consider(engine: Engine, call: Call, lead: Lead | None, now: datetime)
             due_at=due,
             created_at=now,
         )
-        with suppress(TakenError):
-            await engine.write(Insert(sms))
-            made += 1
+        made += await errands.promise(engine, sms)
     return made
 
 
@@ -147,89 +133,30 @@ def is_mobile(phone: str) -> bool:
     return isinstance(found, Phone) and found.kind is Kind.MOBILE and found.dialable
 
 
-class Texting:
+class Texting(Errands[Sms]):
     """Writes what was promised once it is day where the person is."""
 
     def __init__(
         self, engine: Engine, bus: Bus, channels: Channels, now: Callable[[], datetime]
     ) -> None:
-        self._engine = engine
-        self._bus = bus
+        super().__init__(engine, bus, now, WAKE, SMS_DUE, SMS_OLD)
         self._channels = channels
-        self._now = now
 
     async def called(self, call: Call, lead: Lead | None) -> None:
         """What follows from the end of a call."""
         if await consider(self._engine, call, lead, self._now()):
             await self._bus.wake(WAKE)
 
-    async def run(self) -> None:
-        """Writes what is due until cancelled, and now and then clears away what is over."""
-        swept = self._now() - SWEEP_EVERY
-        while True:
-            try:
-                more = await self.work()
-                if self._now() - swept >= SWEEP_EVERY:
-                    swept = self._now()
-                    await self.sweep(swept)
-            except UnavailableError as error:
-                log.warning("texting.waits", extra={"reason": str(error)})
-                more = False
-            if not more:
-                await self._bus.sleep(WAKE, IDLE)
-
-    async def work(self) -> bool:
-        """Writes what is due now; True when there may be more."""
-        page = await self._engine.find(
-            SMS_DUE, range=Range("due_at", at_most=self._now()), limit=AT_ONCE
-        )
-        for each in page.items:
-            await self._guarded(each)
-        return len(page.items) == AT_ONCE
-
-    async def sweep(self, now: datetime) -> int:
-        """Deletes what was written or is over for long."""
-        page = await self._engine.find(
-            SMS_OLD, range=Range("created_at", below=now - KEPT), limit=500
-        )
-        for each in page.items:
-            await self._engine.delete_if(Sms, each.id, lambda had: had.due_at is None)
-        return len(page.items)
-
-    async def _guarded(self, sms: Sms) -> None:
-        try:
-            await self._fire(sms)
-        except (_OthersError, AbsentError):
-            return
-        except UnavailableError:
-            raise
-        except Exception:
-            log.exception("texting.failed", extra={"sms": sms.id})
-
-    async def _fire(self, sms: Sms) -> None:
-        now, token = self._now(), secrets.token_hex(8)
-
-        def claimed(had: Sms) -> Sms:
-            if had.due_at is None or had.due_at > now:
-                raise _OthersError
-            return replace(had, due_at=now + CLAIM, by=token)
-
-        sms = await self._engine.change(Sms, sms.id, claimed)
+    async def _do(self, sms: Sms) -> None:
         try:
             channel, text = await self._wanted(sms)
             entry = await self._written(sms, channel, text)
         except _OverError as over:
-            await self._settle(sms, state="over", due_at=None, cause=str(over), ended_at=now)
+            await self.settle(sms, due_at=None, state="over", cause=str(over))
         except _LaterError as later:
-            await self._settle(sms, due_at=later.until)
+            await self.settle(sms, due_at=later.until)
         else:
-            await self._settle(sms, state="written", due_at=None, entry=entry.id, ended_at=now)
-
-    async def _settle(self, sms: Sms, **changes: object) -> None:
-        def settled(had: Sms) -> Sms | None:
-            return replace(had, by="", **changes) if had.by == sms.by else None
-
-        await self._engine.change(Sms, sms.id, settled)
+            await self.settle(sms, due_at=None, state="written", entry=entry.id)
 
     async def _wanted(self, sms: Sms) -> tuple[Channel, str]:
         """Where it is to be written and what, as things stand now."""
@@ -416,11 +343,6 @@ def _lawful(
 
 def _zones(project: Project, phone: str) -> tuple[str, ...]:
     return quiet.whereabouts(phone, project.schedule.zone).zones
-
-
-def _id(project: Project, trigger: SmsTrigger, phone: str, local: datetime) -> str:
-    named = f"{project.id}:{trigger.id}:{phone}:{local.date().isoformat()}"
-    return hashlib.sha256(named.encode()).hexdigest()[:24]
 
 
 def _names(project: Project, call: Call) -> dict[str, str]:

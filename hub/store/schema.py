@@ -149,15 +149,22 @@ NOTICES_DUE = Index("notices_due", Notice, ("due_at",), present="due_at")
 NOTICES_SENT = Index("by_external", Notice, ("project", "external_id"), present="external_id")
 NOTICES_OLD = Index("notices_old", Notice, ("created_at",))
 NOTICES_ABOUT = Index("about_lead", Notice, ("project", "lead", "created_at"), present="lead")
+NOTICES_IN = Index("notices_in", Notice, ("project", "dialog", "created_at"))
 
 POSTS_DUE = Index("posts_due", Post, ("due_at",), present="due_at")
 POSTS_OLD = Index("posts_old", Post, ("created_at",))
+POSTS_IN = Index("posts_in", Post, ("project", "dialog", "created_at"), present="dialog")
 
 SMS_DUE = Index("sms_due", Sms, ("due_at",), present="due_at")
 SMS_OLD = Index("sms_old", Sms, ("created_at",))
+SMS_IN = Index("sms_in", Sms, ("project", "dialog", "created_at"), present="dialog")
 
 OUTGOING_DUE = Index("outgoing_due", Outgoing, ("due_at",), present="due_at")
 OUTGOING_OLD = Index("outgoing_old", Outgoing, ("created_at",))
+OUTGOING_IN = Index("outgoing_in", Outgoing, ("project", "dialog", "created_at"), present="dialog")
+
+ERRANDS_IN: tuple[Index[Any], ...] = (NOTICES_IN, POSTS_IN, SMS_IN, OUTGOING_IN)
+"""By which what tells of a dialog is found when the dialog goes."""
 
 JOIN_KEYS_OLD = Index("join_keys_old", JoinKey, ("expires_at",))
 
@@ -238,12 +245,12 @@ COLLECTIONS: tuple[Collection[Any], ...] = (
     Collection(
         "notices",
         Notice,
-        (NOTICES_DUE, NOTICES_SENT, NOTICES_OLD, NOTICES_ABOUT),
+        (NOTICES_DUE, NOTICES_SENT, NOTICES_OLD, NOTICES_ABOUT, NOTICES_IN),
         personal=True,
     ),
-    Collection("posts", Post, (POSTS_DUE, POSTS_OLD), personal=True),
-    Collection("sms", Sms, (SMS_DUE, SMS_OLD), personal=True),
-    Collection("outgoing", Outgoing, (OUTGOING_DUE, OUTGOING_OLD), personal=True),
+    Collection("posts", Post, (POSTS_DUE, POSTS_OLD, POSTS_IN), personal=True),
+    Collection("sms", Sms, (SMS_DUE, SMS_OLD, SMS_IN), personal=True),
+    Collection("outgoing", Outgoing, (OUTGOING_DUE, OUTGOING_OLD, OUTGOING_IN), personal=True),
     Collection("audit", Audit, (AUDIT,), personal=True),
     Collection("files", File, (FILES, FILES_UNUSED), personal=True),
     Collection("facts", Fact, (FACTS,), personal=True),

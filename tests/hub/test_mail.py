@@ -27,9 +27,10 @@ from msgspec.structs import replace
 from hub import config, mail
 from hub.bus import LocalBus
 from hub.calling import Calling
+from hub.errands import KEPT, RETRIES
 from hub.errors import ConfigError
 from hub.lead import Lead
-from hub.mail import CLAIM, KEPT, RETRIES, Mail
+from hub.mail import CLAIM, Mail
 from hub.mailbox import is_mailbox
 from hub.model import DialogId, Operator, OperatorId, Project, ProjectId
 from hub.records import Notice, Post
@@ -122,8 +123,9 @@ class Office:
 
     async def promised(self, id: str = "one", **told: str) -> bool:
         data = {"project": "Ромашка", "phone": "+79161234567", "name": "Анна", "tries": "3"}
-        data |= {"dialog": "site:1:1"} | told
-        return await mail.promise(self.engine, id, SHOP, ANNA, "exhausted", data, self.clock())
+        data |= told
+        at, row = self.clock(), DialogId("site:1:1")
+        return await mail.promise(self.engine, id, SHOP, ANNA, "exhausted", data, at, dialog=row)
 
     async def posts(self) -> list[Post]:
         return (await self.engine.find(POSTS_OLD, limit=100)).items

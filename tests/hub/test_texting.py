@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from hub import contacts, texting
 from hub.abilities import Capabilities
 from hub.calls.call import Call, Outcome
+from hub.errands import KEPT
 from hub.errors import BadValueError, ConflictError, RejectedError
 from hub.hub import Hub
 from hub.model import (
@@ -33,7 +34,7 @@ from hub.schedule import daily
 from hub.statuses import RequestType, Status
 from hub.store.engine import Engine, Insert
 from hub.store.schema import SMS_OLD
-from hub.texting import KEPT, STALE, occasion
+from hub.texting import STALE, occasion
 from hub.triggers import SmsTrigger, When
 from tests.spine import (
     KINDS,

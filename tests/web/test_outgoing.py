@@ -17,9 +17,10 @@ from msgspec.structs import replace
 from hub.bus import LocalBus
 from hub.calling import Calling
 from hub.calls.call import Call, Outcome
+from hub.errands import KEPT, RETRIES
 from hub.lead import Lead
 from hub.model import ChannelId, Project, ProjectId, Role
-from hub.outgoing import HEADER, KEPT, RETRIES, Outgoing, PostError, key_of
+from hub.outgoing import HEADER, Outgoing, PostError, key_of
 from hub.records import Outgoing as Event
 from hub.schedule import always
 from hub.statuses import Status
