@@ -107,8 +107,10 @@ async def test_pictures_are_walked_through_by_keyboard_and_focus_comes_back(
     for n in range(3):
         await visitor.attach(picture(f"{n}.png", (40, 60 * n, 90)))
     await operator.row("Гость").click()
-    first = operator.log.get_by_role("link", name=operator.say("inbox.open_picture", name="0.png"))
-    await shows(first.get_by_role("img"))
+    for n in (2, 1, 0):
+        open_it = operator.say("inbox.open_picture", name=f"{n}.png")
+        first = operator.log.get_by_role("link", name=open_it)
+        await shows(first.get_by_role("img"))
 
     await first.focus()
     await operator.page.keyboard.press("Enter")
@@ -128,6 +130,8 @@ async def test_pictures_are_walked_through_by_keyboard_and_focus_comes_back(
     assert await last.get_by_role("img").evaluate("image => image.clientWidth") > small
     await page.keyboard.press("0")
     await expect(last.locator(".near")).to_have_count(0)
+    await visitor.attach(picture("3.png", (40, 180, 90)))
+    await expect(last).to_contain_text(operator.say("inbox.picture.of", n=3, count=4))
     for _ in range(12):
         await page.keyboard.press("Tab")
         assert await page.evaluate(

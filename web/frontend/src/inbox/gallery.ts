@@ -1,18 +1,23 @@
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { isHere } from "./awaited";
 import { lines } from "./reading";
 import type { Attachment } from "./wire";
 
-/** The pictures that are being looked at one by one. */
-export const gallery = signal<{ pictures: Attachment[]; at: number } | null>(null);
+const chosen = signal<Attachment | null>(null);
 
-/** Opens the picture; those of the whole thread stand before and after it. */
-export function showPicture(file: Attachment): void {
-  const all = lines
-    .peek()
+/** The picture that is looked at, and those of the whole thread before and after it as they come. */
+export const gallery = computed<{ pictures: Attachment[]; at: number } | null>(() => {
+  const file = chosen.value;
+  if (!file) return null;
+  const all = lines.value
     .filter((entry) => !entry.deleted_at)
     .flatMap((entry) => entry.attachments)
     .filter((one) => one.kind === "image" && isHere(one));
   const at = all.findIndex((one) => one.id === file.id);
-  gallery.value = at < 0 ? { pictures: [file], at: 0 } : { pictures: all, at };
+  return at < 0 ? { pictures: [file], at: 0 } : { pictures: all, at };
+});
+
+/** Opens that picture over the window; null closes it. */
+export function showPicture(file: Attachment | null): void {
+  chosen.value = file;
 }

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { fileAddress } from "../links";
-import { gallery } from "./gallery";
+import { gallery, showPicture } from "./gallery";
 import { Icon, IconButton } from "./parts";
 import { t } from "./settings";
 import { Modal } from "./sheet";
@@ -25,7 +25,7 @@ export function Lightbox(): JSX.Element | null {
       const other = now?.pictures[near];
       if (other) new Image().src = fileAddress(other.url);
     }
-  }, [at]);
+  }, [file?.id]);
 
   useLayoutEffect(() => {
     const shown = image.current;
@@ -39,11 +39,10 @@ export function Lightbox(): JSX.Element | null {
   }, [zoom]);
 
   if (!now || !file) return null;
-  const close = (): void => {
-    gallery.value = null;
-  };
+  const close = (): void => showPicture(null);
   const go = (to: number): void => {
-    if (to >= 0 && to < count) gallery.value = { ...now, at: to };
+    const other = now.pictures[to];
+    if (other) showPicture(other);
   };
   const closer = (): void => setZoom((z) => Math.min(MOST, z * 2));
   const wider = (): void => setZoom((z) => Math.max(1, z / 2));
