@@ -14,12 +14,23 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.ports import WORKER, free_port
 
 if TYPE_CHECKING:
     from hub.store.engine import Engine
     from tests.bucket import S3Server
+
+# No test fails because the machine was busy; in CI the examples are the same each time, as
+# Hypothesis has it.
+settings.register_profile(
+    "patient",
+    settings.get_profile(settings.get_current_profile_name()),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("patient")
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - the folder made there has a name of its own
 ROOM = 2**30
