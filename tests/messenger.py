@@ -1,6 +1,6 @@
 """A messenger of tests that can do everything: it edits, takes back, reacts, is asked and asks.
 
-Like `tests.spine.Platform` it does what its script says, and then what it is told.
+Like `tests.scripted.Platform` it does what its script says, and then what it is told.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from hub.events import ChannelEvent, MessageReceived
 from hub.hub import Hub
 from hub.model import Channel, ChannelId, Identity
 from hub.store.engine import Insert
-from tests.spine import KINDS, SHOP, START, Lost, Platform
+from tests.scripted import Lost, Platform
+from tests.spine import KINDS, SHOP, START
 
 NO_ANSWER = TransientError("timeout", maybe_sent=True, reason="timeout")
 

@@ -28,11 +28,11 @@ from hub.records import Pulse, Whose
 from hub.store.engine import Engine, Insert
 from hub.store.schema import LEADS_IN
 from tests.hub.test_ordering import PHONE, RULE, plan, works
+from tests.scripted import Platform
 from tests.spine import (
     SHOP,
     Clock,
     Mortal,
-    Platform,
     current,
     message,
     receive,

@@ -1,23 +1,20 @@
-"""The spine's world in tests: a clock that is moved by hand, a platform, a store that dies.
+"""The spine's world in tests: a clock that is moved by hand, two projects, a store that dies.
 
-The platform is the outside: it plays what a messenger does with what it is sent, by a
-script of the test. Everything of ours is the real thing.
+The outside is played by `tests.scripted`. Everything of ours is the real thing.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from hub import config
-from hub.abilities import Ability, Capabilities
 from hub.accounts import Who
-from hub.channel import ChannelKind, Draft, Hook, Receipt
+from hub.channel import ChannelKind
 from hub.dialogs import latest
 from hub.errors import UnavailableError
 from hub.events import ChannelEvent, DeliveryReported, MessageReceived, Sender
@@ -45,7 +42,6 @@ from hub.model import (
     Session,
 )
 from hub.schedule import always
-from hub.statuses import RequestType
 from hub.store.engine import (
     Engine,
     Index,
@@ -58,6 +54,7 @@ from hub.store.engine import (
     Walk,
 )
 from hub.store.schema import BY_CONTACT, LOG
+from tests.scripted import Careful, Platform
 
 D = TypeVar("D", bound=Document)
 
@@ -79,83 +76,6 @@ class Clock:
     def forward(self, by: timedelta) -> datetime:
         self.at += by
         return self.at
-
-
-class Nothing(msgspec.Struct, frozen=True):
-    """A platform of tests has no settings."""
-
-
-Turn = Exception | Callable[[], Awaitable[None]] | None
-
-
-class Platform(ChannelKind[Nothing]):
-    """A messenger that does what `script` says for each attempt, and then takes everything.
-
-    `shown` is what the person saw, in order; a turn that raises after showing is written as
-    `lost`, and a turn that is called decides when the platform answers.
-    """
-
-    kind: ClassVar[str] = "plain"
-    settings_type: ClassVar[type[msgspec.Struct]] = Nothing
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        type=RequestType.LIVE_CHAT,
-        text_max_chars=1_000,
-        attachments_max=3,
-        attachment_max_bytes=1_000_000,
-        hears=frozenset({Ability.DELIVERED, Ability.READ}),
-    )
-
-    def __init__(self, id: ChannelId) -> None:
-        self.id = id
-        self.settings = Nothing()
-        self.script: deque[Turn] = deque()
-        self.attempts: list[str] = []
-        self.shown: list[str] = []
-        self._seen: dict[str, str] = {}
-
-    def verify(self, hook: Hook) -> None:
-        """Nobody knocks at this door in these tests."""
-
-    def parse(self, hook: Hook) -> Sequence[ChannelEvent]:
-        return ()
-
-    def show(self, draft: Draft) -> Receipt:
-        """What the platform does with a request that reached it."""
-        number = self._seen.get(draft.key) if self.capabilities.idempotent_for else None
-        if number is None:
-            number = str(len(self.shown) + 1)
-            self._seen[draft.key] = number
-            self.shown.append(draft.text)
-        return Receipt(external_id=f"out-{number}")
-
-    async def send(self, to: Identity, draft: Draft) -> Receipt:
-        self.attempts.append(draft.text)
-        turn = self.script.popleft() if self.script else None
-        if isinstance(turn, Lost):
-            self.show(draft)
-            raise turn.error
-        if isinstance(turn, Exception):
-            raise turn
-        if turn is not None:
-            await turn()
-        return self.show(draft)
-
-
-class Lost(Exception):  # noqa: N818 - it is what happened to the answer, not a fault of ours
-    """The platform showed the message and its answer never arrived; `error` arrives instead."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self.error = error
-
-
-class Careful(Platform):
-    """A messenger that knows a repeated key for an hour."""
-
-    kind: ClassVar[str] = "careful"
-    capabilities: ClassVar[Capabilities] = msgspec.structs.replace(
-        Platform.capabilities, type=RequestType.VK, idempotent_for=timedelta(hours=1)
-    )
 
 
 KINDS: dict[str, Callable[[Channel], ChannelKind[Any]]] = {

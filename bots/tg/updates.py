@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -30,6 +30,8 @@ from hub.events import (
     StaffReplied,
 )
 from hub.model import cut
+
+T = TypeVar("T")
 
 STYLES: dict[str, Style] = {
     "bold": "bold",
@@ -62,6 +64,8 @@ SERVICE = frozenset(
 _updates = msgspec.json.Decoder(wire.Update)
 _names = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _traces = msgspec.json.Decoder(wire.Trace)
+# What is passed over is not looked at: bytes that are no letters in it are met when it is read.
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def address(chat: int, connection: str = "") -> str:
@@ -71,10 +75,7 @@ def address(chat: int, connection: str = "") -> str:
 
 def read(hook: Hook) -> Sequence[ChannelEvent]:
     """The events of one update; PayloadError if it is none."""
-    try:
-        update = _updates.decode(hook.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise PayloadError(f"not an update of Telegram: {type(error).__name__}") from None
+    update = _decoded(_updates, hook.body)
     # What is larger than this is no exact number to a browser.
     number, now = update.update_id % 2**53, cut(hook.received_at)
     if update.message:
@@ -93,10 +94,16 @@ def read(hook: Hook) -> Sequence[ChannelEvent]:
         return [_edited(update.edited_business_message, number)]
     if update.deleted_business_messages:
         return _deleted(update.deleted_business_messages, now)
-    told = [
-        _unknown(*each, now) for each in _names.decode(hook.body).items() if each[0] != "update_id"
-    ]
+    names = _decoded(_names, hook.body)
+    told = [_unknown(*each, now) for each in names.items() if each[0] != "update_id"]
     return told or [Ignored(sender=Sender(external_id="unknown"), at=now, name="unknown:nothing")]
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except _UNREADABLE as error:
+        raise PayloadError(f"not an update of Telegram: {type(error).__name__}") from None
 
 
 def _message(message: wire.Message, order: int, body: bytes) -> ChannelEvent:
@@ -210,7 +217,7 @@ def _deleted(deleted: wire.Deleted, now: datetime) -> list[ChannelEvent]:
 def _unknown(name: str, body: msgspec.Raw, now: datetime) -> ChannelEvent:
     try:
         trace = _traces.decode(body)
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         trace = wire.Trace()
     who = trace.sender or trace.user or trace.chat
     sender = (

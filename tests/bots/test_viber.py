@@ -1,27 +1,22 @@
-"""Viber against recorded callbacks and against the played platform, with its refusals."""
+"""Viber against recorded callbacks: its contract, what is read of them, what counts."""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import hmac
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
 import pytest
-from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bots.platforms.platform import Blob, Chat, Person
-from bots.platforms.viber import URI, ViberPlatform
+from bots.platforms.platform import Chat, Person
+from bots.platforms.viber import ViberPlatform
 from bots.updates import viber as updates
 from bots.viber import REFUSALS, ViberSettings, _refusal
 from bots.viber import Viber as ViberChannel
-from hub.channel import Bytes, Draft, Hook
+from hub.channel import Hook
 from hub.content import Button, Remote, Spot
 from hub.errors import (
     CredentialsError,
@@ -32,136 +27,27 @@ from hub.errors import (
     TransientError,
     UnreachableError,
 )
-from hub.events import (
-    ChannelEvent,
-    DeliveryReported,
-    Ignored,
-    MessageReceived,
-    ReachabilityChanged,
-)
-from hub.model import (
-    Attachment,
-    ChannelId,
-    ContactId,
-    FileId,
-    Identity,
-    IdentityId,
-    OutState,
-    ProjectId,
-)
+from hub.events import DeliveryReported, Ignored, MessageReceived, ReachabilityChanged
+from hub.model import ChannelId, OutState
 from tests.bots.contract import AT, KEYS, ChannelContract
-from tests.bots.door import Door, open_door
-
-FIXTURES = Path(__file__).parent.parent / "fixtures" / "viber"
-TOKEN = "44dafb7e0f40021e-61a47a1e6778d187-f2c5a676a07050b3"
-IVAN = "01234567890A="
-PNG = bytes.fromhex("89504e470d0a1a0a") + bytes(300)
-
-
-class Served(Bytes):
-    """A hub with a public address where its files lie."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.data = PNG
-        self._runner: web.AppRunner | None = None
-
-    async def open(self) -> None:
-        app = web.Application()
-        app.add_routes([web.get("/files/{name}", self._serve)])
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-
-    async def close(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
-
-    async def _serve(self, request: web.Request) -> web.Response:
-        return web.Response(body=self.data)
-
-    async def read(self, file: Attachment) -> AsyncIterator[bytes]:
-        yield self.data
-
-    def link(self, file: Attachment) -> str:
-        return f"{self.url}/files/{file.name}?e=1&s=2" if self.url else ""
-
-
-@pytest.fixture
-async def files() -> AsyncIterator[Served]:
-    made = Served()
-    await made.open()
-    yield made
-    await made.close()
+from tests.bots.played_viber import (
+    FIXTURES,
+    IVAN,
+    TOKEN,
+    message,
+    nobody,
+    opened,
+    played,
+    recorded,
+    signed,
+    told,
+)
 
 
 @pytest.fixture
 async def platform() -> AsyncIterator[ViberPlatform]:
-    made = ViberPlatform()
-    await made.start()
-    made.webhook = "http://127.0.0.1:1/hooks/the-channel"
-    yield made
-    await made.stop()
-
-
-def opened(platform: ViberPlatform, files: Bytes | None = None) -> ViberChannel:
-    settings = msgspec.convert(platform.settings(), ViberSettings)
-    return ViberChannel(ChannelId("the-channel"), settings, KEYS, files)
-
-
-@pytest.fixture
-async def channel(platform: ViberPlatform, files: Served) -> AsyncIterator[ViberChannel]:
-    made = opened(platform, files)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def ivan(platform: ViberPlatform) -> Person:
-    person = platform.person("Иван")
-    await platform.write(person, "здравствуйте")
-    return person
-
-
-def identity(person: Person) -> Identity:
-    return Identity(
-        id=IdentityId(f"the-channel:{person.id}"),
-        project=ProjectId("shop"),
-        channel=ChannelId("the-channel"),
-        external_id=person.id,
-        contact=ContactId("c"),
-        created_at=AT,
-        seen_at=AT,
-    )
-
-
-def attachment(name: str, mime: str, size: int = len(PNG)) -> Attachment:
-    return Attachment(FileId(name), name, mime, size)
-
-
-def recorded(name: str) -> bytes:
-    return (FIXTURES / f"{name}.json").read_bytes()
-
-
-def nobody(tracked: updates.Tracked, person: str) -> bool:
-    return False
-
-
-def told(name: str) -> ChannelEvent:
-    (event,) = updates.events(recorded(name), nobody)
-    return event
-
-
-def message(name: str) -> MessageReceived:
-    event = told(name)
-    assert isinstance(event, MessageReceived)
-    return event
-
-
-def signed(body: bytes, token: str = TOKEN) -> Hook:
-    made = hmac.new(token.encode(), body, hashlib.sha256).hexdigest()
-    return Hook(body=body, headers={"x-viber-content-signature": made}, received_at=AT)
+    async with played() as made:
+        yield made
 
 
 class TestViber(ChannelContract):
@@ -298,124 +184,6 @@ def test_whatever_a_body_holds_instead_it_is_events_or_a_payload_error(data: st.
     assert all(event.sender.external_id for event in events)
 
 
-async def test_a_text_goes_out_under_the_name_in_pieces_that_all_are_known(
-    channel: ViberChannel, platform: ViberPlatform, ivan: Person
-) -> None:
-    text = " ".join(["слово"] * 2_000)
-    receipt = await channel.send(identity(ivan), Draft(key="1", text=text))
-    shown = [each for each in platform.shown(ivan) if not each.mine]
-    assert [each.id for each in shown] == [receipt.external_id, *receipt.more]
-    assert " ".join(each.text for each in shown) == text
-    assert platform.calls[-1][1]["sender"] == {"name": "Ромашка"}
-    await channel.send(identity(ivan), Draft(key="2", text="**Да**: [тут](https://a.ru)"))
-    assert platform.shown(ivan)[-1].text == "Да: тут (https://a.ru)"
-
-
-async def test_a_failure_after_the_first_piece_may_have_sent_it(
-    channel: ViberChannel, platform: ViberPlatform, ivan: Person
-) -> None:
-    text = " ".join(["слово"] * 2_000)
-    sending = asyncio.create_task(channel.send(identity(ivan), Draft(key="1", text=text)))
-    await platform.wait_for(lambda: len(platform.shown(ivan)) == 2)
-    platform.refuse = 12
-    with pytest.raises(TransientError) as caught:
-        await sending
-    assert caught.value.maybe_sent
-    assert caught.value.reason == "rate"
-
-
-async def test_files_are_had_by_the_platform_from_a_public_address(
-    channel: ViberChannel, platform: ViberPlatform, files: Served, ivan: Person
-) -> None:
-    sent = (
-        attachment("p.png", "image/png"),
-        attachment("v.mp4", "video/mp4"),
-        attachment("смета.pdf", "application/pdf"),
-        attachment("big.jpg", "image/jpeg", len(PNG)),
-        attachment("w.webp", "image/webp"),
-    )
-    await channel.send(identity(ivan), Draft(key="1", text="вот", attachments=sent))
-    types = [body["type"] for name, body in platform.calls if name == "send_message"]
-    assert types == ["picture", "video", "file", "picture", "file"]
-    shown = platform.shown(ivan)[1:]
-    assert shown[0].text == "вот"
-    assert all(each.files[0].data == PNG for each in shown)
-    assert shown[2].files[0].name == "смета.pdf"
-
-
-@pytest.mark.parametrize(
-    ("file", "public", "reason"),
-    [
-        (attachment("p.png", "image/png"), False, "no_public_address"),
-        (attachment("setup.EXE", "application/pdf"), True, "file_type"),
-        (attachment("film.mkv", "video/x-matroska", 60_000_000), True, "too_large"),
-    ],
-)
-async def test_an_unfit_file_is_refused_before_anything_is_said(
-    channel: ViberChannel,
-    platform: ViberPlatform,
-    files: Served,
-    ivan: Person,
-    file: Attachment,
-    public: bool,
-    reason: str,
-) -> None:
-    files.url = files.url if public else ""
-    with pytest.raises(RejectedError) as caught:
-        await channel.send(identity(ivan), Draft(key="1", text="вот", attachments=(file,)))
-    assert caught.value.reason == reason
-    assert platform.calls == []
-
-
-async def test_more_than_a_request_holds_is_refused_before_anything_is_said(
-    channel: ViberChannel, platform: ViberPlatform, ivan: Person
-) -> None:
-    with pytest.raises(RejectedError) as caught:
-        await channel.send(identity(ivan), Draft(key="1", text="\x01" * 6_900))
-    assert caught.value.reason == "too_long"
-    rows = tuple((Button(label=f"{each}", data="d" * 64),) for each in range(13))
-    with pytest.raises(RejectedError):
-        await channel.send(identity(ivan), Draft(key="1", text="x", buttons=rows))
-    assert platform.calls == []
-
-
-def said(door: Door) -> list[MessageReceived]:
-    found = [each for each in door.events if isinstance(each, MessageReceived)]
-    return sorted(found, key=lambda each: each.external_id)
-
-
-async def test_buttons_come_back_as_what_they_mean_and_the_number_as_the_own(
-    channel: ViberChannel, platform: ViberPlatform
-) -> None:
-    async with open_door(channel) as door:
-        await channel.set_hook(door.url)
-        ivan = platform.person("Иван")
-        await platform.write(ivan, "здравствуйте")
-        await platform.send_card(ivan, "Иван", "+79990000000", own=False)
-        rows = (
-            (Button(label="Да", data="call:yes"), Button(label="Нет", data="call:no")),
-            (Button(label="Мой номер", asks="phone"),),
-            (Button(label="Сайт", url="https://example.ru"),),
-        )
-        await channel.send(identity(ivan), Draft(key="1", text="перезвонить?", buttons=rows))
-        shown = platform.shown(ivan)[-1]
-        assert [len(row) for row in shown.buttons] == [2, 1, 1]
-        await platform.press(ivan, shown.id, "Да")
-        await platform.press(ivan, shown.id, "phone")
-        await platform.send_card(ivan, "Пётр", "+79160000000", own=False)
-        await platform.settled()
-        _, unasked, pressed, own, others = said(door)
-        assert (pressed.text, pressed.pressed, pressed.question) == ("Да", "call:yes", False)
-        cards = [each.card for each in (unasked, own, others)]
-        assert [each.own for each in cards if each] == [False, True, False]
-        assert [each.phone for each in cards if each] == [
-            "+79990000000",
-            ivan.phone,
-            "+79160000000",
-        ]
-        assert set(platform.answers) == {b""}
-
-
 def test_what_came_along_counts_only_for_whom_we_sent_it() -> None:
     channel = ViberChannel(ChannelId("c"), ViberSettings(token=TOKEN, name="Р"), KEYS)
     rows = ((Button(label="Да", data="yes"), Button(label="Номер", asks="phone")),)
@@ -452,86 +220,6 @@ def test_each_status_is_the_error_that_says_what_to_do() -> None:
         else:
             assert isinstance(refusal, TransientError)
             assert not refusal.maybe_sent
-
-
-async def test_what_is_said_before_the_hook_is_set_waits_for_it(
-    channel: ViberChannel, platform: ViberPlatform, ivan: Person
-) -> None:
-    platform.webhook = ""
-    with pytest.raises(TransientError) as caught:
-        await channel.send(identity(ivan), Draft(key="1", text="x"))
-    assert (caught.value.maybe_sent, caught.value.reason) == (False, "misconfigured")
-
-
-@pytest.mark.parametrize("failing", ["502_page", "lost_answer", "500"])
-async def test_an_answer_that_is_none_leaves_a_doubt(
-    channel: ViberChannel, platform: ViberPlatform, ivan: Person, failing: Any
-) -> None:
-    platform.fail(failing)
-    with pytest.raises(TransientError) as caught:
-        await channel.send(identity(ivan), Draft(key="1", text="x"))
-    assert caught.value.maybe_sent
-
-
-async def test_a_person_has_a_name_and_a_picture(
-    channel: ViberChannel, platform: ViberPlatform, ivan: Person
-) -> None:
-    profile = await channel.profile(ivan.id)
-    assert profile is not None
-    assert profile.name == "Иван"
-    assert profile.picture is not None
-    assert b"".join([chunk async for chunk in channel.fetch(profile.picture)])[:4] == b"\x89PNG"
-    with pytest.raises(UnreachableError):
-        await channel.profile("nobody")
-
-
-async def test_a_dead_key_is_told_by_the_account(
-    channel: ViberChannel, platform: ViberPlatform
-) -> None:
-    account = await channel.account()
-    assert (account.name, account.username) == ("Ромашка", URI)
-    assert account.picture is not None
-    assert b"".join([chunk async for chunk in channel.fetch(account.picture)])[:4] == b"\x89PNG"
-    link = channel.join_link(account.username, "k_-9")
-    assert link == f"viber://pa?chatURI={URI}&context=k_-9"
-    platform.token = "another"
-    with pytest.raises(CredentialsError) as caught:
-        await channel.account()
-    assert caught.value.reason == "dead_key"
-
-
-async def test_the_hook_is_set_once_the_platform_could_try_it(
-    channel: ViberChannel, platform: ViberPlatform
-) -> None:
-    with pytest.raises(RejectedError) as caught:
-        await channel.set_hook("http://127.0.0.1:1/hooks/the-channel")
-    assert caught.value.reason == "no_public_address"
-    async with open_door(channel) as door:
-        await channel.set_hook(door.url)
-        assert (await channel.hook()).url == platform.webhook
-        await channel.drop_hook()
-        assert platform.webhook == ""
-    platform.webhook = "https://other.example/hooks/another"
-    await channel.drop_hook()
-    assert platform.webhook == "https://other.example/hooks/another"
-
-
-async def test_files_are_fetched_from_the_platform_alone(
-    channel: ViberChannel, platform: ViberPlatform
-) -> None:
-    async with open_door(channel) as door:
-        await channel.set_hook(door.url)
-        await platform.send_file(platform.person(), Blob("f.pdf", "application/pdf", PNG))
-        await platform.settled()
-        (remote,) = said(door)[0].media
-        assert b"".join([chunk async for chunk in channel.fetch(remote)]) == PNG
-    for ref in (
-        "https://evil.example/x",
-        "http://127.0.0.1:1/x",
-        "https://viber.com.evil.example/",
-    ):
-        with pytest.raises(RejectedError):
-            await anext(channel.fetch(Remote(ref=ref)))
 
 
 def test_a_name_too_long_for_the_platform_is_refused() -> None:

@@ -11,7 +11,8 @@ import pytest
 from hub.accounts import Who
 from hub.hub import Hub
 from hub.store.engine import Engine
-from tests.spine import Clock, Mortal, Platform, assembled, operator
+from tests.scripted import Platform
+from tests.spine import Clock, Mortal, assembled, operator
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from hub.records import Pulse
 from hub.secrets import Vault, secret_fields
 from hub.setup import Change, Setup
 from hub.store.engine import Insert
-from tests.spine import SHOP, Platform, operator
+from tests.scripted import Platform
+from tests.spine import SHOP, operator
 
 TOKEN, OTHER = "1234:the-old-key", "1234:the-new-key"
 OWN = "http://10.0.0.7:8081"

@@ -25,7 +25,8 @@ from hub.schedule import always
 from hub.statuses import RequestType
 from hub.store.engine import Insert
 from hub.store.schema import LEADS
-from tests.spine import KINDS, SHOP, START, Clock, Platform, current, log_of, message, receive
+from tests.scripted import Platform
+from tests.spine import KINDS, SHOP, START, Clock, current, log_of, message, receive
 
 BOT = BotSettings(
     enabled=True,

@@ -21,7 +21,8 @@ from hub.hub import Hub
 from hub.model import Channel
 from hub.store.engine import Insert
 from tests.messenger import change, connected, live
-from tests.spine import KINDS, SHOP, START, Mortal, Platform, ask, say
+from tests.scripted import Platform
+from tests.spine import KINDS, SHOP, START, Mortal, ask, say
 
 
 class Import:

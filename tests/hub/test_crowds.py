@@ -17,13 +17,13 @@ from hub.hub import Hub
 from hub.lanes import LEASE
 from hub.model import Dialog, Entry, EntryKind, OutState, Verb
 from hub.store.schema import FACTS, LANES, RULES_DUE
+from tests.scripted import Platform
 from tests.spine import (
     SHOP,
     WEEK,
     Clock,
     Crash,
     Mortal,
-    Platform,
     all_of,
     current,
     episodes,

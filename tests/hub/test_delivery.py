@@ -24,12 +24,11 @@ from hub.hub import Hub
 from hub.lanes import HELD, LEASE
 from hub.model import Channel, DialogId, Entry, Identity, OutState
 from hub.pulse import HOLD
+from tests.scripted import Lost, Platform
 from tests.spine import (
     MS,
     Clock,
-    Lost,
     Mortal,
-    Platform,
     ask,
     deliver,
     lane,

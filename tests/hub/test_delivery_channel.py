@@ -15,13 +15,12 @@ from hub.events import ChannelTold
 from hub.hub import Hub
 from hub.model import Channel, Dialog, DialogId, OutState
 from tests.messenger import Messenger, change, connected, live
+from tests.scripted import Lost, Platform
 from tests.spine import (
     MS,
     Clock,
     Crash,
-    Lost,
     Mortal,
-    Platform,
     ask,
     deliver,
     say,

@@ -19,12 +19,12 @@ from hub.errors import (
 from hub.hub import Hub
 from hub.lanes import LEASE
 from hub.model import Dialog, Entry, OutState
+from tests.scripted import Platform
 from tests.spine import (
     MS,
     Clock,
     Crash,
     Mortal,
-    Platform,
     ask,
     deliver,
     lane,

@@ -15,6 +15,7 @@ from hub.events import DialogChanged, OperatorTyping
 from hub.hub import Hub
 from hub.model import Awaits, Dialog, EntryKind, FileId, OutState, Role, Verb
 from hub.statuses import Status
+from tests.scripted import Platform
 from tests.spine import (
     BAKERY,
     MS,
@@ -22,7 +23,6 @@ from tests.spine import (
     WEEK,
     Clock,
     Mortal,
-    Platform,
     ask,
     current,
     episodes,

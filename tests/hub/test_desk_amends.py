@@ -24,10 +24,10 @@ from hub.hub import Hub
 from hub.lanes import LEASE
 from hub.model import Dialog, Entry, EntryKind, Identity, OutState, Reaction, Role, Verb
 from tests.messenger import Messenger, connected
+from tests.scripted import Lost
 from tests.spine import (
     Clock,
     Crash,
-    Lost,
     Mortal,
     ask,
     deliver,

@@ -136,10 +136,10 @@ def main() -> None:
 @pytest.mark.chaos
 @pytest.mark.parametrize("work", ["keep", "keep_as", "sweep"])
 def test_whatever_line_it_dies_at_nothing_stays_that_no_entry_names(
-    work: str, tmp_path: Path
+    work: str, engine_folder: Path
 ) -> None:
     ended = subprocess.run(
-        [sys.executable, __file__, work, str(tmp_path)],
+        [sys.executable, __file__, work, str(engine_folder)],
         cwd=Path(__file__).parents[2],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": "."},
         capture_output=True,

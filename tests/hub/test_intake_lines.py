@@ -36,6 +36,7 @@ from hub.model import (
 )
 from hub.records import DeadLetter, Fetch
 from hub.store.schema import DEAD_LETTERS, LETTERS_WAITING
+from tests.scripted import Platform
 from tests.spine import (
     MS,
     SHOP,
@@ -44,7 +45,6 @@ from tests.spine import (
     Clock,
     Crash,
     Mortal,
-    Platform,
     all_of,
     ask,
     current,

@@ -16,7 +16,8 @@ from hub import dialogs
 from hub.errors import ThrottledError
 from hub.hub import Hub
 from hub.observe import DELIVERIES_HELD, JsonFormatter
-from tests.spine import Clock, Platform, ask, deliver, message, receive, say, sent
+from tests.scripted import Platform
+from tests.spine import Clock, ask, deliver, message, receive, say, sent
 
 Lines = Callable[[str], list[dict[str, str]]]
 

@@ -1,104 +1,27 @@
-"""Letters go out once each, whatever their server does, and carry nothing that they should not."""
+"""Letters go out once each, whatever their server does, to those who are to be told."""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import default
-from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.smtp import SMTP, AuthResult
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hub import config, mail
-from hub.bus import LocalBus
+from hub import mail
 from hub.calling import Calling
 from hub.errands import KEPT, RETRIES
-from hub.errors import ConfigError
 from hub.lead import Lead
-from hub.mail import CLAIM, Mail
-from hub.mailbox import is_mailbox
-from hub.model import DialogId, Operator, OperatorId, Project, ProjectId
-from hub.records import Notice, Post
+from hub.mail import CLAIM
+from hub.model import DialogId, Operator, OperatorId, Project
+from hub.records import Notice
 from hub.schedule import always
 from hub.statuses import Status
 from hub.store.engine import Engine, Insert
-from hub.store.schema import POSTS_OLD
+from tests.hub.postoffice import ANNA, SHOP, Office, Server, plain, serving
 from tests.spine import Clock
-
-SHOP = ProjectId("shop")
-ANNA = "anna@example.com"
-
-
-class Server:
-    """A real SMTP server that does with its letters as it is told."""
-
-    def __init__(self) -> None:
-        self.letters: list[EmailMessage] = []
-        self.says: list[str] = []
-        """What it answers to the next recipients, and then 250."""
-        self.after_data: list[str] = []
-        self.drops = 0
-        """So many connections are cut in the middle of a letter."""
-        self.silent = False
-        self.asked = asyncio.Event()
-        self.port = 0
-
-    async def handle_RCPT(  # noqa: N802
-        self, server: SMTP, session: Any, envelope: Any, address: str, options: Any
-    ) -> str:
-        self.asked.set()
-        if self.silent:
-            await asyncio.Event().wait()
-        if self.says and (said := self.says.pop(0)) != "250":
-            return said
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:  # noqa: N802
-        if self.drops:
-            self.drops -= 1
-            assert isinstance(server.transport, asyncio.WriteTransport)
-            server.transport.abort()
-            return "250 OK"
-        if self.after_data:
-            return self.after_data.pop(0)
-        letter = message_from_bytes(envelope.content, policy=default)
-        assert isinstance(letter, EmailMessage)
-        self.letters.append(letter)
-        return "250 OK"
-
-
-@asynccontextmanager
-async def serving(server: Server, *, wrapped: bool = False, **told: Any) -> AsyncIterator[Server]:
-    """`wrapped` is TLS from the first byte on."""
-    loop = asyncio.get_running_loop()
-    around = told.pop("around", None) if wrapped else None
-    listening = await loop.create_server(
-        lambda: SMTP(server, loop=loop, hostname="mx.example.com", **told),
-        "127.0.0.1",
-        0,
-        ssl=around,
-    )
-    server.port = listening.sockets[0].getsockname()[1]
-    try:
-        yield server
-    finally:
-        listening.close()
 
 
 @pytest.fixture
@@ -108,40 +31,8 @@ async def server() -> AsyncIterator[Server]:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-class Office:
-    def __init__(self, engine: Engine, clock: Clock) -> None:
-        self.engine = engine
-        self.clock = clock
-
-    def mail(self, url: str, **told: Any) -> Mail:
-        settings = config.Mail(url=config.Secret(url), sender="Отклик <hub@example.com>", **told)
-        return Mail(self.engine, LocalBus(), settings, "https://hub.example", self.clock)
-
-    async def promised(self, id: str = "one", **told: str) -> bool:
-        data = {"project": "Ромашка", "phone": "+79161234567", "name": "Анна", "tries": "3"}
-        data |= told
-        at, row = self.clock(), DialogId("site:1:1")
-        return await mail.promise(self.engine, id, SHOP, ANNA, "exhausted", data, at, dialog=row)
-
-    async def posts(self) -> list[Post]:
-        return (await self.engine.find(POSTS_OLD, limit=100)).items
-
-    async def post(self) -> Post:
-        [one] = await self.posts()
-        return one
-
-
-@pytest.fixture
 async def office(engine: Engine, clock: Clock) -> Office:
     return Office(engine, clock)
-
-
-def plain(server: Server) -> str:
-    return f"smtp://127.0.0.1:{server.port}"
 
 
 async def test_a_letter_says_what_happened_and_where_to_look(
@@ -277,137 +168,6 @@ async def test_without_a_server_a_letter_ends_at_once(office: Office) -> None:
     assert await office.mail("").check() == "off"
 
 
-def certified(folder: Path, host: str = "127.0.0.1") -> tuple[Path, ssl.SSLContext]:
-    """A certificate of our own making, and a server's side that has it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]), False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .sign(key, hashes.SHA256())
-    )
-    public = folder / "mail.pem"
-    public.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    private = folder / "mail.key"
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(public, private)
-    return public, context
-
-
-def knows(name: str, password: str) -> Callable[..., AuthResult]:
-    def known(server: SMTP, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-        fits = (data.login, data.password) == (name.encode(), password.encode())
-        return AuthResult(success=fits, handled=fits)
-
-    return known
-
-
-@pytest.mark.filterwarnings("ignore:Requiring AUTH")  # it cannot see that it stands behind TLS
-@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-async def test_the_password_goes_only_through_a_channel_that_is_proven(
-    office: Office, tmp_path: Path, scheme: str
-) -> None:
-    public, context = certified(tmp_path)
-    asks = {"auth_required": True, "authenticator": knows("hub", "п@роль:1")}
-    wrapped = scheme == "smtps"
-    around = {"around": context} if wrapped else {"tls_context": context, "require_starttls": True}
-    if wrapped:
-        asks["auth_require_tls"] = False
-    async with serving(Server(), wrapped=wrapped, **around, **asks) as server:
-        good = f"{scheme}://hub:%D0%BF%40%D1%80%D0%BE%D0%BB%D1%8C%3A1@127.0.0.1:{server.port}"
-        assert await office.mail(good, ca_file=public).check() == ""
-        await office.promised()
-        await office.mail(good, ca_file=public).work()
-        assert len(server.letters) == 1
-        assert await office.mail(good).check() == "tls"
-        wrong = office.mail(good.replace("hub:", "bub:"), ca_file=public)
-        assert await wrong.check() == "535"
-        await office.promised("two")
-        await wrong.work()
-        [later] = [each for each in await office.posts() if each.state != "sent"]
-        assert (later.state, later.error) == ("waiting", "535")
-
-
-async def test_a_server_without_encryption_gets_no_password(office: Office, server: Server) -> None:
-    sending = office.mail(f"smtp://hub:secret-1@127.0.0.1:{server.port}")
-    assert await sending.check() == "server"
-    await office.promised()
-    await sending.work()
-    assert (server.letters, (await office.post()).state) == ([], "waiting")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Анна\r\nBcc: evil@example.com",
-        "Анна\nSubject: x",
-        "\r\n\r\n<html>",
-        "a\0b",
-        "{project} %s {{ 7*7 }}",
-        "\u202eannA",
-    ],
-)
-async def test_no_name_becomes_a_header_or_a_template(
-    office: Office, server: Server, name: str
-) -> None:
-    await office.promised(name=name, phone=name)
-    await office.mail(plain(server)).work()
-    [letter] = server.letters
-    assert sorted(letter.keys()) == sorted(
-        [
-            *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"),
-            *("Content-Type", "Content-Transfer-Encoding", "MIME-Version"),
-        ]
-    )
-    assert "\n" not in letter["Subject"]
-    assert letter.get_content_type() == "text/plain"
-    assert "49" not in letter["Subject"]
-
-
-@pytest.mark.parametrize(
-    "to",
-    [
-        "",
-        "anna",
-        "anna@localhost",
-        "anna@example.com\r\nBcc: evil@example.com",
-        "anna@example.com, evil@example.com",
-        "<anna@example.com>",
-        "a b@example.com",
-        "анна@example.com",
-        '"a\\"b"@example.com',
-        "a" * 200 + "@example.com",
-    ],
-)
-async def test_what_is_no_address_gets_no_letter(office: Office, to: str) -> None:
-    assert not await mail.promise(office.engine, "x", SHOP, to, "notice", {}, office.clock())
-    assert await office.posts() == []
-
-
-@given(st.text(max_size=50).map("{}@example.com".format) | st.emails())
-def test_an_address_is_one_word_without_brackets(text: str) -> None:
-    if is_mailbox(text):
-        assert text.isascii()
-        assert text.isprintable()
-        assert not set(text) & set(' <>,;:"()[]\\')
-        assert text.count("@") == 1
-
-
 def lead(**told: Any) -> Lead:
     at = datetime(2026, 11, 20, 12, tzinfo=UTC)
     given_to: dict[str, Any] = {
@@ -483,22 +243,3 @@ async def test_what_is_over_is_cleared_away_and_what_waits_is_not(
     office.clock.at += KEPT + timedelta(days=1)
     await sending.sweep(office.clock())
     assert [each.state for each in await office.posts()] == ["waiting"]
-
-
-def test_settings_of_mail_are_checked(tmp_path: Path) -> None:
-    good = {"url": "smtp://hub:pa55@mail.example.com:587", "sender": "Отклик <a@b.ru>"}
-    read = config.settings({"mail": good}, tmp_path).mail
-    assert "pa55" not in repr(read)
-    for wrong in (
-        {"url": "http://mail.example.com"},
-        {"url": "smtp://"},
-        {"url": "smtp://mail.example.com/path"},
-        {"sender": ""},
-        {"sender": "hub"},
-        {"sender": "a@b.ru\r\nBcc: c@d.ru"},
-        {"url": "smtp://hub:changeme@mail.example.com"},
-    ):
-        with pytest.raises(ConfigError) as raised:
-            config.settings({"mail": good | wrong}, tmp_path)
-        assert raised.value.field in ("mail.url", "mail.sender")
-        assert "pa55" not in str(raised.value)

@@ -26,6 +26,7 @@ from hub.records import Audit
 from hub.redis_bus import RedisBus
 from hub.store.engine import Engine, Insert, TakenError
 from hub.worker import CLAIM, ECHO_BACK, ECHO_MARGIN, LEAD_LASTS, SWEEP_EVERY, Worker
+from tests.scripted import Platform
 from tests.spine import (
     MS,
     SHOP,
@@ -33,7 +34,6 @@ from tests.spine import (
     Clock,
     Crash,
     Mortal,
-    Platform,
     ask,
     current,
     lane,

@@ -17,7 +17,8 @@ from hub.model import ChannelId
 from hub.pulse import Pulses, mark_of
 from hub.store.engine import Engine
 from tests.messenger import Messenger, change, connected, live
-from tests.spine import Clock, Platform, ask, build, say, states
+from tests.scripted import Platform
+from tests.spine import Clock, ask, build, say, states
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 RICH = ChannelId("rich")

@@ -23,7 +23,8 @@ from hub.keys import Keys
 from hub.model import Channel, ChannelId, Lock, ProjectId
 from hub.secrets import SEALED, SealError, Vault, finish, is_sealed, rotate, secret_fields
 from hub.store.engine import Engine, Insert
-from tests.spine import START, Platform
+from tests.scripted import Platform
+from tests.spine import START
 
 TOKEN = "12345:a-very-secret-token"
 

@@ -20,11 +20,11 @@ from hub.errors import CredentialsError, ThrottledError, TransientError
 from hub.hub import Hub, assemble
 from hub.model import Channel, ChannelId, Identity
 from hub.store.engine import Engine, Insert
+from tests.scripted import Platform
 from tests.spine import (
     SHOP,
     START,
     Clock,
-    Platform,
     ask,
     current,
     message,

@@ -36,13 +36,13 @@ from hub.store.engine import Engine, Insert
 from hub.store.schema import SMS_OLD
 from hub.texting import STALE, occasion
 from hub.triggers import SmsTrigger, When
+from tests.scripted import Platform
 from tests.spine import (
     KINDS,
     SHOP,
     Clock,
     Crash,
     Mortal,
-    Platform,
     assembled,
     deliver,
     log_of,

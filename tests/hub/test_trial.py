@@ -22,12 +22,12 @@ from hub.records import Pulse, Trial
 from hub.store.engine import Engine, Insert
 from hub.trial import LASTS, Trials
 from tests import spine
+from tests.scripted import Platform
 from tests.spine import (
     BAKERY,
     SHOP,
     START,
     Clock,
-    Platform,
     assembled,
     current,
     message,

@@ -16,8 +16,8 @@ from hub.model import Channel, Dialog, IdentityId, ProjectId
 from hub.records import Pulse, Whose
 from hub.store.engine import AbsentError, Insert
 from hub.store.schema import JOIN_KEYS_OLD
+from tests.web.asking import arrange, config, row_of
 from tests.web.house import SHOP, House, Visitor, sign
-from tests.web.test_widget_asks import arrange, config, row_of
 
 MESSENGERS = [{"kind": "telegram", "url": "https://t.me/shop"}]
 PAGE = {"page": f"{SHOP}/sofa", "title": "Диван", "utm": {"utm_source": "yandex"}}

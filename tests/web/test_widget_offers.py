@@ -8,8 +8,8 @@ import pytest
 
 from hub.model import Contact, Entry, Verb
 from hub.records import ConsentText
+from tests.web.asking import arrange, asks, config, log_of, row_of
 from tests.web.house import House, Visitor
-from tests.web.test_widget_asks import arrange, asks, config, log_of, row_of
 from web.visitor_asks import SUBSCRIBES_OF_EMAIL, TAPS
 
 EMAIL = "anna@example.com"
