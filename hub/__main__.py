@@ -108,7 +108,7 @@ def also(hub: Hub) -> list[Loop]:
         hub.now,
         hub.name,
         voice=said_by(hub.speech),
-        after=recordings.keep,
+        fetch=recordings.fetch,
         overdue=Exchange(hub.engine, hub.bus, hub.now).overdue,
     )
     hub.outgoing.send = sender()
@@ -282,6 +282,7 @@ async def _check(settings: Settings, where: Path | None, public: str = "") -> bo
                     say(True, f"channel {id}: its settings can be used")
                 except HubError:
                     say(False, f"channel {id}: its settings cannot be used, see the log above")
+            _check_sounds(hub, say)
             if settings.redis.url:
                 await _check_bus(settings, say)
             if public:
@@ -305,6 +306,23 @@ async def _check(settings: Settings, where: Path | None, public: str = "") -> bo
 
     say(built(), "front end: built")
     return good
+
+
+def _check_sounds(hub: Hub, say: Callable[[bool | None, str], None]) -> None:
+    """Whether an Asterisk of this machine can play what the hub makes for it, where that shows."""
+    ids = [each.id for each in hub.channels.all() if each.kind == "asterisk"]
+    if not ids:
+        return
+    from telephony.asterisk import Asterisk, unread
+
+    for id in ids:
+        with contextlib.suppress(HubError):
+            line = hub.channels.get(id)
+            if isinstance(line, Asterisk) and (
+                shut := unread(line.settings, hub.settings.speech.dir)
+            ):
+                say(False, f"sounds: Asterisk cannot read {shut}; see docs/asterisk.md")
+                return
 
 
 async def _check_bus(settings: Settings, say: Callable[[bool | None, str], None]) -> None:

@@ -42,7 +42,7 @@ ORDERS = 3
 TOLD_MAX = 500
 CONSIDERED = 5_000
 COMMENT_MAX = 200
-FOR_PEOPLE = frozenset({verdict.EXHAUSTED, Outcome.INVALID_NUMBER.value, "nobody"})
+FOR_PEOPLE = verdict.FOR_PEOPLE | {"nobody"}
 """Causes for which an order is left to people."""
 
 VERBS = frozenset({"take", "now", "anyway", "done"})

@@ -96,13 +96,13 @@ class Eraser:
         return await self._engine.delete_if(Dialog, id, lambda had: had.dropped_at is not None)
 
     async def _calls(self, row: Dialog, *, at_once: bool) -> None:
-        """Deletes the calls of a dialog with what was recorded; not one that is under way."""
+        """Deletes the calls of a dialog with what was recorded; not one that a worker leads."""
         while True:
             page = await self._engine.find(
                 CALLS_IN,
                 {"project": row.project, "dialog": row.id},
                 limit=AT_ONCE,
-                where=lambda each: not each.live,
+                where=lambda each: not each.is_led,
             )
             for call in page.items:
                 await self.erase_call(call, at_once=at_once)
@@ -114,7 +114,7 @@ class Eraser:
             await self._files.release([call.recording], call.id)
             if at_once:
                 await self._files.discard([call.recording])
-        await self._engine.delete_if(Call, call.id, lambda had: not had.live)
+        await self._engine.delete_if(Call, call.id, lambda had: not had.is_led)
 
     async def _notices(self, lead: Lead) -> None:
         """What operators were told of an order names its phone."""

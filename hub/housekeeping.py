@@ -251,7 +251,7 @@ class Housekeeping:
             {"project": project},
             range=Range("began_at", below=before),
             limit=LINES_AT_ONCE,
-            where=lambda each: each.dialog is None and not each.live,
+            where=lambda each: each.dialog is None and not each.is_led,
             budget=LINES_AT_ONCE,
         )
         for call in page.items:

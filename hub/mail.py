@@ -34,7 +34,7 @@ from hub import config, errands
 from hub.accounts import Who
 from hub.bus import Bus
 from hub.calls import verdict
-from hub.calls.call import Call, Outcome
+from hub.calls.call import Call
 from hub.errands import RETRIES, Errands
 from hub.lead import Lead
 from hub.legible import legible, line
@@ -55,7 +55,6 @@ VALUE_MAX = 1_000
 SUBJECT_MAX = 150
 BODY_MAX = 10_000
 PORTS = {"smtp": 587, "smtps": 465}
-FOR_PEOPLE = (verdict.EXHAUSTED, Outcome.INVALID_NUMBER)
 HERE = ("localhost", "127.0.0.1", "::1")
 
 log = logging.getLogger(__name__)
@@ -174,7 +173,7 @@ class Mail(Errands[Post]):
 
     async def called(self, call: Call, lead: Lead | None) -> None:
         """What follows from the end of a call: whom no further one will reach is told of."""
-        if lead is None or not lead.live or lead.cause not in FOR_PEOPLE:
+        if lead is None or not verdict.is_for_people(lead):
             return
         if await exhausted(self._engine, call.project, lead, self._now()):
             await self._bus.wake(WAKE)

@@ -18,7 +18,7 @@ import msgspec
 from hub import errands
 from hub.bus import Bus
 from hub.calls import verdict
-from hub.calls.call import Call, Outcome
+from hub.calls.call import Call
 from hub.errands import RETRIES, Errands
 from hub.keys import Keys
 from hub.lead import Lead
@@ -30,7 +30,6 @@ from hub.store.schema import OUTGOING_DUE, OUTGOING_OLD
 WAKE = "outgoing"
 HEADER = "X-Otklik-Signature"
 EXHAUSTED = "lead.exhausted"
-FOR_PEOPLE = (verdict.EXHAUSTED, Outcome.INVALID_NUMBER)
 
 Send = Callable[[str, bytes, Mapping[str, str]], Awaitable[int]]
 """Posts a body to an address and gives the status; raises PostError."""
@@ -101,7 +100,7 @@ class Outgoing(Errands[Event]):
 
     async def called(self, call: Call, lead: Lead | None) -> None:
         """What follows from the end of a call."""
-        if lead is None or not lead.live or lead.cause not in FOR_PEOPLE:
+        if lead is None or not verdict.is_for_people(lead):
             return
         if await exhausted(self._engine, lead, self._now()):
             await self._bus.wake(WAKE)

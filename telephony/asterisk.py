@@ -6,10 +6,13 @@ docs/asterisk.md says how to set one up.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -41,6 +44,7 @@ _EXTENSION = re.compile(r"[0-9]{2,6}", re.ASCII)
 # What has a meaning in a SIP header or in a dialplan is no part of a name.
 _NO_NAME = re.compile(r"[^\w .,()+#№-]")
 NAME_MAX_CHARS = 80
+HERE = ("localhost", "127.0.0.1", "::1")
 POLL_SECONDS = 25
 
 
@@ -191,6 +195,63 @@ class Dialled:
         """As Asterisk finds it, which adds the ending itself."""
         folder = Path(self._settings.sounds) if self._settings.sounds else path.parent.absolute()
         return f"sound:{folder / path.stem}"
+
+
+class Runs(NamedTuple):
+    """As whom a program runs."""
+
+    uid: int
+    groups: frozenset[int]
+
+    def may(self, what: os.stat_result, bit: int) -> bool:
+        """Whether the mode lets it, where `bit` is that of all others."""
+        if self.uid == 0:
+            return True
+        if what.st_uid == self.uid:
+            return bool(what.st_mode >> 6 & bit)
+        return bool(what.st_mode >> (3 if what.st_gid in self.groups else 0) & bit)
+
+
+def unread(settings: AsteriskSettings, folder: Path, proc: Path = Path("/proc")) -> Path | None:
+    """What of the hub's sounds the Asterisk of this machine cannot get at.
+
+    None also where nobody can tell from here: it is elsewhere, in a container, or not running.
+    """
+    is_here = not settings.sounds and urlsplit(settings.api_url).hostname in HERE
+    running = _running(proc) if is_here else []
+    if not running:
+        return None
+    folder = folder.absolute()
+    ways = [(each, stat.S_IXOTH) for each in (*reversed(folder.parents), folder)]
+    try:
+        made = [(each, stat.S_IROTH) for each in sorted(folder.glob("[rt]-*.wav"))[:1]]
+        for path, bit in (*ways, *made):
+            found = path.stat()
+            # Who has more rights than the mode says has them by a list of its own.
+            listed = "system.posix_acl_access" in os.listxattr(path)
+            if not listed and not any(each.may(found, bit) for each in running):
+                return path
+    except OSError:
+        return None
+    return None
+
+
+def _running(proc: Path) -> list[Runs]:
+    """Every Asterisk of this machine; none if one of them sees other folders than we."""
+    found = []
+    for each in proc.glob("[0-9]*"):
+        try:
+            if (each / "comm").read_text().strip() != "asterisk":
+                continue
+            lines = (each / "status").read_text().splitlines()
+            told = {name: rest.split() for name, _, rest in (line.partition(":") for line in lines)}
+            if len(told["NSpid"]) != 1:
+                return []
+            groups = map(int, (told["Gid"][3], *told["Groups"]))
+            found.append(Runs(int(told["Uid"][3]), frozenset(groups)))
+        except (OSError, LookupError, ValueError):
+            continue
+    return found
 
 
 async def _known(ari: Ari, template: str) -> None:

@@ -111,7 +111,10 @@ class Dialer:
         return await self._conduct(*scenario.begin(begun.plan))
 
     async def resume(self) -> Call:
-        """Goes on with a talk that another worker began, or ends what it left."""
+        """Goes on with a talk that another worker began, or ends what it left of one."""
+        if self.call.stage == "settled":
+            # Only what was recorded of it is still to be fetched.
+            return self.call
         plan = self.call.plan
         up = [each for each in self.call.legs if each.state == "up"]
         roles = {each.role for each in up}
@@ -190,14 +193,15 @@ class Dialer:
             self._talks_since = asyncio.get_running_loop().time()
         dialled = [each for each in commands if isinstance(each, Dial)]
         told = [each for each in commands if isinstance(each, Tell)]
+        records = any(isinstance(each, Record) for each in commands)
         changed = isinstance(event, Ringing | Answered | Gone)
-        if not dialled and not told and not changed:
+        if not dialled and not told and not records and not changed:
             return
 
         def noted(had: Call) -> Call:
             legs = _marked(had.legs, event, now)
             legs += tuple(_leg(each, now) for each in dialled)
-            after = replace(had, legs=legs[-LEGS_MAX:])
+            after = replace(had, legs=legs[-LEGS_MAX:], unfetched=had.unfetched or records)
             if any(each.role == "visitor" for each in dialled) and had.dialled_at is None:
                 after = replace(after, dialled_at=now)
             return _told(after, told[0], now) if told else after

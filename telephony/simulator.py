@@ -216,6 +216,9 @@ class Simulated:
     async def recorded(self, name: str, to: Path) -> bool:
         return False
 
+    async def forget(self, name: str) -> None:
+        pass
+
     async def sweep(self, key: str) -> int:
         mine = [each for id, each in self._phones.items() if id.startswith(f"{key}-")]
         for phone in mine:

@@ -43,15 +43,16 @@ BUSY_MAX = 5
 """After so many whose people are busy others are looked at in the next round."""
 
 Conductor = Dialer | HostedDialer
-After = Callable[[Call, Legs], Coroutine[Any, Any, None]]
-"""What is done with the line after a call has ended, such as fetching its recording."""
+Fetch = Callable[[Call, Legs | None], Coroutine[Any, Any, None]]
+"""Brings what was recorded of a call that is over, where there is a line to its engine."""
 
 
 @dataclass
 class _Open:
     """A line in use, made of a trunk; `calls` are those that this process leads on it, by key.
 
-    `trunk` is the newest of the same account, by whose caps and numbers it goes on.
+    `trunk` is the newest of the same account, by whose caps and numbers it goes on. It has begun
+    as many calls as it may until the loop's clock says `rests_until`.
     """
 
     trunk: Trunk[TrunkSettings]
@@ -59,10 +60,11 @@ class _Open:
     line: Legs | Hosted
     listening: asyncio.Task[None] | None = None
     calls: dict[str, Conductor] = field(default_factory=dict)
+    rests_until: float = 0
 
 
 class Telephony:
-    """`voice` makes what is said; `after` is told of each talk on a line that records.
+    """`voice` makes what is said; `fetch` brings what was recorded, until it is brought or lost.
 
     `overdue` has calls from outside of which nothing was heard for too long.
     """
@@ -77,7 +79,7 @@ class Telephony:
         name: str,
         *,
         voice: Voice = silent,
-        after: After | None = None,
+        fetch: Fetch | None = None,
         overdue: Callable[[Call], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self._engine = engine
@@ -88,7 +90,7 @@ class Telephony:
         self._name = name
         self._overdue = overdue
         self._voice = voice
-        self._after = after
+        self._fetch = fetch
         self._lines: dict[ChannelId, _Open] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -198,10 +200,12 @@ class Telephony:
                 await self._overdue(call)
             return
         if call.stage == "ended":
-            await self._dialling.settle(call)
-            return
+            call = await self._dialling.settle(call)
         opened = self._lines.get(call.channel)
         if opened is not None and call.key in opened.calls:
+            return
+        if call.stage == "settled":
+            await self._bring(opened, call)
             return
         late = call.stage == "ordered" and self._now() - call.began_at > ORDERED_LASTS
         if call.stage == "ordered" and (call.lead is not None or late):
@@ -220,6 +224,15 @@ class Telephony:
                 self._start(opened, call, anew=True)
             elif await self._dialling.equip(call, settings):
                 self._start(opened, call)
+
+    async def _bring(self, opened: _Open | None, call: Call) -> None:
+        """What was recorded, where whoever led the call died before he had it."""
+        if not call.unfetched or self._fetch is None:
+            return
+        if opened is not None and opened.line.ready and isinstance(opened.line, Legs):
+            self._start(opened, call, anew=True)
+        else:
+            await self._fetch(call, None)
 
     def _is_coming(self, channel: ChannelId) -> bool:
         """Whether the trunk is in use, though there is no line yet."""
@@ -253,9 +266,8 @@ class Telephony:
         key = conductor.call.key
         try:
             call = await (conductor.resume() if anew else conductor.run())
-            is_recorded = call.plan is not None and call.plan.script.record
-            if self._after and is_recorded and call.talk_at and isinstance(opened.line, Legs):
-                await self._after(call, opened.line)
+            if self._fetch and call.unfetched and isinstance(opened.line, Legs):
+                await self._fetch(call, opened.line)
         except TakenOverError:
             log.info("call.taken_over", extra={"call": key})
         except UnavailableError as error:
@@ -280,19 +292,22 @@ class Telephony:
         if not lines:
             return False
         busy = 0
+        full: set[str] = set()
         for lead in page.items:
             taken = "aside"
             with _guarded("lead.undialled", lead.id):
-                if (opened := _for_lead(lines, lead)) is not None:
+                if able := _for_lead(lines, lead):
+                    if full.issuperset(each.trunk.id for each in able):
+                        continue
                     if await self._dialling.hindered(lead, project):
                         continue
-                    taken = await self._call(opened, lead, project)
+                    taken = await self._by_one_of(able, lead, project, full)
             if taken == "aside":
                 await self._dialling.put_aside(lead)
             busy += taken == "busy"
-            if taken == "full" or busy == BUSY_MAX:
+            if len(full) == len(lines) or busy == BUSY_MAX:
                 return False
-        return len(page.items) == AT_ONCE and busy == 0
+        return len(page.items) == AT_ONCE and busy == 0 and not full
 
     def _ready_lines(self, project: Project) -> list[_Open]:
         """The project's lines by which calls can be made now.
@@ -305,14 +320,41 @@ class Telephony:
         lines = [(each, self._lines.get(ChannelId(each.id))) for each in known]
         return [line for each, line in lines if line and line.trunk is each and line.line.ready]
 
+    async def _by_one_of(
+        self, lines: Sequence[_Open], lead: Lead, project: Project, full: set[str]
+    ) -> str:
+        """Begins the call of the lead by the first line that has room; puts the others in `full`.
+
+        Nobody whom one line rings may well be somebody for another.
+        """
+        for opened in lines:
+            id = opened.trunk.id
+            taken = "full" if id in full else await self._call(opened, lead, project)
+            if taken == "full":
+                full.add(id)
+            elif taken != "nobody":
+                return taken
+        if any(each.trunk.id in full for each in lines):
+            return "full"
+        await self._dialling.nobody(lead)
+        return "nobody"
+
     async def _call(self, opened: _Open, lead: Lead, project: Project) -> str:
         """Begins the call of the lead, or says why not: full, busy, nobody or gone."""
         settings = opened.trunk.settings
         turns, per = max(1, round(settings.calls_per_second)), timedelta(seconds=1)
         if settings.calls_per_second < 1:
             per = timedelta(seconds=1 / settings.calls_per_second)
-        if await self._bus.allow(f"calls:{opened.trunk.id}", turns, per) is not None:
+        clock = asyncio.get_running_loop().time
+        if clock() < opened.rests_until:
             return "full"
+
+        async def may() -> bool:
+            wait = await self._bus.allow(f"calls:{opened.trunk.id}", turns, per)
+            if wait is not None:
+                opened.rests_until = clock() + wait.total_seconds()
+            return wait is None
+
         try:
             taken = await self._dialling.take(
                 lead,
@@ -321,6 +363,7 @@ class Telephony:
                 settings,
                 self._name,
                 training=opened.trunk.calls.training,
+                may=may,
             )
         except AbsentError:
             return "gone"
@@ -402,10 +445,12 @@ class Telephony:
         return hosted or call.status is Status.TALKING or call.stage in ("ended", "settled")
 
 
-def _for_lead(lines: Sequence[_Open], lead: Lead) -> _Open | None:
-    """The first that can make such a call."""
+def _for_lead(lines: Sequence[_Open], lead: Lead) -> list[_Open]:
+    """Those that can make such a call; if none dials the number, the first says so of it."""
     wanted = (lead.plan.script.first, lead.plan.script.connect)
-    return next((each for each in lines if wanted in each.trunk.calls.scenarios), None)
+    able = [each for each in lines if wanted in each.trunk.calls.scenarios]
+    dial = [each for each in able if trunks.dials(each.trunk.settings, lead.phone)]
+    return dial or able[:1]
 
 
 def _is_same_account(one: Trunk[TrunkSettings], other: Trunk[TrunkSettings]) -> bool:

@@ -153,6 +153,8 @@ class Call(Document, frozen=True, kw_only=True):
     `told` is what a hosted engine said of it, which knows it as `ref`. Of a call from the PBX
     `line` is the number called, `answered_by` the phone that answered, or rings, and `seq` how far
     its news are known.
+
+    It is `unfetched` from before its engine is asked to record until that holds nothing of it.
     """
 
     project: ProjectId
@@ -196,12 +198,18 @@ class Call(Document, frozen=True, kw_only=True):
     loss: Loss = ""
     seq: int = 0
     recording: FileId | None = None
+    unfetched: bool = False
     result: str = ""
 
     @property
     def seen_by(self) -> ChannelId:
         """The channel whose operators see it: its dialog's, else the trunk."""
         return self.dialog_channel or self.channel
+
+    @property
+    def is_led(self) -> bool:
+        """Whether a worker has to see to it, under way or for what was recorded of it."""
+        return self.live or self.unfetched
 
     @property
     def is_cancelled(self) -> bool:

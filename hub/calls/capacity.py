@@ -63,6 +63,20 @@ async def take(engine: Engine, call: str, wanted: Sequence[str], now: datetime) 
     return None
 
 
+async def take_all(
+    engine: Engine, call: str, wanted: Sequence[Sequence[str]], now: datetime
+) -> list[str] | None:
+    """One of each for the call; None, and none taken, if there is not one of each."""
+    taken: list[str] = []
+    for each in wanted:
+        name = await take(engine, call, each, now)
+        if name is None:
+            await free(engine, call, taken)
+            return None
+        taken.append(name)
+    return taken
+
+
 async def free(engine: Engine, call: str, names: Sequence[str]) -> None:
     for name in names:
         await engine.delete_if(Slot, name, lambda slot: slot.call == call)

@@ -93,11 +93,13 @@ class Dialling:
         worker: str,
         *,
         training: bool = False,
+        may: Callable[[], Awaitable[bool]] | None = None,
     ) -> Call | Literal["full", "busy", "nobody", "gone"]:
         """The call of a due lead, which is nobody else's then.
 
         Full, if there is no line; busy, if the phone is in another call or nobody is free to talk
-        with it: it waits a little, and no attempt is used.
+        with it: it waits a little, and no attempt is used. Nobody, if the trunk rings none of ours.
+        `may` is asked when there is all else, so whoever is told yes dials.
         """
         now = self._now()
         caps = (project.calling.calls_max, settings.calls_max)
@@ -107,7 +109,6 @@ class Dialling:
         stages = await whom.stages(self._engine, self._bus, project, lead, row)
         stages = whom.those(stages, lambda each: trunks.dials(settings, each.number))
         if not stages:
-            await self._nobody(lead, now)
             return "nobody"
         id, n = f"{lead.id}:{lead.calls + 1}", lead.calls + 1
         while (had := await self._engine.get(Call, id)) is not None and had.stage == "settled":
@@ -115,24 +116,22 @@ class Dialling:
             id = f"{lead.id}:{n}"
         if had is not None:
             return "gone"
-        taken: list[str] = []
-        lines = [
-            capacity.of_project(lead.project, caps[0]),
-            capacity.of_trunk(trunk, caps[1]),
-        ]
-        for each in (*lines, capacity.of_phone(lead.phone)):
-            name = await capacity.take(self._engine, id, each, now)
-            if name is None:
-                await capacity.free(self._engine, id, taken)
-                if len(taken) < len(lines):
-                    return "full"
-                return await self._busy(lead, now)
-            taken.append(name)
+        lines = [capacity.of_project(lead.project, caps[0]), capacity.of_trunk(trunk, caps[1])]
+        taken = await capacity.take_all(self._engine, id, lines, now)
+        if taken is None:
+            return "full"
+        phone = await capacity.take(self._engine, id, capacity.of_phone(lead.phone), now)
+        if phone is None:
+            await capacity.free(self._engine, id, taken)
+            return await self._busy(lead, now)
         stages, seats = await self._free_ones(id, stages, now)
-        taken += seats
+        taken += [phone, *seats]
         if not stages:
             await capacity.free(self._engine, id, taken)
             return await self._busy(lead, now)
+        if may is not None and not await may():
+            await capacity.free(self._engine, id, taken)
+            return "full"
         call = Call(
             id=id,
             project=lead.project,
@@ -195,8 +194,9 @@ class Dialling:
         with suppress(AbsentError):
             await self._engine.change(Lead, lead.id, later)
 
-    async def _nobody(self, lead: Lead, now: datetime) -> None:
+    async def nobody(self, lead: Lead) -> None:
         """Nobody has a phone: the lead stays for people, who can see why."""
+        now = self._now()
 
         def waits(had: Lead) -> Lead | None:
             if had.rev != lead.rev:
@@ -237,18 +237,16 @@ class Dialling:
         await self._later(lead, self._now() + ASIDE)
 
     async def equip(self, call: Call, settings: TrunkSettings) -> bool:
-        """Whether there is a line for a call that no lead asked for, which it has then."""
-        now = self._now()
-        taken: list[str] = []
-        for each in (
+        """Whether a call that no lead asked for has a line, and its people to itself."""
+        ours = whom.who(call.plan.operators) if call.plan is not None else []
+        wanted = [
             capacity.of_phone(call.phone),
             capacity.of_trunk(call.channel, settings.calls_max),
-        ):
-            name = await capacity.take(self._engine, call.id, each, now)
-            if name is None:
-                await capacity.free(self._engine, call.id, taken)
-                return False
-            taken.append(name)
+            *map(capacity.of_operator, ours),
+        ]
+        taken = await capacity.take_all(self._engine, call.id, wanted, self._now())
+        if taken is None:
+            return False
         await self._engine.change(Call, call.id, lambda had: replace(had, slots=tuple(taken)))
         return True
 
@@ -257,7 +255,7 @@ class Dialling:
         now = self._now()
 
         def left(had: Call) -> Call | None:
-            return replace(had, worker="", watch_at=now) if had.live else None
+            return replace(had, worker="", watch_at=now) if had.is_led else None
 
         with suppress(AbsentError):
             await self._engine.change(Call, call.id, left)
@@ -322,10 +320,10 @@ class Dialling:
         until = self._now() + LEASE
 
         def kept(had: Call) -> Call | None:
-            return replace(had, watch_at=until) if had.live and had.worker == worker else None
+            return replace(had, watch_at=until) if had.is_led and had.worker == worker else None
 
         had = await self._engine.change(Call, call.id, kept)
-        return not had.live or had.worker == worker
+        return not had.is_led or had.worker == worker
 
     async def _tell(self, call: Call, status: Status, now: datetime) -> None:
         """The status of the lead and a line of its dialog."""
@@ -429,16 +427,18 @@ class Dialling:
                 log.exception("call.follow", extra={"call": call.key})
 
         def settled(had: Call) -> Call:
-            return replace(
-                had, stage="settled", status=verdict.ended_as(had) or had.status, watch_at=None
-            )
+            status = verdict.ended_as(had) or had.status
+            until = now + LEASE if had.unfetched else None
+            return replace(had, stage="settled", status=status, watch_at=until)
 
         call = await self._engine.change(Call, call.id, settled)
         await announce(self._bus, call)
         await self._bus.wake(WAKE)
         if call.dialog is not None and await self._engine.get(Dialog, call.dialog) is None:
             # The person was erased while it was under way.
-            await self._engine.delete_if(Call, call.id, lambda had: had.recording is None)
+            await self._engine.delete_if(
+                Call, call.id, lambda had: had.recording is None and not had.unfetched
+            )
         return call
 
     async def _lead_after(self, call: Call, lead: Lead, now: datetime) -> Lead:

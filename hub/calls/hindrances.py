@@ -32,7 +32,7 @@ async def hindered(engine: Engine, bus: Bus, lead: Lead, project: Project, now: 
     if row is not None and is_spam(row):
         await _give_up(engine, bus, lead, unwanted.SPAM, now)
         return "spam"
-    said = max((each for each in (lead.asked_at, lead.moved_at) if each), default=None)
+    said = unwanted.wished_at(lead)
     if lead.contact is not None and not by_hand:
         refused = await unwanted.refused_at(engine, lead.project, lead.contact, lead.phone)
         if refused is not None and (said is None or refused > said):

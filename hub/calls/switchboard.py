@@ -6,7 +6,7 @@ is a line of the dialog before anything follows. Recordings are files that no li
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace as with_items
 from datetime import datetime, timedelta
@@ -66,6 +66,8 @@ class Resulted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Switchboard:
+    """`follows` are told of a call whose result changed what becomes of its lead."""
+
     def __init__(
         self,
         engine: Engine,
@@ -75,6 +77,7 @@ class Switchboard:
         peace: Peace,
         files: Files,
         now: Callable[[], datetime],
+        follows: Sequence[dialling.Follow] = (),
     ) -> None:
         self._engine = engine
         self._bus = bus
@@ -83,6 +86,7 @@ class Switchboard:
         self._peace = peace
         self._files = files
         self._now = now
+        self._follows = follows
 
     async def page(
         self,
@@ -208,6 +212,8 @@ class Switchboard:
             await self._peace.mark_spam(who, here.id)
         elif code == "voicemail" and lead is not None:
             planned = await leads.latest(self._engine, lead.project, lead.phone)
+            for follow in self._follows:
+                await follow(call, planned)
         call = await self._engine.change(Call, call.id, lambda had: _resulted(had, code, now))
         await dialling.announce(self._bus, call)
         return Resulted(call=call, lead=planned)

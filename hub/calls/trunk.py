@@ -150,7 +150,10 @@ class Legs(Line, Protocol):
     async def record(self, bridge: str, name: str) -> None: ...
 
     async def recorded(self, name: str, to: Path) -> bool:
-        """Fetches the recording and deletes it there; False if there is none."""
+        """Fetches the recording, which stays there; False if there is none."""
+
+    async def forget(self, name: str) -> None:
+        """Deletes the recording there; one that is not there is no error."""
 
     async def sweep(self, key: str) -> int:
         """Hangs up every leg and bridge of that call, whoever began it; how many legs."""

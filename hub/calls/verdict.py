@@ -15,6 +15,8 @@ from hub.ordering import lawful
 from hub.statuses import LIVE, Status
 
 TALKED, CANCELLED = "talked", "cancelled"
+FOR_PEOPLE = frozenset({EXHAUSTED, Outcome.INVALID_NUMBER.value})
+"""Causes for which a lead is left to people once it was called."""
 TRUNK_RESTS, TRUNK_RESTS_MAX = timedelta(minutes=1), timedelta(hours=1)
 CALLS_MAX = 50
 """A lead that was taken so often is for people, whatever each time was called."""
@@ -45,6 +47,11 @@ def ended_as(call: Call) -> Status | None:
     if call.outcome is Outcome.TALKED and call.ended_by == "visitor":
         return Status.ENDED_BY_VISITOR
     return Status.DROPPED
+
+
+def is_for_people(lead: Lead) -> bool:
+    """Whether no further call will reach the person, so that somebody has to."""
+    return lead.live and lead.cause in FOR_PEOPLE
 
 
 def is_enough(call: Call) -> bool:

@@ -368,8 +368,10 @@ class Stasis:
                 await asyncio.sleep(0.1)
             except OSError as error:
                 raise LineError(Outcome.ENGINE_ERROR, error.strerror or "disk") from None
-        await self._deleted(f"recordings/stored/{place}")
         return True
+
+    async def forget(self, name: str) -> None:
+        await self._deleted(f"recordings/stored/{self._prefix}{_named(name)}")
 
     async def _is_there(self, path: str) -> bool:
         try:

@@ -74,10 +74,11 @@ async def equip(
     *,
     script: Script = QUICK,
     seats: Mapping[str, str] | None = None,
+    make: Callable[[Channel], ChannelKind[Any]] | None = None,
     **calling: Any,
 ) -> None:
     """Gives the shop a trunk and its operators phones, by their names."""
-    spine.KINDS[kind] = made(kind)
+    spine.KINDS[kind] = make or made(kind)
     if settings is None:
         settings = {"pace": 100, "talk_s": 2}
     given = {"numbers": ["+74950000000"], "calls_per_second": 50} | dict(settings)

@@ -78,7 +78,10 @@ async def test_two_who_answer_hear_each_other_until_one_hangs_up(
     gone = await heard.gone(f"{KEY}-o1")
     assert (gone.outcome, gone.by_far) == (Outcome.TALKED, False)
     await line.part(f"{KEY}-b")
-    assert await line.recorded(f"{KEY}-r", tmp_path / "kept.wav")
+    for _ in range(2):
+        assert await line.recorded(f"{KEY}-r", tmp_path / "kept.wav"), "it stays until it is kept"
+    for _ in range(2):
+        await line.forget(f"{KEY}-r")
     assert not await line.recorded(f"{KEY}-r", tmp_path / "again.wav")
 
     assert heard.sorts(f"{KEY}-o1") == ["Ringing", "Answered", "Pressed", "Gone"]
@@ -89,7 +92,8 @@ async def test_two_who_answer_hear_each_other_until_one_hangs_up(
     assert likeness(manager.recording, answer) > 0.9
     assert likeness(visitor.recording, said) > 0.9
     assert likeness(visitor.recording, message) < 0.2
-    assert likeness(tmp_path / "kept.wav", said) > 0.5
+    # Both talk at once there, and of what is unlike it finds 0.13 at most.
+    assert likeness(tmp_path / "kept.wav", said) > 0.3
 
 
 CODES = {

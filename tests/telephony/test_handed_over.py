@@ -11,12 +11,14 @@ from msgspec.structs import replace
 
 from hub.calls import dialling, whom
 from hub.calls.call import Call, Outcome, Slot, Wish
+from hub.calls.dialling import BUSY_AGAIN
 from hub.errors import BadValueError
 from hub.hub import Hub
 from hub.lead import Lead
 from hub.model import Dialog, OperatorId
 from hub.statuses import Status
-from tests.spine import Clock, operator
+from hub.store.schema import OUTGOING_DUE, POSTS_DUE
+from tests.spine import SHOP, Clock, operator
 from tests.telephony.mango_server import MangoServer, bring, mango
 from tests.telephony.office import (
     calls,
@@ -85,6 +87,63 @@ async def test_a_machine_that_answers_the_last_attempt_leaves_it_to_people(
     assert (lead.live, lead.due_at, lead.attempts) == (True, None, 2)
     assert (lead.status, lead.cause) == (Status.NEW, "exhausted")
     assert (await row_of(hub, lead)).call_status is Status.NEW
+
+
+async def test_people_are_told_once_of_a_lead_whose_last_attempt_a_machine_answered(
+    hub: Hub, clock: Clock
+) -> None:
+    url = "https://crm.example.com/hook"
+    await equip(hub, tries=2, mails=("boss@example.com",), exhausted_url=url)
+    await wanted(hub, GOOD)
+    olga, told = operator("Olga"), []
+    async with working(hub) as telephony:
+        for _ in range(2):
+            _, call = await dialled(hub, telephony, GOOD)
+            for _ in range(2):
+                await hub.switchboard.result(olga, call, "voicemail")
+            lead = await lead_of(hub, GOOD)
+            letters = await hub.engine.find(POSTS_DUE, limit=10)
+            events = await hub.engine.find(OUTGOING_DUE, limit=10)
+            told.append(
+                ([each.template for each in letters.items], [each.event for each in events.items])
+            )
+            clock.at = lead.due_at or clock.at
+    assert told == [([], []), (["exhausted"], ["lead.exhausted"])]
+    lead = await lead_of(hub, GOOD)
+    assert (lead.live, lead.cause) == (True, "exhausted")
+
+
+async def test_an_operator_whose_phone_rings_on_trial_is_rung_for_no_lead(hub: Hub) -> None:
+    await equip(hub, settings=LONG | {"pace": 1})
+    lead = await wanted(hub, GOOD)
+    await hub.engine.change(Lead, lead.id, lambda had: replace(had, due_at=None))
+    trial = await hub.seats.ring(SHOP, operator("Olga"))
+    async with working(hub) as telephony:
+        await telephony.work()
+        slot = await hub.engine.get(Slot, "operator:olga")
+        assert slot is not None
+        assert slot.call == trial.id
+        await hub.engine.change(Lead, lead.id, lambda had: replace(had, due_at=hub.now()))
+        await telephony.work()
+        assert [each.id for each in await calls(hub)] == [trial.id]
+        assert due(await lead_of(hub, GOOD)) == hub.now() + BUSY_AGAIN
+
+        await dialling.wish(hub.engine, hub.bus, trial.id, Wish(id="w", do="cancel"))
+        await telephony.work()
+        await telephony.idle()
+    assert await hub.engine.get(Slot, "operator:olga") is None
+
+
+async def test_a_trial_waits_until_a_lead_has_let_go_of_the_operator(hub: Hub) -> None:
+    await equip(hub, settings=LONG)
+    await wanted(hub, GOOD)
+    async with working(hub) as telephony:
+        await telephony.work()
+        trial = await hub.seats.ring(SHOP, operator("Olga"))
+        await telephony.work()
+        [call] = [each for each in await calls(hub) if each.id == trial.id]
+        assert (call.stage, call.slots, call.legs) == ("ordered", (), ())
+        assert await hub.engine.get(Slot, "phone:100") is None, "it holds nothing while it waits"
 
 
 async def test_a_wish_to_cancel_is_kept_until_the_exchange_can_do_it(

@@ -52,7 +52,7 @@ async def test_a_recorded_talk_is_kept_and_the_person_knew_of_it(
         hub.now,
         "w1",
         voice=voice,
-        after=recordings.keep,
+        fetch=recordings.fetch,
     )
     try:
         await telephony.work()
