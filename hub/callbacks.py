@@ -6,6 +6,7 @@ the process dies in between. An operator may call when the hub itself may not, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
@@ -42,6 +43,8 @@ Cause = Literal["handled", "not_needed", "wrong_number", "called_back"]
 Doubt = Literal["outside", "opted_out"]
 
 LOOKED = 200
+WHOLE_DIGITS = 10
+"""A phone with fewer may be the middle of a longer one."""
 DIALOGS = 5
 FAR = slots.HORIZON
 
@@ -67,17 +70,23 @@ class Callbacks:
         view: View,
         *,
         phone: str = "",
+        sought: str = "",
         after: str | None = None,
         limit: int = 50,
     ) -> Page[Lead]:
-        """The leads that he may see: planned by their time, the others the newest first."""
+        """The leads that he may see: planned by their time, the others the newest first.
+
+        `sought` is a phone, any part of one, or how a name begins; but for a whole phone a page
+        may pause before it is full, as it looks at so many leads and no more.
+        """
+        is_sought = sought_by(sought)
 
         def shown(lead: Lead) -> bool:
             of_view = lead.live and (lead.due_at is not None) == (view == "planned")
             of_view = of_view if view != "ended" else not lead.live
-            return of_view and _may(who, Right.SEE, lead)
+            return of_view and is_sought(lead) and _may(who, Right.SEE, lead)
 
-        if phone:
+        if phone or (phone := _whole(sought)):
             phone = phone_of(phone) or phone
             return await self._engine.find(
                 LEADS,
@@ -266,6 +275,38 @@ class Callbacks:
         if project is None:
             raise NotFoundError
         return project
+
+
+def sought_by(text: str) -> Callable[[Lead], bool]:
+    """Whether a lead is what somebody looks for who typed that.
+
+    Without a letter it is a phone or a part of one, however it is spaced, and 8 at its head may
+    stand for +7. Else each word is the beginning of a word of the name.
+    """
+    words = _words(text)
+    digits = _digits(text)
+    if any(each.isalpha() for each in text):
+        return lambda lead: all(
+            any(one.startswith(word) for one in _words(lead.name)) for word in words
+        )
+    if text.strip().startswith("+"):
+        return lambda lead: _digits(lead.phone).startswith(digits)
+    national = "7" + digits[1:] if digits.startswith("8") else digits
+    return lambda lead: digits in lead.phone or _digits(lead.phone).startswith(national)
+
+
+def _whole(sought: str) -> str:
+    """The phone, if it was typed to its end."""
+    is_phone = not any(each.isalpha() for each in sought)
+    return (phone_of(sought) or "") if is_phone and len(_digits(sought)) >= WHOLE_DIGITS else ""
+
+
+def _digits(text: str) -> str:
+    return "".join(each for each in text if each in "0123456789")
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold().replace("ё", "е"))
 
 
 def _may(who: Who, right: Right, lead: Lead) -> bool:

@@ -133,17 +133,19 @@ async def reach(engine: Engine, identity: IdentityId, at: datetime, *, phone: st
 async def refuse(
     engine: Engine, contact: ContactId, what: Sequence[str], at: datetime | None
 ) -> None:
-    """Since `at` nothing of the hub's own accord calls or writes there; None allows it again."""
+    """Since `at` nothing of the hub's own accord calls or writes there; None allows it again.
+
+    Who refuses once more takes back what was asked for in between, so the last refusal counts.
+    """
+
+    def since(before: datetime | None) -> datetime | None:
+        return max(before or at, at) if at is not None else None
 
     def refused(had: Contact) -> Contact | None:
         after = replace(
             had,
-            no_calls_at=(had.no_calls_at or at if at else None)
-            if "calls" in what
-            else had.no_calls_at,
-            no_writes_at=(had.no_writes_at or at if at else None)
-            if "messages" in what
-            else had.no_writes_at,
+            no_calls_at=since(had.no_calls_at) if "calls" in what else had.no_calls_at,
+            no_writes_at=since(had.no_writes_at) if "messages" in what else had.no_writes_at,
         )
         return after if after != had else None
 

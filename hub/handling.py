@@ -38,6 +38,7 @@ from hub.statuses import Status
 from hub.store.engine import Engine, Insert, Page, TakenError
 from hub.store.schema import CONNECTIONS, INVALID, TIMELINE
 from hub.terms import CONNECTIONS_MAX, Connection, Handling, Invalid
+from hub.unwanted import FORM
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ SAME_WITHIN = timedelta(minutes=10)
 
 HANDLINGS: Mapping[str, Handling] = {"callback": "callback", "register": "register"}
 LOOKS_BACK = 20
-FORM = "form"
+RULE = "form"
 """The rule by which a form is called back that no connection is for."""
 
 
@@ -153,7 +154,7 @@ async def _routing(
         "submitted": _iso(entry.at),
         "key": f"{form.source}:{form.form_id or form.form}",
         "handling": handling,
-        "rule": f"connection:{connection.id}" if connection else FORM,
+        "rule": f"connection:{connection.id}" if connection else RULE,
         "connection": connection.id if connection else "",
         "name": terms.name if terms else "",
         "others": " ".join(each.id for each in fitting[1:]),
@@ -206,10 +207,11 @@ async def _repeats(engine: Engine, row: Dialog, entry: Entry, told: dict[str, st
         {"dialog": row.id},
         descending=True,
         limit=1,
-        where=is_same,
+        # Who refused in between and fills the form again has not pressed twice.
+        where=lambda other: other.verb is Verb.REFUSED or is_same(other),
         budget=LOOKS_BACK,
     )
-    return page.items[0].data["form"] if page.items else ""
+    return page.items[0].data.get("form", "") if page.items else ""
 
 
 async def _finish(

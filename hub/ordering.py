@@ -68,21 +68,23 @@ async def _ordered(engine: Engine, bus: Bus, row: Dialog, entry: Entry, now: dat
     contact = ContactId(person.id) if person is not None else row.contact
     await contacts.fill(engine, contact, phone=phone)
     own = _is_own(entry)
-    if cause := await unwanted.why(engine, row, entry, contact, own=own):
+    cause, _ = await unwanted.why(engine, row, entry, contact, own=own)
+    if cause:
         await unwanted.take_back(engine, bus, row, entry, cause, now)
         return
     order = replace(await _order(engine, project, row, entry, now), contact=contact)
     lead, _ = await leads.order(engine, order, now)
     # Who refused in between, or was marked, found no lead that could be ended.
     current = await engine.get(Dialog, row.id) or row
-    if cause := await unwanted.why(engine, current, entry, contact, own=own):
+    cause, in_spite = await unwanted.why(engine, current, entry, contact, own=own)
+    if cause:
         await unwanted.take_back(engine, bus, row, entry, cause, now)
         return
     if order.held is not None:
         await leads.prefer(engine, lead, now)
     lead = await leads.settle(engine, lead, now)
     lead = await _at_home(engine, lead, row)
-    await _told(engine, bus, row, entry, lead, now)
+    await _told(engine, bus, row, entry, lead, now, in_spite=in_spite)
 
 
 def _is_own(entry: Entry) -> bool:
@@ -189,9 +191,16 @@ async def _at_home(engine: Engine, lead: Lead, row: Dialog) -> Lead:
 
 
 async def _told(
-    engine: Engine, bus: Bus, row: Dialog, entry: Entry, lead: Lead, now: datetime
+    engine: Engine,
+    bus: Bus,
+    row: Dialog,
+    entry: Entry,
+    lead: Lead,
+    now: datetime,
+    *,
+    in_spite: bool = False,
 ) -> None:
-    """Says in every dialog concerned what became of the wish."""
+    """Says in every dialog concerned what became of the wish, also `in_spite` of a refusal."""
     here, line = DialogId(row.id), f"{entry.id}:call"
     concerned = {here, lead.dialog}
     if not lead.live:
@@ -203,9 +212,11 @@ async def _told(
     else:
         await announce(bus, lead)
         plan = planned(lead, now)
+        if in_spite:
+            plan["despite"] = unwanted.OPTED_OUT
         if lead.dialog == here:
             opened = not lead.joins or lead.joins[0].entry == entry.id
-            if opened or row.call_at != shown_at(lead, now):
+            if opened or in_spite or row.call_at != shown_at(lead, now):
                 await tell(engine, bus, here, line, plan, now)
         else:
             await _told_given_way(engine, bus, here, line, lead, now)

@@ -6,11 +6,13 @@ Empty texts mean the product's own words in the language of the page.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from hub.errors import RefusedError
 from hub.model import Document, ProjectId
 
 Short = Annotated[str, Meta(max_length=80)]
@@ -23,6 +25,8 @@ Purpose = Literal["processing", "advertising", "transfer"]
 IdentityMode = Literal["off", "optional", "required"]
 
 PHONE, EMAIL, NAME = "phone", "email", "name"
+PHONE_DIGITS = 7
+_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 
 
 class Messenger(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -77,6 +81,32 @@ class Prechat(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def __post_init__(self) -> None:
         if len({each.name for each in self.fields}) < len(self.fields):
             raise ValueError("two fields have one name")
+
+
+class UnansweredError(RefusedError):
+    """What the site asks before the first message is not answered; `field` names the question."""
+
+    code = "unanswered"
+
+
+def unanswered(prechat: Prechat, told: Mapping[str, str]) -> str:
+    """The first question that needs an answer and has none among what was told, or ""."""
+    asked = prechat.fields if prechat.enabled else ()
+    return next((each.name for each in asked if each.required and not _answers(each, told)), "")
+
+
+def _answers(field: Field, told: Mapping[str, str]) -> bool:
+    """No stricter than the form itself, or who filled it in could never write."""
+    answer = told.get(field.name, "").strip()
+    match field.kind:
+        case "phone":
+            return sum(each.isdecimal() for each in answer) >= PHONE_DIGITS
+        case "email":
+            return _EMAIL.fullmatch(answer) is not None
+        case "select":
+            return answer in field.options
+        case "text":
+            return bool(answer)
 
 
 class Agreement(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from hub import contacts, leads
 from hub.automation import Automation
 from hub.bus import Bus
-from hub.callside import is_spam
+from hub.callside import is_spam, moment
 from hub.lead import Lead
 from hub.leads import announce, tell
 from hub.model import ContactId, Dialog, DialogId, Entry, ProjectId, Verb
@@ -18,25 +18,43 @@ from hub.store.engine import Engine
 from hub.store.schema import CONTACTS_BY_PHONE
 
 OPTED_OUT, SPAM, AUTOMATION_OFF = "opted_out", "spam", "automation_off"
+FORM = "form"
+"""The origin of a call that a filled form asks for; when it is due a rule decides."""
+
 SAME_PHONE = 50
 
 
-async def why(engine: Engine, row: Dialog, entry: Entry, contact: ContactId, *, own: bool) -> str:
+async def why(
+    engine: Engine, row: Dialog, entry: Entry, contact: ContactId, *, own: bool
+) -> tuple[str, bool]:
     """Why nobody is to be called for what the entry asks, "" if somebody is.
 
-    What people do by hand stands, and so does a word of the person's `own` that is newer than
-    the refusal.
+    What people do by hand stands, and so does a word of the person's `own`, or a form filled to
+    be called, that is newer than the refusal; then the second is True.
     """
     data = entry.data
     if data.get("origin") == "operator":
-        return ""
+        return "", False
     if is_spam(row):
-        return SPAM
+        return SPAM, False
     since = await refused_at(engine, row.project, contact, data["phone"])
-    if since is not None and not (own and entry.stored_at > since):
-        return OPTED_OUT
+    asked_at = _asked_at(entry) if own or data.get("origin") == FORM else None
+    if since is not None and (asked_at is None or asked_at <= since):
+        return OPTED_OUT, False
     known = await engine.get(Automation, data["automation"]) if data.get("automation") else None
-    return AUTOMATION_OFF if known is not None and not known.enabled else ""
+    return AUTOMATION_OFF if known is not None and not known.enabled else "", since is not None
+
+
+def _asked_at(entry: Entry) -> datetime:
+    """When the person asked; a form may reach the hub long after it was filled."""
+    filled = moment(entry.data.get("requested", "")) if entry.data.get("origin") == FORM else None
+    return min(filled or entry.stored_at, entry.stored_at)
+
+
+def wished_at(lead: Lead) -> datetime | None:
+    """When the person last asked for the call, or an operator decided on it; no rule's word."""
+    forms = [each.at for each in lead.joins if each.origin == FORM]
+    return max((each for each in (lead.asked_at, lead.moved_at, *forms) if each), default=None)
 
 
 async def take_back(

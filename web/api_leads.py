@@ -17,6 +17,9 @@ from web.api_dialogs import Key
 from web.routes import Answer, AnyRoute, Ask, B, Nothing, Route
 
 Written = Annotated[str, Meta(max_length=100, description="A phone as people write it")]
+Sought = Annotated[
+    str, Meta(max_length=100, description="A phone, any part of one, or how a name begins")
+]
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
@@ -25,6 +28,7 @@ class LeadsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     view: Literal["planned", "waiting", "ended"] = "planned"
     phone: Written = ""
+    q: Sought = ""
     after: Annotated[str, Meta(max_length=2_000)] | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
 
@@ -57,10 +61,16 @@ async def listed(ask: Ask[LeadsQuery, Nothing]) -> lead_views.LeadList:
         ask.project,
         query.view,
         phone=query.phone,
+        sought=query.q,
         after=query.after,
         limit=query.limit,
     )
-    return lead_views.LeadList(items=[lead_views.lead(each) for each in page.items], next=page.next)
+    paused = page.last if page.next is not None and len(page.items) < query.limit else None
+    return lead_views.LeadList(
+        items=[lead_views.lead(each) for each in page.items],
+        next=page.next,
+        looked_to=lead_views.stands_at(paused, query.view) if paused else None,
+    )
 
 
 async def _lead(ask: Ask[Nothing, B]) -> Lead:

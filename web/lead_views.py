@@ -83,8 +83,11 @@ class LeadCard(View, frozen=True, kw_only=True):
 
 
 class LeadList(View, frozen=True, kw_only=True):
+    """`looked_to` is set where the walk paused before the page was full."""
+
     items: list[LeadView]
     next: str | None
+    looked_to: datetime | None
 
 
 class DecidedView(View, frozen=True, kw_only=True):
@@ -92,6 +95,12 @@ class DecidedView(View, frozen=True, kw_only=True):
 
     lead: LeadView | None
     warnings: list[str]
+
+
+def stands_at(document: Lead, view: str) -> datetime:
+    """The time by which the lead stands in the list."""
+    at = {"planned": document.due_at, "ended": document.ended_at}.get(view)
+    return at or document.created_at
 
 
 def lead(document: Lead) -> LeadView:

@@ -232,7 +232,8 @@ class _Guest:
                 if await self._may("typing", TICKS):
                     await self._pass([Passed(t="typing")])
             case Fields():
-                told = legible.fields(self._fields | frame.fields)
+                # The newest first: so many are kept, and no more.
+                told = legible.fields(frame.fields | (self._fields | frame.fields))
                 self._untold = self._untold or told != self._fields
                 self._fields = told
                 if self._untold and await self._may("facts", TICKS):
@@ -267,6 +268,7 @@ class _Guest:
             try:
                 await place.limit(f"visitor:{self.identity}", settings.visitor_per_minute)
                 await place.limit(f"address:{place.source}", settings.address_per_minute)
+                await self._asks.require(self._fields)
                 checked = await _checked(self._hub, place.kind, project, self.identity, frame)
             except Exception as error:
                 await self._answer(body, frame.key, error)

@@ -5,7 +5,7 @@ A question may be asked again by its key: what is done already is answered as it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -18,7 +18,7 @@ from hub.errors import ForbiddenError, NotFoundError
 from hub.hub import Hub
 from hub.intake import Accepted
 from hub.model import Entry, EntryId, Project, Verb
-from hub.sites import SiteSettings
+from hub.sites import SiteSettings, UnansweredError, unanswered
 from hub.slots import NotASlotError
 from hub.visit import Visit
 from web.place import Place
@@ -48,6 +48,9 @@ SUBSCRIBES_BY_ADDRESS = 60
 SUBSCRIBES_OF_EMAIL = 6
 JOINS = 30
 JOINS_BY_ADDRESS = 300
+LOOKED_BACK = 100
+"""Lines among which one looks whether anybody has said a word."""
+
 HOUR = timedelta(hours=1)
 
 Pass = Callable[[Sequence[Passed]], Awaitable[list[Accepted]]]
@@ -62,6 +65,20 @@ class Asks:
         self._visitor = visitor
         self._identity = place.identity(visitor)
         self._say = say
+        self._has_begun = False
+
+    async def require(self, told: Mapping[str, str]) -> None:
+        """UnansweredError for a first word before all that the site must know first is told."""
+        lacking = unanswered(self._place.site.settings.prechat, told)
+        if not lacking or self._has_begun:
+            return
+        # What else makes a dialog, as a tap on the phone does, is no talk.
+        _, said = await self._hub.intake.visitor_tail(
+            self._place.channel, self._identity, None, 0, LOOKED_BACK
+        )
+        if not said:
+            raise UnansweredError(field=lacking)
+        self._has_begun = True
 
     async def answer(self, frame: Asking, name: str, visit: Visit | None) -> Done:
         """Does what is asked; raises why not."""

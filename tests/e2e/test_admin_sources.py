@@ -53,4 +53,18 @@ async def test_a_form_is_connected_tried_and_its_first_request_stands_in_the_inb
     await expect(page.get_by_text(say("inbox.mute"))).to_be_visible()
     await expect(page.get_by_role("button", name=say("inbox.mode.reply"))).to_be_disabled()
     await expect(page.get_by_text(say("inbox.card.comment"))).to_be_visible()
+
+    # Who refused calls and then asks for one is called, and whoever looks is told why.
+    await page.get_by_role("switch", name=say("inbox.call.refused_calls")).click()
+    await expect(operator.log).to_contain_text(say("inbox.call.refused_calls"))
+    again = ANNA | {"comment": "Передумала, позвоните"}
+    async with (
+        aiohttp.ClientSession() as site,
+        site.post(address, json=again, headers={header: key}) as answer,
+    ):
+        assert answer.status == 200
+    await expect(operator.log).to_contain_text("Передумала")
+    await page.locator(".status-chip").click()
+    told = page.get_by_role("dialog", name=say("inbox.timeline"))
+    await expect(told).to_contain_text(say("inbox.why.despite"))
     assert operator.troubles == []

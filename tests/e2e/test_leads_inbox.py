@@ -132,3 +132,40 @@ async def test_spam_is_taken_back_two_contacts_become_one_and_a_refusal_is_kept(
     await expect(operator.log).to_contain_text(say("inbox.call.allowed"))
     await expect(calls).not_to_be_checked()
     assert not operator.troubles
+
+
+async def test_a_lead_is_found_by_the_end_of_its_phone_and_by_a_name(
+    browser: Browser, program: Program
+) -> None:
+    operator = await signed_in(browser, program, program.url)
+    page, say = operator.page, operator.say
+    for words, phone in (("балкон", "8 912 345-67-89"), ("дверь", "8 912 345-67-80")):
+        async with guests(program.url) as [guest]:
+            await guest.write(f"Сколько стоит {words}?")
+        await operator.row(words).click()
+        await page.get_by_role("button", name=say("inbox.step.call_back")).click()
+        sheet = page.get_by_role("dialog", name=say("inbox.step.call_back"))
+        await sheet.get_by_label(say("inbox.lead.phone")).fill(phone)
+        await set_time(page, tomorrow(12))
+        await sheet.get_by_role("button", name=say("inbox.lead.plan")).click()
+        await expect(sheet).to_have_count(0)
+
+    await page.get_by_role("button", name=say("inbox.leads"), exact=True).click()
+    field = page.get_by_role("textbox", name=say("inbox.leads.search"))
+    first, second = lead(page, PHONE), lead(page, "+7 912 345-67-80")
+    await expect(second).to_be_visible()
+    await field.fill("67-89")
+    await expect(second).to_have_count(0)
+    await expect(first).to_be_visible()
+    await field.fill("89123456780")
+    await expect(second).to_be_visible()
+    await expect(first).to_have_count(0)
+    await field.fill("Пётр")
+    await expect(page.get_by_text(say("inbox.search.none", query="Пётр"))).to_be_visible()
+    await page.get_by_role("tab", name=say("inbox.leads.ended")).click()
+    await expect(page.get_by_text(say("inbox.leads.search.none_in.ended"))).to_be_visible()
+    await page.get_by_role("tab", name=say("inbox.leads.planned")).click()
+    await page.get_by_role("button", name=say("inbox.search.leave")).click()
+    await expect(first).to_be_visible()
+    await expect(second).to_be_visible()
+    assert not operator.troubles

@@ -107,10 +107,12 @@ async def test_pictures_are_walked_through_by_keyboard_and_focus_comes_back(
     for n in range(3):
         await visitor.attach(picture(f"{n}.png", (40, 60 * n, 90)))
     await operator.row("Гость").click()
-    for n in (2, 1, 0):
-        open_it = operator.say("inbox.open_picture", name=f"{n}.png")
-        first = operator.log.get_by_role("link", name=open_it)
-        await shows(first.get_by_role("img"))
+    first, *others = (
+        operator.log.get_by_role("link", name=operator.say("inbox.open_picture", name=f"{n}.png"))
+        for n in range(3)
+    )
+    for each in (*others, first):
+        await shows(each.get_by_role("img"))
 
     await first.focus()
     await operator.page.keyboard.press("Enter")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.chaos.process import Program
 from tests.chaos.screens import signed_in
@@ -196,6 +196,37 @@ async def test_a_form_before_the_chat_is_asked_once(browser: Browser, program: P
         [row] = await rows(program)
         assert row["name"] == "Анна"
         assert row["fields"]["city"] == "Омск"
+
+
+async def without_questions(route: Route) -> None:
+    """The settings as a page has them that was opened before there were any."""
+    answer = await route.fetch()
+    told = await answer.json() | {"prechat": {"enabled": False, "fields": []}}
+    await route.fulfill(response=answer, json=told)
+
+
+async def test_what_was_written_waits_for_a_question_that_the_site_thought_of_later(
+    browser: Browser, program: Program
+) -> None:
+    async with shop(program, "asking") as site:
+        visitor = await Visitor.arrive(browser, site.url)
+        page, say = visitor.page, visitor.say
+        await page.route(re.compile(r"/config\?"), without_questions)
+        await page.reload()
+        await opened(visitor)
+        await page.unroute_all()
+        await visitor.write("Здравствуйте")
+        form = page.get_by_role("form", name=say("widget.prechat.title"))
+        await expect(form).to_contain_text(say("widget.form.required"))
+        await expect(visitor.log).to_contain_text(say("widget.error.unanswered"))
+        await page.reload()
+        await opened(visitor)
+        await form.get_by_label(say("widget.field.name")).fill("Анна")
+        await form.get_by_role("button", name=say("widget.prechat.start")).click()
+        await expect(form).to_have_count(0)
+        await expect(visitor.log).to_contain_text(say("widget.state.delivered"))
+        [row] = await rows(program)
+        assert row["name"] == "Анна"
 
 
 async def test_an_invitation_comes_once_on_its_page_whatever_tab(

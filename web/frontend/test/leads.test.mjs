@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { belongsTo, inOrder, learnt } from "../src/inbox/leadsorder.ts";
+import { belongsTo, inOrder, learnt, soughtBy } from "../src/inbox/leadsorder.ts";
 
 const lead = (id, more = {}) => ({
   id,
@@ -36,4 +36,12 @@ test("an older state of a lead never replaces a newer, in whatever order they co
   assert.equal(after.get("a").phone, "new");
   assert.equal(after.size, 2);
   assert.equal(known.size, 1);
+});
+
+test("a lead is found by any part of a phone and by how a name begins", () => {
+  const anna = { phone: "+79161234567", name: "Алёна Петрова" };
+  const yes = ["4567", "45-67", "8 (916) 123", "+7 916", "Ал", "алена пет", "петрова Алёна", "-", ""];
+  const no = ["+916", "0000", "ена", "Алёна 4567"];
+  assert.deepEqual(yes.filter((typed) => !soughtBy(typed)(anna)), []);
+  assert.deepEqual(no.filter((typed) => soughtBy(typed)(anna)), []);
 });

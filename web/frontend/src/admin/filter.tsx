@@ -12,6 +12,10 @@ import { first, t } from "./words";
 
 const MOST = 20;
 
+/** What there is something to choose of; groups nobody can make yet, so none is offered. */
+const offered = (fields: readonly FilterField[], chosen: FilterField | undefined): FilterField[] =>
+  fields.filter((one) => one.of !== "groups" || one === chosen);
+
 interface FilterProps {
   /** Where it stands among the settings, for what is wrong with it. */
   place: string;
@@ -171,7 +175,7 @@ function Condition({ condition, fields, place, onPut, onDrop }: ConditionProps):
         }}
       >
         {field ? null : <option value={name}>{name}</option>}
-        {fields.map((one) => (
+        {offered(fields, field).map((one) => (
           <option key={one.name} value={one.name}>
             {fieldName(one.name)}
           </option>

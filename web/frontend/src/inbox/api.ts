@@ -264,11 +264,14 @@ export const api = {
   alike: (id: string) =>
     get<{ items: Alike[] }>(`/dialogs/${of(id)}/alike`).then((answer) => answer.items),
   merge: (id: string, contact: string) => post<unknown>(`/dialogs/${of(id)}/merge`, { contact }),
-  leads: (project: string, view: LeadView, after: string | null, phone = "") => {
+  leads: (project: string, view: LeadView, after: string | null, { phone = "", q = "" } = {}) => {
     const query = new URLSearchParams({ view });
     if (after) query.set("after", after);
     if (phone) query.set("phone", phone);
-    return get<{ items: Lead[]; next: string | null }>(`/projects/${of(project)}/leads?${query}`);
+    if (q) query.set("q", q);
+    return get<{ items: Lead[]; next: string | null; looked_to: string | null }>(
+      `/projects/${of(project)}/leads?${query}`,
+    );
   },
   moveLead: (lead: Lead, at: string) => post<Decided>(`${leadOf(lead)}/move`, { at }),
   automateLead: (lead: Lead) => post<Decided>(`${leadOf(lead)}/automatic`),

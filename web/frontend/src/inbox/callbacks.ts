@@ -172,11 +172,7 @@ export function whyOfCall(entry: Entry): string {
       if (data.do === "result") return data.comment ?? "";
       if (isOfCall(entry)) return "";
       if (data.do) return by;
-      if (data.cause === "duplicate") return t("inbox.why.duplicate");
-      if (data.cause === "joined")
-        return data.rule ? ruleName(data.rule) : t("inbox.why.joined");
-      if (data.at) return whyThen(data.at, (data.zones ?? "").split(" "), data.why ?? "");
-      return data.due || data.cause || data.status ? "" : t("inbox.why.autonomous");
+      return [data.despite ? t("inbox.why.despite") : "", whyPlanned(data)].filter(Boolean).join(" · ");
     case "routed":
       return data.others
         ? t("inbox.why.overlap", { n: data.others.split(" ").filter(Boolean).length })
@@ -195,6 +191,14 @@ export function whyOfCall(entry: Entry): string {
     default:
       return "";
   }
+}
+
+/** Why the call is then, or why there is none. */
+function whyPlanned(data: Record<string, string>): string {
+  if (data.cause === "duplicate") return t("inbox.why.duplicate");
+  if (data.cause === "joined") return data.rule ? ruleName(data.rule) : t("inbox.why.joined");
+  if (data.at) return whyThen(data.at, (data.zones ?? "").split(" "), data.why ?? "");
+  return data.due || data.cause || data.status ? "" : t("inbox.why.autonomous");
 }
 
 function reason({ data }: Entry): string {

@@ -148,7 +148,7 @@ function Confirm({ dialog }: { dialog: Dialog }): JSX.Element | null {
   useEffect(() => {
     let here = true;
     const read = (): void => {
-      api.leads(dialog.project, "waiting", null, dialog.phone).then(
+      api.leads(dialog.project, "waiting", null, { phone: dialog.phone }).then(
         (page) => here && setLead(page.items.find(wanted) ?? null),
         (error: unknown) => {
           if (!(error instanceof Refused)) throw error;

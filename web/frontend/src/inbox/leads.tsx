@@ -8,9 +8,9 @@ import { CallNow } from "./callnow";
 import { type LeadStep, LeadSheet } from "./leadsteps";
 import { listen } from "./leadsheard";
 import { LiveCalls } from "./livecalls";
-import { inOrder, learnt } from "./leadsorder";
+import { inOrder, learnt, soughtBy } from "./leadsorder";
 import { type Item, Menu } from "./menu";
-import { Avatar, Empty, Icon } from "./parts";
+import { Avatar, Empty, Icon, IconButton } from "./parts";
 import { open } from "./route";
 import { phone } from "./row";
 import { channels, clock, project, tell } from "./rows";
@@ -23,26 +23,68 @@ const VIEWS: readonly LeadView[] = ["planned", "waiting", "ended"];
 interface Kept {
   all: ReadonlyMap<string, Lead>;
   next: string | null;
+  /** Set where the hub paused its search before the page was full. */
+  lookedTo: string | null;
   state: "loading" | "ready" | "failed";
 }
 
 /** Statuses under which the phone rings or somebody talks: nothing can be decided then. */
 const CALLING = new Set(["calling_operator", "operator_on_line", "calling_visitor", "visitor_on_line", "talking"]);
 
-const NONE: Kept = { all: new Map(), next: null, state: "loading" };
+const NONE: Kept = { all: new Map(), next: null, lookedTo: null, state: "loading" };
+/** Who types is not asked for at every letter. */
+const TYPED_MS = 250;
+const SOUGHT_MAX = 100;
 
 /** The orders to call people back: what is planned, what waits for people, what has ended. */
 export function Leads(): JSX.Element {
   const [view, setView] = useState<LeadView>("planned");
+  const [sought, setSought] = useState("");
   return (
     <section class="leads" aria-label={t("inbox.leads")}>
       <header class="leads-head">
         <h1>{t("inbox.leads")}</h1>
         <Views view={view} onChoose={setView} />
+        <Seek onSeek={setSought} />
       </header>
       <LiveCalls />
-      <LeadList key={`${project.value} ${view}`} view={view} />
+      <LeadList key={`${project.value} ${view} ${sought}`} view={view} sought={sought} />
     </section>
+  );
+}
+
+/** Where one types a phone or a name; what is typed is looked for once the typing pauses. */
+function Seek({ onSeek }: { onSeek: (sought: string) => void }): JSX.Element {
+  const [typed, setTyped] = useState("");
+  useEffect(() => {
+    const timer = window.setTimeout(() => onSeek(typed.trim()), typed ? TYPED_MS : 0);
+    return () => window.clearTimeout(timer);
+  }, [typed]);
+  return (
+    <div class="search leads-search" role="search">
+      <Icon name="search" />
+      <input
+        type="text"
+        inputMode="search"
+        enterKeyHint="search"
+        autoComplete="off"
+        spellcheck={false}
+        maxLength={SOUGHT_MAX}
+        placeholder={t("inbox.leads.search.placeholder")}
+        aria-label={t("inbox.leads.search")}
+        value={typed}
+        onInput={(event) => setTyped(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (event.isComposing || (event.code !== "Escape" && event.code !== "Enter")) return;
+          event.preventDefault();
+          if (event.code === "Escape") setTyped("");
+          else onSeek(typed.trim());
+        }}
+      />
+      {typed ? (
+        <IconButton icon="close" label={t("inbox.search.leave")} onClick={() => setTyped("")} />
+      ) : null}
+    </div>
   );
 }
 
@@ -75,28 +117,33 @@ function Views(props: { view: LeadView; onChoose: (view: LeadView) => void }): J
   );
 }
 
-function LeadList({ view }: { view: LeadView }): JSX.Element {
+function LeadList({ view, sought }: { view: LeadView; sought: string }): JSX.Element {
   const where = project.value;
   const [kept, setKept] = useState<Kept>(NONE);
   const [asked, setAsked] = useState<{ lead: string; step: LeadStep } | null>(null);
   const here = useRef(true);
   // What is told while an answer is on its way: that may be older.
   const fresh = useRef<Lead[] | null>(null);
+  const isSought = useRef(soughtBy(sought)).current;
   const learn = (told: readonly Lead[]): void => {
-    fresh.current?.push(...told);
-    setKept((had) => ({ ...had, all: learnt(had.all, told) }));
+    fresh.current?.push(...told.filter(isSought));
+    setKept((had) => ({
+      ...had,
+      all: learnt(had.all, told.filter((one) => had.all.has(one.id) || isSought(one))),
+    }));
   };
   const load = async (after: string | null): Promise<void> => {
     fresh.current = [];
     setKept((had) => ({ ...had, state: "loading" }));
     try {
-      const page = await api.leads(where, view, after);
+      const page = await api.leads(where, view, after, { q: sought });
       if (!here.current) return;
       const told = fresh.current ?? [];
       fresh.current = null;
       setKept((had) => ({
         all: learnt(learnt(after === null ? new Map() : had.all, page.items), told),
         next: page.next,
+        lookedTo: page.looked_to,
         state: "ready",
       }));
     } catch (error) {
@@ -126,6 +173,12 @@ function LeadList({ view }: { view: LeadView }): JSX.Element {
             <Row key={one.id} lead={one} onLearn={learn} onAsk={(step) => setAsked({ lead: one.id, step })} />
           ))}
         </ul>
+      ) : kept.state === "ready" && sought ? (
+        kept.next ? null : (
+          <Empty title={t("inbox.search.none", { query: sought })}>
+            <p class="quiet">{t(`inbox.leads.search.none_in.${view}`)}</p>
+          </Empty>
+        )
       ) : kept.state === "ready" ? (
         <Empty title={t(`inbox.leads.none.${view}`)}>
           <p class="quiet">{t(`inbox.leads.none_why.${view}`)}</p>
@@ -140,6 +193,11 @@ function LeadList({ view }: { view: LeadView }): JSX.Element {
           </button>
         </Empty>
       ) : null}
+      {kept.lookedTo && kept.state === "ready" ? (
+        <p class="quiet leads-looked" role="status">
+          {t(view === "planned" ? "inbox.leads.search.ahead" : "inbox.search.back", { date: full(kept.lookedTo) })}
+        </p>
+      ) : null}
       {kept.next && kept.state !== "failed" ? (
         <button
           type="button"
@@ -147,7 +205,7 @@ function LeadList({ view }: { view: LeadView }): JSX.Element {
           disabled={kept.state === "loading"}
           onClick={() => void load(kept.next)}
         >
-          {t("inbox.more")}
+          {t(kept.lookedTo ? "inbox.leads.search.further" : "inbox.more")}
         </button>
       ) : null}
       {asked && lead ? (

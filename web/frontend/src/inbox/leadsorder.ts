@@ -25,3 +25,19 @@ export function learnt(known: ReadonlyMap<string, Lead>, told: readonly Lead[]):
   for (const lead of told) if ((all.get(lead.id)?.rev ?? -1) < lead.rev) all.set(lead.id, lead);
   return all;
 }
+
+/** Whether it is what somebody looks for who typed that: a part of a phone, or how a name begins. */
+export function soughtBy(text: string): (lead: Lead) => boolean {
+  const digits = digitsOf(text);
+  if (/\p{L}/u.test(text)) {
+    const words = wordsOf(text);
+    return ({ name }) => words.every((word) => wordsOf(name).some((one) => one.startsWith(word)));
+  }
+  if (text.trim().startsWith("+")) return (lead) => digitsOf(lead.phone).startsWith(digits);
+  const national = digits.startsWith("8") ? `7${digits.slice(1)}` : digits;
+  return (lead) => lead.phone.includes(digits) || digitsOf(lead.phone).startsWith(national);
+}
+
+const digitsOf = (text: string): string => text.replace(/[^0-9]/g, "");
+const wordsOf = (text: string): string[] =>
+  text.toLowerCase().replaceAll("ё", "е").match(/[\p{L}\p{N}_]+/gu) ?? [];

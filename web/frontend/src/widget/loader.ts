@@ -202,6 +202,7 @@ function begin(script: HTMLScriptElement, channel: string): void {
       sample,
       life: signal,
       emit,
+      renew: () => ask(0),
       badge: (n) => {
         if (n === unread) return;
         unread = n;

@@ -10,7 +10,7 @@ import lines from "./messages.css";
 import { Memory } from "./memory";
 import css from "./panel.css";
 import { dress } from "./style";
-import { View } from "./view";
+import { UNANSWERED, View } from "./view";
 import { here, visit, zone } from "./visit";
 import type { Attachment, Entry, Panel, Place } from "./wire";
 
@@ -46,7 +46,11 @@ export function mount(place: Place): Panel {
         view.showTyping("");
         emit("message", { direction: "in" });
       },
-      trouble: (code) => emit("error", { code }),
+      trouble: (code) => {
+        // Somebody asks for more than this page knows of.
+        if (code === UNANSWERED) place.renew();
+        emit("error", { code });
+      },
     },
     life,
   );
@@ -105,11 +109,16 @@ export function mount(place: Place): Panel {
         memory.shelf.set("prechat", "done");
         changed();
         if (preview) return;
+        // The answers at once: the first message may be on the heels of the form.
+        line.say({ t: "fields", fields: told() });
         if (given.length)
           void line
             .ask({ t: "consent", key: freshKey(), given, page: here() })
             .then(() => line.say({ t: "fields", fields: told() }));
-        else line.say({ t: "fields", fields: told() });
+        for (const item of memory.queue())
+          if (item.refused === UNANSWERED) memory.keep({ ...item, refused: "" });
+        line.flush();
+        changed();
       },
       rate: (score, text) => {
         line.rated = true;
@@ -165,7 +174,9 @@ export function mount(place: Place): Panel {
   }
 
   function told(): Record<string, string> | undefined {
-    const fields = { ...place.person.fields, ...memory.shelf.read<Record<string, string>>("fields") };
+    // Twenty are told and no more; what the visitor answered comes first.
+    const answered = memory.shelf.read<Record<string, string>>("fields") ?? {};
+    const fields = { ...answered, ...place.person.fields, ...answered };
     return Object.keys(fields).length ? Object.fromEntries(Object.entries(fields).slice(0, 20)) : undefined;
   }
 
@@ -300,7 +311,10 @@ export function mount(place: Place): Panel {
         invite?.element.remove();
         invite = inviting();
         if (place.sample === "call" && opened) open("call");
-      } else view.refresh();
+      } else {
+        view.refresh();
+        changed();
+      }
       drawn = now;
     },
     told: (what) => {

@@ -38,6 +38,11 @@ export class Prechat {
     });
   }
 
+  /** Says at once what is missing. */
+  complain(): void {
+    for (const question of this.questions) question.check();
+  }
+
   focus(): void {
     this.questions[0]?.input.focus();
   }

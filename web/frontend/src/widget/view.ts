@@ -13,6 +13,9 @@ import { Uploads } from "./uploads";
 import { When } from "./when";
 import type { Attachment, Given, Kind, Place, Planned } from "./wire";
 
+/** Why a first message is refused before the form in front of the chat was filled. */
+export const UNANSWERED = "unanswered";
+
 export interface Asks {
   close: () => void;
   send: (text: string, reply_to: string) => void;
@@ -57,6 +60,7 @@ export class View {
   private readonly back: HTMLButtonElement;
   private call: CallForm | null = null;
   private prechat: Prechat | null = null;
+  private prechatOf = "";
   private rating: Rating | null = null;
   private thanked = false;
   private promised = "";
@@ -251,12 +255,14 @@ export class View {
   private showFoot(begun: boolean): void {
     const { say, line, memory, asks, place } = this;
     const { config } = place;
-    const asked = memory.shelf.get("prechat") !== null || !config.prechat?.enabled;
-    if (!asked && !begun && config.prechat?.fields?.length)
-      this.prechat ??= new Prechat(say, config, place.person.fields, (fields, given) => {
-        asks.introduced(fields, given);
-        this.focus();
-      });
+    // Settings may have come to ask for more since the form was filled; what was written waits.
+    const lacks = memory.queue().some((item) => item.refused === UNANSWERED);
+    const asked = memory.shelf.get("prechat") !== null || begun;
+    const questions = JSON.stringify(config.prechat);
+    if (questions !== this.prechatOf) this.prechat = null;
+    this.prechatOf = questions;
+    if ((!asked || lacks) && config.prechat?.enabled && config.prechat.fields?.length)
+      this.prechat ??= this.asking(lacks);
     else this.prechat = null;
     const callOnly = !config.open && config.offline?.mode === "callback" && !begun;
     this.composer.element.hidden = this.prechat !== null || (callOnly && !!config.callback?.enabled);
@@ -275,6 +281,16 @@ export class View {
     }
     const closing = line.closed && begun && !this.rating ? this.closing : null;
     this.messages.after(this.prechat?.element ?? this.rating?.element ?? closing);
+  }
+
+  private asking(lacks: boolean): Prechat {
+    const known = { ...this.place.person.fields, ...this.memory.shelf.read<Record<string, string>>("fields") };
+    const made = new Prechat(this.say, this.place.config, known, (fields, given) => {
+      this.asks.introduced(fields, given);
+      this.focus();
+    });
+    if (lacks) made.complain();
+    return made;
   }
 
   private showChat(focus: boolean): void {

@@ -102,6 +102,8 @@ export interface Place {
   badge: (unread: number) => void;
   speak: (lang: "ru" | "en") => void;
   opened: (open: boolean) => void;
+  /** Fetches the settings anew. */
+  renew: () => void;
   emit: (event: string, detail?: object) => void;
 }
 
