@@ -27,7 +27,7 @@ import re
 from importlib import import_module
 from typing import Any
 
-from hub.channel import ChannelKind
+from hub.channels.port import ChannelKind
 from hub.errors import ConfigError
 
 

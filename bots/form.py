@@ -8,7 +8,7 @@ import msgspec
 
 from bots.sources.reading import e164
 from bots.sources.source import FormListener, SourceSettings, as_json
-from hub.channel import Answer, Hook
+from hub.channels.port import Answer, Hook
 from hub.errors import PayloadError
 from hub.events import FormFilled
 

@@ -20,8 +20,8 @@ from bots.line.text import pieces, whatsapp
 from bots.line.turns import in_turn
 from bots.line.upload import Upload
 from bots.wa import green, words
-from hub.abilities import Ability, Capabilities, Pace
-from hub.channel import (
+from hub.channels.abilities import Ability, Capabilities, Pace
+from hub.channels.port import (
     Account,
     Bytes,
     ChannelKind,
@@ -42,7 +42,7 @@ from hub.errors import (
     TransientError,
 )
 from hub.events import ChannelEvent
-from hub.keys import Keys
+from hub.keeping.keys import Keys
 from hub.model import Attachment, ChannelId, Identity
 from hub.statuses import RequestType
 

@@ -15,9 +15,8 @@ from msgspec import Meta, Struct
 
 from bots.sources.reading import digest
 from bots.sources.source import HEARS, AddressedListener, KeySettings
-from hub import contacts
-from hub.abilities import Ability, Capabilities
-from hub.channel import Answer, Hook, Reading
+from hub.channels.abilities import Ability, Capabilities
+from hub.channels.port import Answer, Hook, Reading
 from hub.errors import PayloadError
 from hub.events import (
     ChannelEvent,
@@ -28,9 +27,10 @@ from hub.events import (
     StaffReplied,
 )
 from hub.model import cut
+from hub.people import contacts
+from hub.people.visit import Visit
 from hub.statuses import RequestType
 from hub.store.engine import milliseconds, moment
-from hub.visit import Visit
 
 MESSAGES_MAX = 500
 LATEST = timedelta(days=7)

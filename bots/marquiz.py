@@ -12,7 +12,7 @@ import msgspec
 
 from bots.sources.reading import Source
 from bots.sources.source import AddressedListener, FormListener, SourceSettings
-from hub.channel import Hook
+from hub.channels.port import Hook
 
 LATEST = timedelta(hours=48)
 

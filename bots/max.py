@@ -19,8 +19,8 @@ from bots.line.settings import LineSettings, Receive, Secret
 from bots.line.text import max_markup, pieces, plain, spans, utf16
 from bots.line.upload import Upload
 from bots.updates import max as updates
-from hub.abilities import Ability, Capabilities, Pace
-from hub.channel import Account, Bytes, ChannelKind, Draft, Hook, HookState, Polled, Receipt
+from hub.channels.abilities import Ability, Capabilities, Pace
+from hub.channels.port import Account, Bytes, ChannelKind, Draft, Hook, HookState, Polled, Receipt
 from hub.content import Button, FileKind, Remote
 from hub.errors import (
     DeliveryError,
@@ -31,7 +31,7 @@ from hub.errors import (
     UnreachableError,
 )
 from hub.events import ChannelEvent
-from hub.keys import Keys
+from hub.keeping.keys import Keys
 from hub.model import Attachment, ChannelId, Identity
 from hub.statuses import RequestType
 

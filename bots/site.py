@@ -18,8 +18,8 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from hub.abilities import Ability, Capabilities
-from hub.channel import ChannelKind, Draft, Hook, Receipt
+from hub.channels.abilities import Ability, Capabilities
+from hub.channels.port import ChannelKind, Draft, Hook, Receipt
 from hub.errors import PayloadError, SignatureError
 from hub.events import (
     CallAsked,
@@ -36,10 +36,10 @@ from hub.events import (
     TypingNoticed,
 )
 from hub.model import Attachment, CallTime, Given, Identity, OutState
+from hub.people.visit import Visit
 from hub.sites import SiteSettings
 from hub.statuses import RequestType
 from hub.store.engine import milliseconds, moment
-from hub.visit import Visit
 
 LATEST = timedelta(hours=48)
 VERIFIED = "~"

@@ -21,8 +21,8 @@ from bots.line.line import Line, Said, refused
 from bots.line.settings import LineSettings, Receive, Secret
 from bots.line.text import pieces, plain
 from bots.sources.source import told as shown_keys
-from hub.abilities import Ability, Capabilities, Pace
-from hub.channel import Account, Bytes, ChannelKind, Draft, Hook, Polled, Receipt
+from hub.channels.abilities import Ability, Capabilities, Pace
+from hub.channels.port import Account, Bytes, ChannelKind, Draft, Hook, Polled, Receipt
 from hub.errors import (
     CredentialsError,
     DeliveryError,
@@ -33,7 +33,7 @@ from hub.errors import (
     UnreachableError,
 )
 from hub.events import ChannelEvent, DeliveryReported, Ignored, Sender
-from hub.keys import Keys
+from hub.keeping.keys import Keys
 from hub.model import ChannelId, Identity, OutState, cut
 from hub.statuses import RequestType
 

@@ -41,8 +41,8 @@ from bots.tg.outgoing import (
     sort,
 )
 from bots.tg.settings import API_URL, START, TelegramSettings
-from hub.abilities import Ability, Capabilities, Pace
-from hub.channel import (
+from hub.channels.abilities import Ability, Capabilities, Pace
+from hub.channels.port import (
     Account,
     Bytes,
     ChannelKind,
@@ -63,7 +63,7 @@ from hub.errors import (
     TransientError,
 )
 from hub.events import ChannelEvent
-from hub.keys import Keys
+from hub.keeping.keys import Keys
 from hub.model import Attachment, ChannelId, Identity, cut
 from hub.statuses import RequestType
 

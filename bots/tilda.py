@@ -12,7 +12,7 @@ import msgspec
 from bots.sources import bodies
 from bots.sources.reading import Source
 from bots.sources.source import FormListener, SourceSettings, is_key
-from hub.channel import Hook, Reading
+from hub.channels.port import Hook, Reading
 from hub.errors import PayloadError, SignatureError
 
 PROBE = {"test": "test"}

@@ -22,8 +22,8 @@ from bots.line.settings import LineSettings, Secret
 from bots.line.text import pieces, plain, utf16
 from bots.updates import viber as updates
 from bots.updates.viber import Tracked
-from hub.abilities import Ability, Capabilities, Pace
-from hub.channel import (
+from hub.channels.abilities import Ability, Capabilities, Pace
+from hub.channels.port import (
     Account,
     Answer,
     Bytes,
@@ -45,7 +45,7 @@ from hub.errors import (
     UnreachableError,
 )
 from hub.events import ChannelEvent
-from hub.keys import Keys
+from hub.keeping.keys import Keys
 from hub.model import Attachment, ChannelId, Identity
 from hub.statuses import RequestType
 

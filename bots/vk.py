@@ -33,8 +33,8 @@ from bots.vkontakte.outgoing import TEXT_MAX, cmid_of, named, planned, random_id
 from bots.vkontakte.polling import polled
 from bots.vkontakte.uploads import MAX_BYTES, uploaded
 from bots.vkontakte.words import REACTIONS, kept, keyboard, reaction_of
-from hub.abilities import Ability, Capabilities, Pace
-from hub.channel import (
+from hub.channels.abilities import Ability, Capabilities, Pace
+from hub.channels.port import (
     OK,
     Account,
     Answer,

@@ -23,8 +23,8 @@ from bots.line.turns import in_turn
 from bots.line.upload import Upload
 from bots.wa import meta, words
 from bots.wa.refusals import refusal
-from hub.abilities import Ability, Capabilities, Pace
-from hub.channel import (
+from hub.channels.abilities import Ability, Capabilities, Pace
+from hub.channels.port import (
     OK,
     Account,
     Answer,
@@ -45,7 +45,7 @@ from hub.errors import (
     TransientError,
 )
 from hub.events import ChannelEvent, Ignored, Sender
-from hub.keys import Keys
+from hub.keeping.keys import Keys
 from hub.model import Attachment, ChannelId, Identity, cut
 from hub.statuses import RequestType
 

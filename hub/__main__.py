@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hub import channels, commands, config, observe, secrets, voices
+from hub import commands, config, observe
+from hub.channels import in_use as channels
 from hub.errors import ConfigError, ConflictError, HubError, UnavailableError
+from hub.files import voices
 from hub.hub import Hub, Loop, assemble, opened, storage_of
+from hub.keeping import secrets
 from hub.model import Channel, ChannelId, ProjectId, now
 
 if TYPE_CHECKING:
-    from hub.channel import ChannelKind
+    from hub.channels.port import ChannelKind
     from hub.config import Settings
-    from hub.files import Files
-    from hub.keys import Keys
+    from hub.files.kept import Files
+    from hub.keeping.keys import Keys
     from hub.store.engine import Engine
     from telephony.voice.speech import Spoken
 

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from hub import delivery
-from hub.abilities import Ability, Capabilities
 from hub.accounts import Who
 from hub.bus import Bus
-from hub.channels import Channels
+from hub.channels.abilities import Ability, Capabilities
+from hub.channels.in_use import Channels
 from hub.desk import Desk, key_of
 from hub.dialogs import external_ids, level
 from hub.errors import BadValueError, ConflictError, ForbiddenError, NotFoundError, TooLargeError

@@ -10,9 +10,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from hub import contacts, dialogs, incoming
-from hub.abilities import Capabilities
+from hub import dialogs, incoming
 from hub.bot import Bot, BotSettings
+from hub.channels.abilities import Capabilities
 from hub.content import Button, Card, Remote
 from hub.errors import ConflictError
 from hub.events import MessageReceived, Sender
@@ -30,6 +30,7 @@ from hub.model import (
     Project,
     Verb,
 )
+from hub.people import contacts
 from hub.rules import bot as bot_rule
 from hub.rules.effects import HandOver, Plan, Say, Tell
 from hub.rules.moment import Moment

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
+from hub.channels.pulse import HOLD
 from hub.errors import (
     CredentialsError,
     DeliveryError,
@@ -17,7 +18,6 @@ from hub.errors import (
     TransientError,
     UnreachableError,
 )
-from hub.pulse import HOLD
 
 log = logging.getLogger(__name__)
 

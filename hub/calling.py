@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from hub.calls.script import Script
-from hub.mailbox import Mailbox
-from hub.quiet import Quiet
+from hub.leads.quiet import Quiet
+from hub.telling.mailbox import Mailbox
 
 Number = Annotated[str, Meta(pattern=r"^(\+[1-9][0-9]{6,14}|[0-9]{2,6})\Z")]
 """In E.164, or an extension of the own telephone exchange."""

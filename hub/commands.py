@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub import backup, channels, importing, secrets
+from hub.channels import in_use as channels
 from hub.errors import ConfigError
 from hub.hub import Hub, opened
+from hub.keeping import backup, secrets
+from hub.keeping.verify import verify
 from hub.model import Operator, OperatorId, ProjectId, Role, now
-from hub.verify import verify
+from hub.requests import importing
 
 if TYPE_CHECKING:
     from hub.config import Settings

@@ -18,8 +18,8 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from hub.errors import ConfigError
-from hub.mailbox import is_mailbox
 from hub.schedule import ScheduleError, daily
+from hub.telling.mailbox import is_mailbox
 
 FILE_NAME = "config.toml"
 

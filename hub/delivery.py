@@ -22,8 +22,9 @@ from msgspec.structs import replace
 from hub import attempts, lanes, marks, observe
 from hub.attempts import TRIES_MAX, Policy, attempt, is_offline, policy
 from hub.bus import Bus
-from hub.channel import ChannelKind, Draft, Receipt
-from hub.channels import Channels
+from hub.channels.in_use import Channels
+from hub.channels.port import ChannelKind, Draft, Receipt
+from hub.channels.pulse import HOLD, Pulses
 from hub.dialogs import entry_id, external_ids
 from hub.errors import (
     CredentialsError,
@@ -38,7 +39,6 @@ from hub.errors import (
 from hub.lanes import Lanes, LostError, Wait
 from hub.model import Dialog, DialogId, Entry, EntryKind, Identity, OutState, Verb
 from hub.orders import Orders
-from hub.pulse import HOLD, Pulses
 from hub.store.engine import Engine
 from hub.store.schema import LOG_PENDING
 

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hub import channels, config, phrases
+from hub import config, phrases
 from hub.calling import Calling
 from hub.calls.call import Call, Seat
 from hub.calls.script import Say, Script
+from hub.channels import in_use as channels
 from hub.errors import ConfigError
+from hub.leads.quiet import Quiet
 from hub.model import Channel, ChannelId, OperatorId, Project, ProjectId, Role, now
 from hub.policy import PhoneOnly, Policy, Silence
-from hub.quiet import Quiet
 from hub.records import Pulse
 from hub.store.engine import AbsentError, Insert, TakenError
 from hub.store.schema import CALLS_LIVE

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from hub import bookmarks, delivery
-from hub.abilities import Capabilities
+from hub import delivery
 from hub.accounts import Who
-from hub.bookmarks import Begun, Bookmark
 from hub.bus import LOOK_LASTS, Bus
-from hub.channels import Channels
+from hub.channels.abilities import Capabilities
+from hub.channels.in_use import Channels
+from hub.channels.signals import Signals
 from hub.dialogs import (
     Appended,
     Maker,
@@ -31,10 +31,12 @@ from hub.dialogs import (
 )
 from hub.errors import BadValueError, ConflictError, NotFoundError, TooLargeError
 from hub.events import DialogChanged, OperatorLooking, OperatorTyping
-from hub.files import Files
+from hub.files.kept import Files
+from hub.finding import bookmarks
+from hub.finding.bookmarks import Begun, Bookmark
+from hub.finding.lists import status
 from hub.fold import closing
 from hub.legible import legible
-from hub.lists import status
 from hub.model import (
     Author,
     Awaits,
@@ -49,7 +51,6 @@ from hub.model import (
     Verb,
 )
 from hub.rights import Right, What, may
-from hub.signals import Signals
 from hub.statuses import Status
 from hub.store.engine import AbsentError, Engine, Insert, TakenError
 from hub.store.schema import MEMBERS

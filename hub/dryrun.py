@@ -13,14 +13,14 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hub import slots
-from hub.abilities import Capabilities
-from hub.channels import Channels
+from hub.channels.abilities import Capabilities
+from hub.channels.in_use import Channels
 from hub.errors import NotFoundError, UnavailableError
 from hub.fold import fold
+from hub.leads import slots
+from hub.leads.quiet import whereabouts
 from hub.model import ChannelId, Contact, Dialog, DialogId, Entry, Identity, Project
 from hub.policy import Policy
-from hub.quiet import whereabouts
 from hub.rules import rules
 from hub.rules.effects import Effect, Plan, Promise, Refuse, Say, Wait
 from hub.rules.moment import Moment

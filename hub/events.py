@@ -13,7 +13,7 @@ import msgspec
 
 from hub.calls.call import Call, Loss, Outcome
 from hub.content import Card, Remote, Spot
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import (
     Attachment,
     CallTime,
@@ -27,7 +27,7 @@ from hub.model import (
     OutState,
     ProjectId,
 )
-from hub.visit import Visit
+from hub.people.visit import Visit
 
 VERSION = 1
 

@@ -19,16 +19,19 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec.structs import replace
 
-from hub import channels, leases, texts
+from hub import leases, texts
 from hub.accounts import Who
 from hub.bus import Bus
-from hub.channels import Channels
+from hub.channels import in_use as channels
+from hub.channels.in_use import Channels
+from hub.channels.sightings import Sightings
 from hub.dialogs import dialog_id, draft
-from hub.erasure import Eraser
 from hub.errors import ConflictError
 from hub.events import DialogChanged
-from hub.files import Files, attachment
+from hub.files.kept import Files, attachment
+from hub.finding.search import Search
 from hub.fold import closing, fold
+from hub.keeping.secrets import Vault
 from hub.model import (
     Attachment,
     Author,
@@ -50,14 +53,12 @@ from hub.model import (
     Verb,
     cut,
 )
+from hub.people.erasure import Eraser
+from hub.people.visit import Visit
 from hub.records import Fact
-from hub.search import Search
-from hub.secrets import Vault
-from hub.sightings import Sightings
 from hub.statuses import RequestType
 from hub.store.engine import Engine, Insert
 from hub.store.schema import BY_LIFE, EPISODES
-from hub.visit import Visit
 
 KIND = "site"
 STORIES_MAX = 64

@@ -9,8 +9,9 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from hub import callside, legible, sides
+from hub import legible, sides
 from hub.bot import offered
+from hub.leads import callside
 from hub.model import (
     Author,
     Awaits,
@@ -26,8 +27,8 @@ from hub.model import (
     Preview,
     Verb,
 )
+from hub.people.visit import Visit
 from hub.statuses import Side, Status, has_chat, imported_side, moves
-from hub.visit import Visit
 
 PREVIEW_CHARS = 140
 FIELDS_MAX = 40

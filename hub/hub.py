@@ -13,61 +13,62 @@ from functools import partial
 from socket import gethostname
 from typing import Any
 
-from hub import hooking, observe, polling
-from hub import keys as key_file
+from hub import observe
 from hub.accounts import Accounts
 from hub.amends import Amends
-from hub.arrivals import Arrivals
-from hub.automating import Automating
-from hub.automations import Automations
 from hub.bus import Bus, LocalBus
-from hub.callbacks import Callbacks
-from hub.callnotices import CallNotices
 from hub.calls.dialling import Dialling
 from hub.calls.seats import Seats
 from hub.calls.speech import MUTE, Speech
 from hub.calls.switchboard import Switchboard
-from hub.channels import Build, Channels
+from hub.channels import hooking, polling
+from hub.channels.hooking import Hooking
+from hub.channels.in_use import Build, Channels
+from hub.channels.polling import Polling
+from hub.channels.pulse import Pulses
+from hub.channels.setup import Kinds, Setup, no_kind
+from hub.channels.sightings import Sightings
+from hub.channels.signals import Signals
+from hub.channels.trial import Trials
 from hub.config import Settings
-from hub.connecting import Connecting
-from hub.consents import Consents
 from hub.delivery import Delivery
 from hub.desk import Desk
 from hub.dryrun import DryRuns
 from hub.examples import Examples
-from hub.fetching import Fetching
-from hub.files import Files
-from hub.health import Health
-from hub.hooking import Hooking
-from hub.housekeeping import Housekeeping
+from hub.files.arrivals import Arrivals
+from hub.files.fetching import Fetching
+from hub.files.kept import Files
+from hub.files.storage import Folder, Storage
+from hub.finding.lists import Lists
+from hub.finding.search import Search
 from hub.intake import Intake
-from hub.joining import Joining
-from hub.keys import Keys
-from hub.letters import Letters
-from hub.lists import Lists
-from hub.mail import Mail
+from hub.keeping import keys as key_file
+from hub.keeping.health import Health
+from hub.keeping.housekeeping import Housekeeping
+from hub.keeping.keys import Keys
+from hub.keeping.letters import Letters
+from hub.keeping.secrets import SecretFields, Vault
+from hub.leads.callbacks import Callbacks
 from hub.model import Channel
-from hub.notices import Notices
 from hub.outages import Ear, Outages
-from hub.outgoing import Outgoing
 from hub.peace import Peace
-from hub.people import People
-from hub.polling import Polling
+from hub.people.alike import People
+from hub.people.consents import Consents
+from hub.people.joining import Joining
 from hub.projects import Projects
-from hub.pulse import Pulses
-from hub.reaches import Reaches
+from hub.requests.automating import Automating
+from hub.requests.automations import Automations
+from hub.requests.connecting import Connecting
+from hub.requests.segments import Segments
 from hub.ruling import Ruling
-from hub.search import Search
-from hub.secrets import SecretFields, Vault
-from hub.segments import Segments
-from hub.setup import Kinds, Setup, no_kind
-from hub.sightings import Sightings
-from hub.signals import Signals
-from hub.storage import Folder, Storage
 from hub.store import connect
 from hub.store.engine import Engine
-from hub.texting import Texting
-from hub.trial import Trials
+from hub.telling.callnotices import CallNotices
+from hub.telling.mail import Mail
+from hub.telling.notices import Notices
+from hub.telling.outgoing import Outgoing
+from hub.telling.reaches import Reaches
+from hub.telling.texting import Texting
 from hub.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -378,7 +379,7 @@ def storage_of(settings: Settings, now: Callable[[], datetime]) -> Storage:
     """Where the settings say that the bytes of files lie."""
     if not settings.files.url:
         return Folder(settings.data.files)
-    from hub.s3 import S3, Bucket
+    from hub.files.s3 import S3, Bucket
 
     bucket = Bucket(
         url=settings.files.url,

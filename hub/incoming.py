@@ -13,9 +13,8 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from hub import contacts, dialogs, phones
+from hub import dialogs, phones
 from hub.bot import heard
-from hub.contacts import identity_id
 from hub.content import Card, Remote
 from hub.events import (
     CallAsked,
@@ -43,8 +42,10 @@ from hub.model import (
     Project,
     Verb,
 )
+from hub.people import contacts
+from hub.people.contacts import identity_id
+from hub.people.visit import Visit
 from hub.statuses import RequestType
-from hub.visit import Visit
 
 Line = MessageReceived | StaffReplied | FormFilled
 """What is said or written, by whomever."""

@@ -20,13 +20,11 @@ from itertools import groupby
 import msgspec
 from msgspec.structs import replace
 
-from hub import contacts, dialogs, fetching, incoming, legible, marks, observe
+from hub import dialogs, incoming, legible, marks, observe
 from hub.bus import Bus
 from hub.calls.exchange import Exchange
-from hub.channel import ChannelKind, Hook
-from hub.channels import Channels
-from hub.consents import Consents
-from hub.contacts import identity_id
+from hub.channels.in_use import Channels
+from hub.channels.port import ChannelKind, Hook
 from hub.errors import ConflictError, UnavailableError
 from hub.events import (
     CallAsked,
@@ -53,9 +51,9 @@ from hub.events import (
     TypingNoticed,
     VisitorTyping,
 )
-from hub.files import Files
+from hub.files import fetching
+from hub.files.kept import Files
 from hub.incoming import Line, OutdatedError, Spoken
-from hub.joining import Joining
 from hub.model import (
     Channel,
     ChannelId,
@@ -67,6 +65,10 @@ from hub.model import (
     Identity,
     IdentityId,
 )
+from hub.people import contacts
+from hub.people.consents import Consents
+from hub.people.contacts import identity_id
+from hub.people.joining import Joining
 from hub.records import DeadLetter, Fetch
 from hub.store.engine import AbsentError, Engine, Insert, TakenError
 from hub.store.schema import BY_EXTERNAL

@@ -27,7 +27,7 @@ from hub.events import (
     Subscribed,
 )
 from hub.model import cut
-from hub.visit import FirstTouch, Visit
+from hub.people.visit import FirstTouch, Visit
 
 UTM_MAX = 20
 URL_MAX = 2_000

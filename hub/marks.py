@@ -16,7 +16,6 @@ import msgspec
 from msgspec.structs import replace
 
 from hub.bus import Bus
-from hub.contacts import identity_id
 from hub.dialogs import entry_id, external_ids, latest
 from hub.events import (
     DeliveryReported,
@@ -39,6 +38,7 @@ from hub.model import (
     ProjectId,
     Reaction,
 )
+from hub.people.contacts import identity_id
 from hub.records import Early
 from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
 from hub.store.schema import BY_EXTERNAL, EARLY_FOR, EARLY_OLD, LOG

@@ -14,12 +14,12 @@ import msgspec
 
 from hub.calling import Calling
 from hub.content import Button, Card, FileKind, Spot
-from hub.mailbox import NoMailbox
+from hub.people.visit import Visit
 from hub.policy import Policy
 from hub.schedule import Schedule
 from hub.statuses import RequestType, Status
-from hub.triggers import TRIGGERS_MAX, SmsTrigger
-from hub.visit import Visit
+from hub.telling.mailbox import NoMailbox
+from hub.telling.triggers import TRIGGERS_MAX, SmsTrigger
 
 ProjectId = NewType("ProjectId", str)
 ChannelId = NewType("ChannelId", str)

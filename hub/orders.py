@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from hub import marks, observe
 from hub.bus import Bus
-from hub.channel import ChannelKind, Draft
+from hub.channels.port import ChannelKind, Draft
 from hub.dialogs import external_ids
 from hub.errors import RejectedError
 from hub.model import Entry, EntryId, EntryKind, Identity, OutState, Reaction, Verb

@@ -12,14 +12,15 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from hub import contacts, leads
 from hub.accounts import Who
 from hub.bus import Bus
-from hub.callside import is_spam
 from hub.desk import Desk
 from hub.errors import ConflictError
 from hub.fold import closing
+from hub.leads import leads
+from hub.leads.callside import is_spam
 from hub.model import Dialog, Entry, EntryKind, Verb
+from hub.people import contacts
 from hub.ruling import statuses_of
 from hub.store.engine import Engine, Range
 from hub.store.schema import TIMELINE

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from hub.filters import Filter
+from hub.finding.filters import Filter
 
 Words = Annotated[str, Meta(max_length=1_000)]
 Phrase = Annotated[str, Meta(min_length=1, max_length=200)]

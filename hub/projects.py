@@ -17,27 +17,29 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hub import calendar, phones, quiet, slots, texting
+from hub import calendar, phones
 from hub.accounts import Who, clean_name
 from hub.bus import Bus
 from hub.calendar import Calendar
 from hub.calling import Calling
 from hub.calls import says, trunks
 from hub.calls import script as scripts
-from hub.channels import WAKE, Channels
-from hub.contacts import ALSO, REGION
+from hub.channels.in_use import WAKE, Channels
 from hub.errors import BadValueError, ConflictError, NotFoundError, UnavailableError
-from hub.files import Files
+from hub.files.kept import Files
+from hub.leads import quiet, slots
+from hub.leads.quiet import Whereabouts
 from hub.model import Project, ProjectId
+from hub.people.contacts import ALSO, REGION
 from hub.phones import Kind, WhyNot
 from hub.policy import Policy
-from hub.quiet import Whereabouts
 from hub.records import Audit
 from hub.rules.checks import Warned
 from hub.rules.checks import check as check_policy
 from hub.schedule import Schedule, next_opening
 from hub.store.engine import Engine, Insert, MovedError, Replace
-from hub.triggers import SmsTrigger
+from hub.telling import texting
+from hub.telling.triggers import SmsTrigger
 
 AUDITED_MAX = 500
 

@@ -24,8 +24,8 @@ from hub.model import (
     OperatorId,
     ProjectId,
 )
+from hub.people.visit import Visit
 from hub.statuses import RequestType, Status
-from hub.visit import Visit
 
 
 class DeadLetter(Document, frozen=True, kw_only=True):
@@ -327,7 +327,7 @@ class Words(Document, frozen=True, kw_only=True):
     """What an entry, or with no entry the name of a dialog's contact, is found by.
 
     `at` is the order of answers; `read_rev` is the source's as it was when it was read, and
-    `rules` the version of `hub.words` that read it.
+    `rules` the version of `hub.finding.words` that read it.
     """
 
     project: ProjectId

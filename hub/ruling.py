@@ -12,16 +12,17 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from hub import answering, contacts, delivery, desk, dialogs, leads, legible, observe, timers
-from hub.abilities import Ability, Capabilities
+from hub import answering, delivery, desk, dialogs, legible, observe, timers
 from hub.bot import BotSettings
 from hub.bus import Bus
-from hub.callside import is_spam
-from hub.channels import Channels
+from hub.channels.abilities import Ability, Capabilities
+from hub.channels.in_use import Channels
 from hub.content import Button
 from hub.errors import ConflictError, NotFoundError, UnavailableError
 from hub.events import DialogChanged
 from hub.fold import closing
+from hub.leads import leads
+from hub.leads.callside import is_spam
 from hub.model import (
     Author,
     Contact,
@@ -36,6 +37,7 @@ from hub.model import (
     Verb,
 )
 from hub.outages import Outages
+from hub.people import contacts
 from hub.rules import rules
 from hub.rules.effects import (
     Assign,

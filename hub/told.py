@@ -11,10 +11,8 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from hub import contacts, dialogs, legible
+from hub import dialogs, legible
 from hub.bus import Bus
-from hub.consents import ADVERTISING, PROCESSING, Agreed, ConsentRequiredError, Consents, worded
-from hub.contacts import identity_id
 from hub.errors import NotFoundError
 from hub.events import (
     CallAsked,
@@ -37,6 +35,16 @@ from hub.model import (
     Given,
     Verb,
 )
+from hub.people import contacts
+from hub.people.consents import (
+    ADVERTISING,
+    PROCESSING,
+    Agreed,
+    ConsentRequiredError,
+    Consents,
+    worded,
+)
+from hub.people.contacts import identity_id
 from hub.records import Consent
 from hub.store.engine import Engine
 

@@ -14,11 +14,13 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from hub import contacts, dialogs, handling, joining, lanes, marks, observe, ordering, people
+from hub import dialogs, lanes, marks, observe
 from hub.bus import Bus
 from hub.echo import echo
 from hub.errors import UnavailableError
-from hub.files import Files
+from hub.files.kept import Files
+from hub.finding.search import Search
+from hub.leads import ordering
 from hub.leases import Turn
 from hub.model import (
     Cycle,
@@ -30,9 +32,11 @@ from hub.model import (
     Session,
     Verb,
 )
+from hub.people import alike as people
+from hub.people import contacts, joining
 from hub.records import Fact
+from hub.requests import handling
 from hub.ruling import SOON, Ruling
-from hub.search import Search
 from hub.statuses import Status
 from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
 from hub.store.schema import LOG, LOG_RECENT, RULES_DUE, SESSIONS_OLD

@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from hub.abilities import Capabilities
 from hub.calls import trunks
 from hub.calls.call import Outcome
 from hub.calls.trunk import TRUNK, CallCaps, LineError, Trunk, TrunkSettings
-from hub.channel import Account, Bytes, Hook, Polled
+from hub.channels.abilities import Capabilities
+from hub.channels.port import Account, Bytes, Hook, Polled
 from hub.errors import PayloadError, RejectedError, SignatureError
 from hub.events import ChannelEvent, PhoneCalled, Sender
-from hub.keys import Keys
+from hub.keeping.keys import Keys
 from hub.model import ChannelId
 from telephony.ari.client import Ari, AriError, failure, version
 from telephony.ari.outside import News, Outside, endpoint

@@ -18,7 +18,7 @@ from msgspec import Meta
 from hub.calls import trunks
 from hub.calls.call import Call, Outcome, Party, Reported
 from hub.calls.trunk import CallCaps, LineError, Trunk, TrunkSettings
-from hub.channel import Account, Hook
+from hub.channels.port import Account, Hook
 from hub.errors import CredentialsError, RejectedError, SignatureError, TransientError
 from hub.events import ChannelEvent
 from telephony import vpbx

@@ -18,7 +18,6 @@ from typing import Annotated, Any, ClassVar, Protocol
 import msgspec
 from msgspec import Meta
 
-from hub.abilities import Capabilities
 from hub.calls.call import Outcome
 from hub.calls.trunk import (
     TRUNK,
@@ -33,7 +32,8 @@ from hub.calls.trunk import (
     Trunk,
     TrunkSettings,
 )
-from hub.channel import Account, Hook
+from hub.channels.abilities import Capabilities
+from hub.channels.port import Account, Hook
 from hub.errors import SignatureError
 from hub.events import ChannelEvent
 

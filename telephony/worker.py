@@ -18,9 +18,9 @@ from hub.calls import capacity, trunks
 from hub.calls.call import Call, Outcome, Reported, Role, Wish
 from hub.calls.dialling import LEASE, WAKE, Dialling
 from hub.calls.trunk import AnyLegEvent, Hosted, Legs, Trunk, TrunkSettings
-from hub.channels import Channels
+from hub.channels.in_use import Channels
 from hub.errors import UnavailableError
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import ChannelId, Project, ProjectId
 from hub.statuses import Status
 from hub.store.engine import AbsentError, Engine, Range

@@ -9,10 +9,9 @@ from msgspec.structs import replace
 
 from hub import dialogs
 from hub.accounts import Who
-from hub.automation import Aim, Automation, Handled
-from hub.filters import Filter
+from hub.finding.filters import Filter
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import (
     Author,
     ContactId,
@@ -23,7 +22,8 @@ from hub.model import (
     Verb,
 )
 from hub.records import Consent
-from hub.segments import Draft
+from hub.requests.automation import Aim, Automation, Handled
+from hub.requests.segments import Draft
 from hub.statuses import Status
 from hub.store.engine import Insert
 from hub.store.schema import HANDLED, LEADS_LIVE

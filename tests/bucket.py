@@ -16,7 +16,7 @@ from uuid import uuid4
 import boto3
 from botocore.config import Config
 
-from hub.s3 import Bucket
+from hub.files.s3 import Bucket
 from tests.ports import free_port
 
 REGION = "eu-central-1"

@@ -13,8 +13,8 @@ from typing import ClassVar, Literal
 import msgspec
 from msgspec.structs import replace
 
-from hub.abilities import Ability, Capabilities
-from hub.channel import Account, Draft, Hook, HookState, Polled, Receipt
+from hub.channels.abilities import Ability, Capabilities
+from hub.channels.port import Account, Draft, Hook, HookState, Polled, Receipt
 from hub.errors import CredentialsError, PayloadError, RejectedError, TransientError
 from hub.events import ChannelEvent, MessageReceived
 from hub.hub import Hub

@@ -15,14 +15,14 @@ from typing import Any, ClassVar
 from msgspec.structs import replace
 
 from hub import config
-from hub.abilities import Ability, Capabilities
 from hub.calling import Calling
 from hub.calls.call import Call, Outcome, Side
 from hub.calls.trunk import TrunkSettings
-from hub.channel import ChannelKind, Draft
+from hub.channels.abilities import Ability, Capabilities
+from hub.channels.port import ChannelKind, Draft
 from hub.events import MessageReceived, Sender
 from hub.hub import Hub, assemble
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import Channel, ChannelId, Dialog, Identity, OperatorId, Project, Role
 from hub.records import Pulse, Whose
 from hub.store.engine import Engine, Insert

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import msgspec
 
-from hub.abilities import Ability, Capabilities
-from hub.channel import ChannelKind, Draft, Hook, Receipt
+from hub.channels.abilities import Ability, Capabilities
+from hub.channels.port import ChannelKind, Draft, Hook, Receipt
 from hub.events import ChannelEvent
 from hub.model import ChannelId, Identity
 from hub.statuses import RequestType

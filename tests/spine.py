@@ -14,7 +14,7 @@ import msgspec
 
 from hub import config
 from hub.accounts import Who
-from hub.channel import ChannelKind
+from hub.channels.port import ChannelKind
 from hub.dialogs import latest
 from hub.errors import UnavailableError
 from hub.events import ChannelEvent, DeliveryReported, MessageReceived, Sender

@@ -13,7 +13,6 @@ import pytest
 from msgspec.structs import replace
 
 from hub.accounts import Who
-from hub.consents import Asked
 from hub.content import Card
 from hub.events import (
     CallAsked,
@@ -23,13 +22,14 @@ from hub.events import (
     Sender,
     Subscribed,
 )
+from hub.finding.lists import status
 from hub.hub import Hub
-from hub.lead import Lead
-from hub.lists import status
+from hub.leads.lead import Lead
+from hub.leads.slots import offered
 from hub.model import Contact, Dialog, Given, Project, Verb
+from hub.people.consents import Asked
 from hub.policy import Policy, Potential, Silence, Spam
 from hub.schedule import daily
-from hub.slots import offered
 from hub.statuses import (
     CALL_MOVES,
     LEGACY,
@@ -419,7 +419,7 @@ async def test_a_call_is_ordered_by_day_and_by_night(hub: Hub, clock: Clock, hou
 
 async def test_the_call_is_made_at_the_time_that_the_person_chose(hub: Hub, clock: Clock) -> None:
     """3.2 Система соединит оператора и клиента в выбранное пользователем время."""
-    from hub.slots import chosen
+    from hub.leads.slots import chosen
 
     schedule = daily("Europe/Moscow", "10:00–18:00")
     await shop_is(hub, schedule=schedule)
@@ -432,7 +432,7 @@ async def test_the_call_is_made_at_the_time_that_the_person_chose(hub: Hub, cloc
 
 async def test_the_name_and_the_page_are_kept_for_the_announcement(hub: Hub, clock: Clock) -> None:
     """3.3 Система оповестит оператора о имени клиента и странице обращения."""
-    from hub.visit import Visit
+    from hub.people.visit import Visit
 
     visit = Visit(page="https://okna.example/balkon", title="Балконы")
     row = await wished(hub, clock, visit=visit)

@@ -10,18 +10,16 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from hub import connections, handling, planning
 from hub.calling import Calling
-from hub.connections import Filled
 from hub.errors import BadValueError
 from hub.events import FormFilled, Sender
 from hub.hub import Hub
 from hub.model import Dialog, Project, Verb
-from hub.planning import Row
-from hub.statuses import Status
-from hub.store.engine import Engine, Insert
-from hub.store.schema import LEADS
-from hub.terms import (
+from hub.people.visit import Visit
+from hub.requests import connections, handling, planning
+from hub.requests.connections import Filled
+from hub.requests.planning import Row
+from hub.requests.terms import (
     CONDITIONS,
     PARAMETERS,
     PHONE_FIELDS,
@@ -32,7 +30,9 @@ from hub.terms import (
     Terms,
     checked,
 )
-from hub.visit import Visit
+from hub.statuses import Status
+from hub.store.engine import Engine, Insert
+from hub.store.schema import LEADS
 from tests.spine import SHOP, START, Clock, assembled, current, log_of, receive
 
 PHONE = "+79123456789"

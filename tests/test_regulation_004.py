@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from hub import automating
 from hub.accounts import Who
 from hub.calling import MINUTES, Calling
-from hub.filters import Filter, Op
+from hub.finding.filters import Filter, Op
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import Author, ChannelId, Dialog, Project, Role
+from hub.requests import automating
+from hub.requests.segments import Draft
 from hub.schedule import daily
-from hub.segments import Draft
 from hub.statuses import RequestType, Status
 from hub.store.engine import Engine
 from tests.automated import (

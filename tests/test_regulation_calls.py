@@ -15,7 +15,7 @@ from hub.calls import dialling
 from hub.calls.call import Call, Outcome
 from hub.calls.script import Say, Script, doubts
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import Dialog, OperatorId
 from hub.statuses import Status, label
 from hub.store.engine import Engine

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from hub.automation import Aim, Automation, Segment
+from hub.requests.automation import Aim, Automation, Segment
 from hub.rights import Right
 from web.api_segments import Key, Paging, slowly
 from web.routes import AnyRoute, Ask, Nothing, Route

@@ -9,9 +9,9 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from hub import answering
-from hub.abilities import Ability, Capabilities
 from hub.answering import LINES_MAX, Line
 from hub.bot import Bot, BotSettings
+from hub.channels.abilities import Ability, Capabilities
 from hub.content import Button
 from hub.errors import ConflictError
 from hub.model import Channel, ChannelId

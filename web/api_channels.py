@@ -9,6 +9,8 @@ import msgspec
 from msgspec import Meta
 from yarl import URL
 
+from hub.channels.pulse import mark_of
+from hub.channels.setup import Change
 from hub.errors import (
     BadValueError,
     ForbiddenError,
@@ -17,10 +19,8 @@ from hub.errors import (
     UnavailableError,
 )
 from hub.model import Channel, ChannelId
-from hub.pulse import mark_of
 from hub.records import Pulse
 from hub.rights import Right, What, may
-from hub.setup import Change
 from hub.store.schema import LANES_OF
 from web import onsite, wire
 from web.fetch import WEB_PORTS, Reach

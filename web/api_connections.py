@@ -11,14 +11,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
-from hub import legible, planning
-from hub.connecting import Shown
-from hub.connections import Filled
+from hub import legible
 from hub.errors import BadValueError, NotFoundError
 from hub.model import Project
-from hub.planning import Row
-from hub.rights import Right
-from hub.terms import (
+from hub.people.visit import Visit
+from hub.requests import planning
+from hub.requests.connecting import Shown
+from hub.requests.connections import Filled
+from hub.requests.planning import Row
+from hub.requests.terms import (
     BUILT_IN,
     CONDITIONS,
     KNOWN_FIELDS,
@@ -31,7 +32,7 @@ from hub.terms import (
     Terms,
     checked,
 )
-from hub.visit import Visit
+from hub.rights import Right
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.views import View
 

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from hub.bookmarks import Begun
 from hub.errors import NotFoundError
+from hub.finding.bookmarks import Begun
+from hub.finding.lists import Narrowed
 from hub.hub import Hub
-from hub.lists import Narrowed
 from hub.model import Dialog, DialogId, Entry, FileId, Identity
 from hub.rights import Right, What, may
 from hub.statuses import Status

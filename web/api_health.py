@@ -9,11 +9,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from hub.channel import ChannelKind, Hook
+from hub.channels.port import ChannelKind, Hook
 from hub.events import ChannelEvent
-from hub.health import Backlog, BusState, Disk, StoreState
 from hub.hub import Hub
-from hub.letters import Outcome, Revive
+from hub.keeping.health import Backlog, BusState, Disk, StoreState
+from hub.keeping.letters import Outcome, Revive
 from hub.observe import redact
 from hub.records import DeadLetter
 from hub.rights import Right, What, may

@@ -8,10 +8,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from hub import handling
 from hub.errors import NotFoundError
+from hub.requests import handling
+from hub.requests.terms import Invalid
 from hub.rights import Right, What, may
-from hub.terms import Invalid
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.views import View
 

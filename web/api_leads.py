@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from hub.callbacks import Cause, Decided
-from hub.lead import Lead
+from hub.leads.callbacks import Cause, Decided
+from hub.leads.lead import Lead
 from hub.rights import Right
 from web import lead_views
 from web.api_dialogs import Key

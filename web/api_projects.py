@@ -13,17 +13,17 @@ from hub import schedule
 from hub.calendar import Kind, Proposal
 from hub.calling import Calling
 from hub.errors import BadValueError
+from hub.leads.quiet import Why
 from hub.model import Project
-from hub.outgoing import HEADER, key_of
 from hub.phones import Kind as PhoneKind
 from hub.policy import Policy
 from hub.projects import Change
-from hub.quiet import Why
 from hub.rights import Right
 from hub.rules.checks import Warned
 from hub.schedule import DATES_MAX, Day, DayAhead, Schedule
 from hub.statuses import Lang
-from hub.triggers import TRIGGERS_MAX, SmsTrigger
+from hub.telling.outgoing import HEADER, key_of
+from hub.telling.triggers import TRIGGERS_MAX, SmsTrigger
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.views import View
 

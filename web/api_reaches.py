@@ -10,8 +10,8 @@ from msgspec import Meta
 
 from hub.errors import ForbiddenError, LimitedError
 from hub.model import ChannelId, ProjectId
-from hub.reaches import KEY_LASTS
 from hub.rights import Right
+from hub.telling.reaches import KEY_LASTS
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.views import View
 

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from hub.automation import Filters, Segment
 from hub.errors import LimitedError
-from hub.filters import FIELDS, OPS, Filter
+from hub.finding.filters import FIELDS, OPS, Filter
 from hub.model import Dialog
+from hub.requests.automation import Filters, Segment
+from hub.requests.segments import Draft
 from hub.rights import Right
 from hub.rules.checks import RULE_FIELDS
-from hub.segments import Draft
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.views import View
 

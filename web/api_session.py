@@ -13,9 +13,9 @@ from msgspec import Meta
 from hub.accounts import LOGIN_MAX, NAME_MAX, PASSWORD_MAX, Who
 from hub.errors import NotFoundError
 from hub.events import PresenceChanged
-from hub.mailbox import NoMailbox
 from hub.rights import Right
 from hub.statuses import Lang
+from hub.telling.mailbox import NoMailbox
 from web import project_views, wire
 from web.live import PRESENCE_LASTS
 from web.routes import Answer, AnyRoute, Ask, Nothing, Route, csrf_token

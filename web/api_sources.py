@@ -8,10 +8,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from hub import contacts, legible, phones
-from hub.channel import Hook, Reading
+from hub import legible, phones
+from hub.channels.port import Hook, Reading
 from hub.errors import ConflictError, LimitedError, NotFoundError, PayloadError
 from hub.events import FieldsTold, FormFilled, MessageReceived, StaffReplied
+from hub.people import contacts
 from hub.phones import Phone
 from hub.rights import Right
 from web.api_channels import asked

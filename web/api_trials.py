@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from hub.channels.forms import Field
+from hub.channels.trial import LASTS, Seen
 from hub.errors import LimitedError
-from hub.forms import Field
 from hub.model import Channel, FileId
 from hub.records import Trial, TrialStep
 from hub.rights import Right
-from hub.trial import LASTS, Seen
 from web.api_channels import asked
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.views import View

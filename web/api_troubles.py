@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from hub.channels.pulse import mark_of
 from hub.events import ChannelState
 from hub.model import ChannelId
-from hub.pulse import mark_of
 from hub.rights import Right, What, may
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.views import View

@@ -15,10 +15,10 @@ from aiohttp import web
 from msgspec import Meta
 
 from hub.errors import ForbiddenError, LimitedError, NotFoundError
-from hub.files import RECORDING, key, small_key
+from hub.files.kept import RECORDING, key, small_key
+from hub.files.storage import Storage
 from hub.model import File
 from hub.rights import Right
-from hub.storage import Storage
 from web import views, wire
 from web.routes import AnyRoute, Ask, Nothing, Route
 from web.state import STATE

@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import web
 
 from hub.calls.trunk import Trunk
-from hub.channel import OK, Answer, ChannelKind, Hook
+from hub.channels.port import OK, Answer, ChannelKind, Hook
 from hub.errors import (
     DeliveryError,
     LimitedError,

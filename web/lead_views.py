@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from hub.lead import Joined, Lead
+from hub.leads.lead import Joined, Lead
 from hub.model import CallTime
 from hub.statuses import Status
 from web.views import EntryView, View

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hub.outgoing import PostError, Send
+from hub.telling.outgoing import PostError, Send
 from web import fetch
 from web.fetch import FetchError, Reach, Resolve
 

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 from aiohttp import web
 
-from hub.channel import ChannelKind
+from hub.channels.port import ChannelKind
 from hub.errors import LimitedError, NotFoundError
 from hub.model import Channel, IdentityId
 from hub.observe import HOOKS_REFUSED

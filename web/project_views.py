@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.abilities import Ability, Capabilities
+from hub.channels.abilities import Ability, Capabilities
 from hub.model import Channel, Project, Role
 from hub.statuses import Lang
 from web.views import View

@@ -12,11 +12,11 @@ from typing import Literal
 
 import msgspec
 
-from hub.bookmarks import Begun
 from hub.bot import offered
 from hub.content import Button, Card, Spot
-from hub.files import Files
-from hub.lists import status
+from hub.files.kept import Files
+from hub.finding.bookmarks import Begun
+from hub.finding.lists import status
 from hub.model import (
     Attachment,
     Author,
@@ -34,8 +34,8 @@ from hub.model import (
     Reaction,
     Verb,
 )
+from hub.people.visit import Visit
 from hub.statuses import Status
-from hub.visit import Visit
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):

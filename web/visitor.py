@@ -12,7 +12,7 @@ from datetime import timedelta
 import msgspec
 
 from hub import dialogs, legible
-from hub.channel import ChannelKind, Hook
+from hub.channels.port import ChannelKind, Hook
 from hub.errors import (
     BadValueError,
     HubError,
@@ -28,11 +28,11 @@ from hub.hub import Hub
 from hub.intake import Accepted
 from hub.model import Dialog, DialogId, EntryKind, Identity, IdentityId, ProjectId
 from hub.observe import HOOKS_REFUSED
+from hub.people.visit import Visit
 from hub.records import DeadLetter
 from hub.statuses import PLANNED
 from hub.store.engine import Range, milliseconds
 from hub.store.schema import LOG
-from hub.visit import Visit
 from web import wire
 from web.place import Place, uploader
 from web.sockets import (

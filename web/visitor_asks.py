@@ -11,16 +11,18 @@ from hashlib import sha256
 
 from msgspec.structs import replace
 
-from hub import consents, contacts, dialogs, slots
-from hub.consents import ConsentRequiredError
-from hub.contacts import NotAnEmailError, NotAPhoneError
+from hub import dialogs
 from hub.errors import ForbiddenError, NotFoundError
 from hub.hub import Hub
 from hub.intake import Accepted
+from hub.leads import slots
+from hub.leads.slots import NotASlotError
 from hub.model import Entry, EntryId, Project, Verb
+from hub.people import consents, contacts
+from hub.people.consents import ConsentRequiredError
+from hub.people.contacts import NotAnEmailError, NotAPhoneError
+from hub.people.visit import Visit
 from hub.sites import SiteSettings, UnansweredError, unanswered
-from hub.slots import NotASlotError
-from hub.visit import Visit
 from web.place import Place
 from web.visitor_frames import (
     Agree,

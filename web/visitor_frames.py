@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from hub.errors import BadValueError
 from hub.model import Attachment, CallTime, Given
-from hub.visit import Visit
+from hub.people.visit import Visit
 from web import wire
 from web.views import View, VisitorEntry
 from web.visitor_hears import Planned

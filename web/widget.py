@@ -9,15 +9,15 @@ from shutil import disk_usage
 
 from aiohttp import web
 
-from hub import slots
-from hub.consents import Asked, asked, subscribing
 from hub.errors import ForbiddenError, HubError, NotFoundError, UnavailableError
-from hub.joining import Door
+from hub.leads import slots
+from hub.leads.slots import Day
 from hub.model import IdentityId, Membership, Operator
 from hub.observe import HOOKS_REFUSED, SOCKETS_OPEN
+from hub.people.consents import Asked, asked, subscribing
+from hub.people.joining import Door
 from hub.schedule import is_open, next_opening
 from hub.sites import Callback, Goals, IdentityMode, Offline, Prechat
-from hub.slots import Day
 from hub.statuses import Lang
 from web import visitor, wire
 from web.door import OriginError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 
-from hub.channel import Receipt
+from hub.channels.port import Receipt
 from hub.errors import CredentialsError, RejectedError, ThrottledError, TransientError
 
 

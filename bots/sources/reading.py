@@ -15,12 +15,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from hub import contacts, phones
+from hub import phones
 from hub.errors import PayloadError
 from hub.events import FormFilled, Sender
 from hub.model import cut
+from hub.people import contacts
+from hub.people.visit import Visit
 from hub.phones import Phone
-from hub.visit import Visit
 
 ANSWERS_MAX = 100
 PHONE_MAX = 100

@@ -14,8 +14,8 @@ from msgspec import Meta, Struct
 
 from bots.sources import bodies
 from bots.sources.reading import Mapped, Source, read
-from hub.abilities import Capabilities
-from hub.channel import ChannelKind, Draft, Hook, Reading, Receipt
+from hub.channels.abilities import Capabilities
+from hub.channels.port import ChannelKind, Draft, Hook, Reading, Receipt
 from hub.errors import RejectedError, SignatureError
 from hub.events import ChannelEvent, Ignored, Sender
 from hub.model import Identity, cut

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from bots.line.text import Span, parts, telegram_entities, utf16
-from hub.channel import Draft
+from hub.channels.port import Draft
 from hub.content import Button
 from hub.errors import (
     CredentialsError,

@@ -15,7 +15,7 @@ import msgspec
 
 from bots.line.text import Span, Style, from_utf16, marked
 from bots.tg import wire
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.content import Card, FileKind, Remote, Spot
 from hub.errors import PayloadError
 from hub.events import (

@@ -16,7 +16,7 @@ from msgspec import Meta
 from bots.vkontakte.forms import filled
 from bots.vkontakte.parts import Parts, read
 from bots.vkontakte.words import emoji_of, is_start, legible, pressed
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.errors import PayloadError
 from hub.events import (
     ChannelEvent,

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from bots.vkontakte.call import HOOK_EVENTS, VERSION, Call, asked, within
-from hub.channel import HookState
+from hub.channels.port import HookState
 from hub.errors import RejectedError, TransientError
 
 TITLE = "Otklik"

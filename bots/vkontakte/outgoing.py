@@ -10,7 +10,7 @@ import msgspec
 
 from bots.line.text import pieces, plain
 from bots.vkontakte.words import keyboard
-from hub.channel import Draft
+from hub.channels.port import Draft
 from hub.model import Attachment
 
 # https://dev.vk.com/ru/method/messages.send

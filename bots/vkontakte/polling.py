@@ -12,7 +12,7 @@ import msgspec
 
 from bots.line.line import Line, refused
 from bots.vkontakte.call import EVENTS, VERSION, Call, as_json, asked
-from hub.channel import Polled
+from hub.channels.port import Polled
 from hub.errors import TransientError
 
 WAIT_SECONDS = 25

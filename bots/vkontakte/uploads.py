@@ -11,7 +11,7 @@ from bots.line.line import Line, refused
 from bots.line.upload import Upload
 from bots.vkontakte.call import Call, first, within
 from bots.vkontakte.outgoing import door_of, name_of
-from hub.channel import Bytes
+from hub.channels.port import Bytes
 from hub.errors import RejectedError, TransientError
 from hub.model import Attachment
 

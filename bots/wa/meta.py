@@ -45,7 +45,7 @@ from hub.events import (
     StaffReplied,
 )
 from hub.model import OutState, cut
-from hub.visit import Visit
+from hub.people.visit import Visit
 
 FILES: dict[str, FileKind] = {
     "image": "image",

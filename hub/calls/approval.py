@@ -6,11 +6,11 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from hub import leads
 from hub.bus import Bus
 from hub.calls.wishes import WAKE
 from hub.errors import ConflictError
-from hub.lead import Lead
+from hub.leads import leads
+from hub.leads.lead import Lead
 from hub.model import OperatorId
 from hub.statuses import Status
 from hub.store.engine import Engine

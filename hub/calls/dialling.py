@@ -14,7 +14,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from hub import leads, lines, observe, ordering
+from hub import lines, observe
 from hub.bus import Bus
 from hub.calls import capacity, hindrances, trunks, verdict, whom
 from hub.calls.approval import confirm as confirm
@@ -24,10 +24,11 @@ from hub.calls.trunk import TrunkSettings
 from hub.calls.wishes import WAKE as WAKE
 from hub.calls.wishes import stop
 from hub.calls.wishes import wish as wish
-from hub.callside import is_spam
 from hub.errors import UnavailableError
 from hub.events import CallChanged
-from hub.lead import Lead
+from hub.leads import leads, ordering
+from hub.leads.callside import is_spam
+from hub.leads.lead import Lead
 from hub.model import (
     Author,
     ChannelId,

@@ -15,16 +15,16 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from hub import contacts, dialogs, leads, lines, texting
+from hub import dialogs, lines
 from hub.bus import Bus
 from hub.calls import dialling, news, verdict, whom
 from hub.calls.call import Call, Outcome, Party
-from hub.callside import is_spam
-from hub.contacts import identity_id
 from hub.errors import ConflictError, UnavailableError
 from hub.events import CallReported, DialogChanged, PhoneCalled, Sender
 from hub.incoming import entry_point
-from hub.lead import Lead
+from hub.leads import leads
+from hub.leads.callside import is_spam
+from hub.leads.lead import Lead
 from hub.model import (
     Author,
     Channel,
@@ -41,9 +41,12 @@ from hub.model import (
     Verb,
     cut,
 )
+from hub.people import contacts
+from hub.people.contacts import identity_id
 from hub.statuses import LIVE, PLANNED, RequestType, Side, Status, moves
 from hub.store.engine import AbsentError, Engine, Insert, TakenError
 from hub.store.schema import CALLS_LIVE, CALLS_WITH, CONTACTS_BY_PHONE
+from hub.telling import texting
 
 CALLED_BACK = "called_back"
 CALL_BACK = "missed"

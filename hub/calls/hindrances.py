@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from hub import leads, ordering, slots, unwanted
 from hub.bus import Bus
 from hub.calls.call import TRUNKS_OWN
-from hub.callside import is_spam
-from hub.lead import Lead
+from hub.leads import leads, ordering, slots, unwanted
+from hub.leads.callside import is_spam
+from hub.leads.lead import Lead
 from hub.model import Dialog, Project
 from hub.statuses import PLANNED, Status
 from hub.store.engine import Engine, Range

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from hub.calls import verdict
 from hub.calls.call import TOLD_MAX, TRUNKS_OWN, Call, Outcome, Party, Reported, Role, Side
-from hub.callside import is_spam
 from hub.events import CallReported, PhoneCalled
+from hub.leads.callside import is_spam
 from hub.model import Dialog
 from hub.statuses import RequestType, Status, moves
 from hub.statuses import Side as OfStatus

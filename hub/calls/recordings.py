@@ -16,16 +16,16 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from hub import storage
 from hub.bus import Bus
 from hub.calls import dialling
 from hub.calls.call import Call
 from hub.calls.trunk import Legs, LineError
 from hub.content import Remote
 from hub.errors import HubError, RefusedError, UnavailableError
-from hub.files import RECORDING, Files
+from hub.files import storage
+from hub.files.kept import RECORDING, Files
+from hub.files.storage import BLOCK_BYTES, on_disk
 from hub.model import Dialog, File, FileId
-from hub.storage import BLOCK_BYTES, on_disk
 from hub.store.engine import AbsentError, Engine
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from hub.model import ProjectId
 
 if TYPE_CHECKING:
     # Terms are a part of the schema, and files are kept by it.
-    from hub.files import Files
+    from hub.files.kept import Files
 
 
 def check(script: Script, field: str = "script") -> None:

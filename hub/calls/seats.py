@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec.structs import replace
 
-from hub import unwanted
 from hub.accounts import Accounts, Who
 from hub.bus import Bus
 from hub.calls import dialling, says, trunks, whom
@@ -21,12 +20,13 @@ from hub.calls.call import Call, CallPlan, Party, Seat
 from hub.calls.script import Say, Script
 from hub.calls.trunk import Trunk, TrunkSettings
 from hub.calls.trunks import NotDialledError
-from hub.channels import Channels
-from hub.connections import get as connection_of
+from hub.channels.in_use import Channels
 from hub.errors import BadValueError, ConflictError, LimitedError, NotFoundError
-from hub.files import Files
+from hub.files.kept import Files
+from hub.leads import unwanted
 from hub.model import ChannelId, ContactId, Membership, Operator, OperatorId, Project, ProjectId
 from hub.records import Audit
+from hub.requests.connections import get as connection_of
 from hub.store.engine import Engine, Insert, TakenError
 from hub.store.schema import CALLS_LIVE, SEATS
 from hub.texts import text

@@ -15,16 +15,13 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from hub import leads, ordering
 from hub.accounts import Who
 from hub.bus import Bus
-from hub.callbacks import Callbacks, Doubt
 from hub.calling import Cause
 from hub.calls import dialling, trunks, verdict, whom
 from hub.calls.call import Call, Party, Wish
 from hub.calls.trunk import Trunk
-from hub.channels import Channels
-from hub.contacts import phone_of
+from hub.channels.in_use import Channels
 from hub.errors import (
     BadValueError,
     ConflictError,
@@ -32,10 +29,13 @@ from hub.errors import (
     NotFoundError,
     UnavailableError,
 )
-from hub.files import Files
-from hub.lead import Lead
+from hub.files.kept import Files
+from hub.leads import leads, ordering
+from hub.leads.callbacks import Callbacks, Doubt
+from hub.leads.lead import Lead
 from hub.model import Author, Dialog, DialogId, File, OperatorId, Project, ProjectId
 from hub.peace import Peace
+from hub.people.contacts import phone_of
 from hub.records import Audit
 from hub.rights import Right, What, may
 from hub.statuses import LIVE, Status

@@ -14,10 +14,10 @@ from typing import Annotated, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from msgspec import Meta, Struct
 
-from hub.abilities import Capabilities
 from hub.calling import Number
 from hub.calls.call import Call, Outcome, Reported, Role
-from hub.channel import ChannelKind, Draft, Receipt
+from hub.channels.abilities import Capabilities
+from hub.channels.port import ChannelKind, Draft, Receipt
 from hub.errors import HubError, RejectedError
 from hub.model import Identity
 from hub.statuses import RequestType

@@ -7,10 +7,10 @@ import re
 from hub import phones
 from hub.calls.script import Script
 from hub.calls.trunk import Trunk, TrunkSettings
-from hub.channels import Channels
-from hub.contacts import ALSO, REGION
+from hub.channels.in_use import Channels
 from hub.errors import BadValueError, NotFoundError, UnavailableError
 from hub.model import ProjectId
+from hub.people.contacts import ALSO, REGION
 
 _EXTENSION = re.compile(r"[0-9]{2,6}")
 EMERGENCY = frozenset({"01", "02", "03", "04", "112", "911"})

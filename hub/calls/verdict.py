@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from hub.calling import Cause
 from hub.calls.call import TRUNKS_OWN, Call, Outcome
-from hub.lead import Lead
+from hub.leads.lead import Lead
+from hub.leads.ordering import EXHAUSTED as EXHAUSTED
+from hub.leads.ordering import lawful
 from hub.model import Project
-from hub.ordering import EXHAUSTED as EXHAUSTED
-from hub.ordering import lawful
 from hub.statuses import LIVE, Status
 
 TALKED, CANCELLED = "talked", "cancelled"

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from hub.bus import Bus
 from hub.calls.call import CallPlan, Party, Seat
 from hub.calls.script import Say, Script
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import Dialog, Membership, Operator, OperatorId, Project, ProjectId
 from hub.statuses import Lang
 from hub.store.engine import Engine

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from hub.callside import is_spam
+from hub.leads.callside import is_spam
 from hub.rules import (
     auto_close,
     bot,

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import msgspec
 
 from hub import bot, content, phrases
-from hub.abilities import Ability
 from hub.bot import PHONE, PRESSED, BotSettings
+from hub.channels.abilities import Ability
 from hub.rules.effects import Effect, HandOver, Plan, Say, Tell
 from hub.rules.moment import Moment, is_heard
 from hub.texts import text

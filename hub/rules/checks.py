@@ -7,10 +7,11 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
-from hub import filters, phrases
+from hub import phrases
 from hub.bot import Asks, BotSettings, CallsBack, HandsOver, Tells
 from hub.errors import BadValueError
-from hub.filters import FIELDS, Field, Type
+from hub.finding import filters
+from hub.finding.filters import FIELDS, Field, Type
 from hub.policy import Call, Note, OwnRule, Policy, Say, Tell
 from hub.rules.moment import NAMES
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import msgspec
 
-from hub.abilities import Capabilities
 from hub.bot import BotSettings
+from hub.channels.abilities import Capabilities
 from hub.model import Contact, Dialog, Entry, EntryKind, Identity, Project, Verb
 
 

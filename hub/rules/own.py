@@ -10,8 +10,9 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from hub import filters, phrases, policy
-from hub.filters import Value
+from hub import phrases, policy
+from hub.finding import filters
+from hub.finding.filters import Value
 from hub.model import EntryKind, Verb
 from hub.policy import OwnRule
 from hub.rules import effects

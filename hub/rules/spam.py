@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hub.callside import is_spam
+from hub.leads.callside import is_spam
 from hub.rules.effects import Effect, MarkSpam
 from hub.rules.moment import Moment, is_heard
 

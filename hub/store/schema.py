@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.automation import Automation, Handled, Segment
-from hub.bookmarks import Bookmark
 from hub.bot import Bot
 from hub.calls.call import Call, Seat, Slot
-from hub.lead import Lead
+from hub.finding.bookmarks import Bookmark
+from hub.leads.lead import Lead
 from hub.model import (
     Channel,
     Contact,
@@ -54,9 +53,10 @@ from hub.records import (
     Trial,
     Words,
 )
+from hub.requests.automation import Automation, Handled, Segment
+from hub.requests.terms import Connection, Invalid
 from hub.sites import Sighting
 from hub.store.engine import Collection, Index
-from hub.terms import Connection, Invalid
 
 VERSION = 1
 

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
 from hub.errors import BadValueError
-from hub.sniff import sniff
-from hub.storage import drop, on_disk
+from hub.files.sniff import sniff
+from hub.files.storage import drop, on_disk
 
 HERTZ = 8_000
 HEADER_BYTES = 44

@@ -24,7 +24,6 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from hub import storage
 from hub.calls.script import Say
 from hub.calls.speech import (
     RECORDING_MAX_BYTES,
@@ -37,9 +36,10 @@ from hub.calls.speech import (
     VoiceError,
 )
 from hub.errors import BadValueError, NotFoundError, TooLargeError, UnavailableError
-from hub.files import RECORDING, Files
+from hub.files import storage
+from hub.files.kept import RECORDING, Files
+from hub.files.storage import BLOCK_BYTES, drop, on_disk
 from hub.model import File, FileId, ProjectId
-from hub.storage import BLOCK_BYTES, drop, on_disk
 from hub.texts import Lang, text
 from telephony.voice import audio
 from telephony.voice.spoken import spoken

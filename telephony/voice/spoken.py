@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from hub import phones, phrases
 from hub.calls.script import Say
-from hub.contacts import ALSO, REGION
+from hub.people.contacts import ALSO, REGION
 from hub.texts import Lang
 
 VALUE_MAX_CHARS = 150

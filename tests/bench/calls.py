@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from hub.calls.call import Call, Outcome
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.statuses import Status
 from hub.store.engine import Insert
 from hub.store.schema import LOG

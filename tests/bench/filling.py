@@ -21,8 +21,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from hub import words
 from hub.dialogs import dialog_id, draft, entry_id
+from hub.finding import words
 from hub.fold import closing, fold
 from hub.model import (
     Author,
@@ -42,11 +42,11 @@ from hub.model import (
     Verb,
     cut,
 )
+from hub.people.visit import Visit
 from hub.records import Words
 from hub.statuses import RequestType
 from hub.store.schema import BY_TYPE
 from hub.store.sqlite_table import Table
-from hub.visit import Visit
 
 MAIN = ProjectId("main")
 PROJECTS = (MAIN, MAIN, MAIN, MAIN, ProjectId("north"), ProjectId("south"))

@@ -15,10 +15,10 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from hub import timers
-from hub.abilities import Capabilities
+from hub.channels.abilities import Capabilities
 from hub.content import Card
 from hub.events import MessageReceived, Sender
-from hub.filters import Filter, Op
+from hub.finding.filters import Filter, Op
 from hub.hub import Hub
 from hub.model import (
     Author,

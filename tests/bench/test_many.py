@@ -11,7 +11,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from hub import model, timers, verify
+from hub import model, timers
+from hub.finding.search import Search
+from hub.keeping import verify
 from hub.model import (
     Contact,
     Dialog,
@@ -23,7 +25,6 @@ from hub.model import (
     Role,
 )
 from hub.records import Words
-from hub.search import Search
 from hub.store.engine import Engine, Insert
 from hub.store.schema import BY_TYPE
 from hub.store.sqlite import SqliteEngine

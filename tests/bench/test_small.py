@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestServer
 
-from hub import channels, config, model
+from hub import config, model
+from hub.channels import in_use as channels
 from hub.events import DialogChanged, PresenceChanged, ScreenEvent
 from hub.hub import Hub, assemble, opened
 from hub.model import Dialog, DialogId, OperatorId, ProjectId, Role

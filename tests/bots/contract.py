@@ -15,10 +15,10 @@ import msgspec
 import pytest
 
 import bots
-from hub.channel import ChannelKind, Draft, Hook
+from hub.channels.port import ChannelKind, Draft, Hook
 from hub.errors import DeliveryError, PayloadError, RejectedError, SignatureError
 from hub.events import FormFilled, MessageReceived
-from hub.keys import Keys
+from hub.keeping.keys import Keys
 from hub.model import ChannelId, ContactId, Identity, IdentityId, ProjectId
 
 AT = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from hub.channel import Bytes, ChannelKind, Hook
+from hub.channels.port import Bytes, ChannelKind, Hook
 from hub.errors import SignatureError
 from hub.events import ChannelEvent
 from hub.model import Attachment, now

@@ -10,7 +10,7 @@ import msgspec
 from bots.max import Max, MaxSettings
 from bots.platforms.max import MaxPlatform
 from bots.platforms.platform import Person
-from hub.channel import Bytes, Hook
+from hub.channels.port import Bytes, Hook
 from hub.model import Attachment, ChannelId, ContactId, FileId, Identity, IdentityId, ProjectId
 from tests.bots.contract import AT, KEYS
 from tests.bots.door import Held

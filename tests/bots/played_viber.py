@@ -16,7 +16,7 @@ from bots.platforms.viber import ViberPlatform
 from bots.updates import viber as updates
 from bots.viber import Viber as ViberChannel
 from bots.viber import ViberSettings
-from hub.channel import Bytes, Hook
+from hub.channels.port import Bytes, Hook
 from hub.events import ChannelEvent, MessageReceived
 from hub.model import Attachment, ChannelId, ContactId, FileId, Identity, IdentityId, ProjectId
 from tests.bots.contract import AT, KEYS

@@ -16,7 +16,7 @@ from PIL import Image
 from bots.platforms.platform import Chat, Person
 from bots.platforms.vk import VKPlatform
 from bots.vk import VK, VKSettings
-from hub.channel import Bytes, Hook
+from hub.channels.port import Bytes, Hook
 from hub.errors import SignatureError
 from hub.events import ChannelEvent, Ignored
 from hub.model import Attachment, ChannelId, ContactId, FileId, Identity, IdentityId, ProjectId

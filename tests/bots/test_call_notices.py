@@ -10,8 +10,9 @@ import pytest
 
 from bots.platforms import load
 from bots.platforms.platform import Bubble, Person, Platform
-from hub import channels, config
+from hub import config
 from hub.__main__ import builder
+from hub.channels import in_use as channels
 from hub.hub import Hub, assemble, opened
 from hub.model import Channel, ChannelId, OperatorId, Project, Role
 from hub.records import Pulse, Whose

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import bots
-from hub.abilities import Ability
+from hub.channels.abilities import Ability
 from hub.texts import text
 
 PAGE = Path(__file__).parents[2] / "docs" / "channels.md"

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 from msgspec.structs import replace
 
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.errors import PayloadError, SignatureError
 from hub.events import Ignored
 from tests.bots.contract import AT, ChannelContract

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.greenapi import GreenAPI, GreenAPISettings
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.content import Card, Remote, Spot
 from hub.errors import PayloadError
 from hub.events import (

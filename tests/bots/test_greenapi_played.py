@@ -13,7 +13,7 @@ import pytest
 from bots.greenapi import NOTHING, GreenAPI, GreenAPISettings
 from bots.platforms.greenapi import GreenAPIPlatform
 from bots.platforms.platform import Blob, Failing, Person
-from hub.channel import Bytes, Draft, Hook
+from hub.channels.port import Bytes, Draft, Hook
 from hub.content import Button, Card, Remote
 from hub.errors import (
     CredentialsError,

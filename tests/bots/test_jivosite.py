@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.events import ChannelEvent, FieldsTold, Ignored, MessageReceived, StaffReplied
 from tests.bots.contract import AT, ChannelContract
 from tests.bots.sources.forms_told import FIXTURES, OWN_KEY, basic, recorded, source

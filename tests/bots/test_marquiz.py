@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from yarl import URL
 
-from hub.channel import Hook
+from hub.channels.port import Hook
 from tests.bots.contract import AT, ChannelContract
 from tests.bots.sources.forms_told import (
     OWN_KEY,

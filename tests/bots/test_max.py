@@ -15,7 +15,7 @@ from bots.max import Max as MaxChannel
 from bots.platforms.max import MaxPlatform
 from bots.platforms.platform import Chat, Person
 from bots.updates import max as updates
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.content import Remote, Spot
 from hub.errors import (
     CredentialsError,
@@ -226,7 +226,7 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_whatever_a_body_holds_instead_it_is_events_or_a_payload_error(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(each.stem for each in FIXTURES.glob("*.json"))))

@@ -16,7 +16,7 @@ from bots.max import MaxSettings, _refusal
 from bots.platforms.max import MaxPlatform
 from bots.platforms.platform import Blob, Person
 from bots.updates import max as updates
-from hub.channel import Draft
+from hub.channels.port import Draft
 from hub.content import Button, Remote
 from hub.errors import (
     CredentialsError,

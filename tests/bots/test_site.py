@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 import bots
 from bots.site import LATEST, Site
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.errors import ConfigError, PayloadError
 from hub.events import CallAsked, DeliveryReported, MessageReceived, TypingNoticed
 from hub.model import Attachment, CallTime, ChannelId, FileId, Given, OutState
+from hub.people.visit import Visit
 from hub.sites import IdentityMode, SiteSettings
 from hub.store.engine import milliseconds
-from hub.visit import Visit
 from tests.bots.contract import AT, KEYS, ChannelContract
 
 GIVEN = {"purpose": "processing", "version": "v1"}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bots.platforms.platform import Failing
 from bots.platforms.smsaero import SmsAeroPlatform
 from bots.smsaero import SmsAero, SmsAeroSettings
-from hub.channel import ChannelKind, Draft, Hook
+from hub.channels.port import ChannelKind, Draft, Hook
 from hub.content import Button
 from hub.errors import (
     CredentialsError,

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.errors import SignatureError
 from hub.events import Ignored
 from tests.bots.contract import ChannelContract

@@ -16,7 +16,7 @@ from bots.platforms.viber import ViberPlatform
 from bots.updates import viber as updates
 from bots.viber import REFUSALS, ViberSettings, _refusal
 from bots.viber import Viber as ViberChannel
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.content import Button, Remote, Spot
 from hub.errors import (
     CredentialsError,
@@ -166,7 +166,7 @@ def test_opening_the_chat_says_something_only_by_a_link_of_ours() -> None:
         assert ignored.name == counted
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_whatever_a_body_holds_instead_it_is_events_or_a_payload_error(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(each.stem for each in FIXTURES.glob("*.json"))))

@@ -11,7 +11,7 @@ import pytest
 from bots.platforms.platform import Blob, Person
 from bots.platforms.viber import URI, ViberPlatform
 from bots.viber import Viber as ViberChannel
-from hub.channel import Draft
+from hub.channels.port import Draft
 from hub.content import Button, Remote
 from hub.errors import CredentialsError, RejectedError, TransientError, UnreachableError
 from hub.events import MessageReceived

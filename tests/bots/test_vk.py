@@ -17,7 +17,7 @@ from bots.platforms.vk_things import REACTIONS as THEIRS
 from bots.vk import VK
 from bots.vkontakte.outgoing import door_of, random_id
 from bots.vkontakte.words import REACTIONS, keyboard, payload, pressed
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.content import Button, Spot
 from hub.errors import (
     CredentialsError,

@@ -13,11 +13,11 @@ from bots.platforms.platform import Blob, Person
 from bots.platforms.vk import VKPlatform
 from bots.platforms.vk_bringing import Server
 from bots.vk import VK, VKSettings
-from hub.channel import Account, Hook, Profile
+from hub.channels.port import Account, Hook, Profile
 from hub.content import Remote
 from hub.errors import RejectedError, TransientError
 from hub.events import ChannelEvent, FormFilled, MessageReceived, TypingNoticed
-from hub.keys import Keys
+from hub.keeping.keys import Keys
 from tests.bots.contract import AT, KEYS
 from tests.bots.played_vk import (
     GROUP,

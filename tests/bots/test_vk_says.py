@@ -18,7 +18,7 @@ from bots.platforms.vk import VKPlatform
 from bots.vk import VK, VKSettings
 from bots.vkontakte.errors import meant
 from bots.vkontakte.words import payload
-from hub.channel import Draft, Hook
+from hub.channels.port import Draft, Hook
 from hub.content import Button
 from hub.errors import (
     CredentialsError,

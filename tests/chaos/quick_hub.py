@@ -7,9 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import bots
-from hub import attempts, housekeeping, lanes, notices, worker
+from hub import attempts, lanes, worker
 from hub.__main__ import main
 from hub.calls import dialling
+from hub.keeping import housekeeping
+from hub.telling import notices
 
 bots.__path__.append(str(Path(__file__).with_name("kinds")))
 lanes.LEASE = timedelta(seconds=3)

@@ -14,7 +14,7 @@ import bots
 from bots import platforms
 from bots.platforms.phone import PAGE
 from bots.platforms.platform import Blob, Bubble, Person, Platform
-from hub.abilities import Ability, Capabilities
+from hub.channels.abilities import Ability, Capabilities
 from tests.chaos.process import Program
 
 from .people import Operator, shows

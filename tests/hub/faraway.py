@@ -12,12 +12,13 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec.structs import replace
 
-from hub import config, dialogs, fetching
+from hub import config, dialogs
 from hub.bus import Subscription
-from hub.channel import ChannelKind, Profile
+from hub.channels.port import ChannelKind, Profile
 from hub.content import FileKind, Remote
 from hub.errors import RejectedError
 from hub.events import EntryChanged
+from hub.files import fetching
 from hub.hub import Hub, assemble
 from hub.model import (
     Attachment,

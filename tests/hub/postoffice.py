@@ -12,13 +12,14 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
-from hub import config, mail
+from hub import config
 from hub.bus import LocalBus
-from hub.mail import Mail
 from hub.model import DialogId, ProjectId
 from hub.records import Post
 from hub.store.engine import Engine
 from hub.store.schema import POSTS_OLD
+from hub.telling import mail
+from hub.telling.mail import Mail
 from tests.spine import Clock
 
 SHOP = ProjectId("shop")

@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from hub.calls.call import Call, Outcome, Seat
 from hub.calls.dialling import Dialling
 from hub.calls.trunk import CallCaps, Legs, Trunk, TrunkSettings
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.events import ChannelEvent
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import (
     Channel,
     ChannelId,

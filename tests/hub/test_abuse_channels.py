@@ -11,12 +11,12 @@ from msgspec import Meta
 from bots.line.line import Line
 from bots.line.settings import LineSettings, Secret
 from hub.accounts import Who
+from hub.channels.setup import Change, Setup
 from hub.errors import BadValueError, ConflictError, RejectedError
 from hub.hub import Hub
+from hub.keeping.secrets import Vault, secret_fields
 from hub.model import Channel
 from hub.records import Pulse
-from hub.secrets import Vault, secret_fields
-from hub.setup import Change, Setup
 from hub.store.engine import Insert
 from tests.scripted import Platform
 from tests.spine import SHOP, operator

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from hub import dialogs
 from hub.accounts import Who
-from hub.filters import Filter, Op
+from hub.finding.filters import Filter, Op
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import (
     Author,
     ChannelId,

@@ -11,18 +11,18 @@ import pytest
 from msgspec.structs import replace
 
 from hub.accounts import Who
-from hub.automating import Automating
 from hub.dialogs import latest
 from hub.errors import BadValueError, ConflictError, NotFoundError
 from hub.events import CallAsked
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import (
     DialogId,
     IdentityId,
     Project,
     Role,
 )
+from hub.requests.automating import Automating
 from hub.statuses import Status
 from hub.store.schema import AUDIT
 from tests.automated import (
@@ -298,7 +298,7 @@ async def test_one_is_deleted_only_when_it_is_off_and_calls_nobody(hub: Hub, olg
 
 
 async def test_what_was_done_with_a_dialog_goes_when_the_dialog_does(hub: Hub, olga: Who) -> None:
-    from hub.erasure import Eraser
+    from hub.people.erasure import Eraser
 
     made = await automation(hub, olga)
     row = await asks(hub)

@@ -19,20 +19,20 @@ import pytest
 from msgspec.structs import replace
 
 from hub import config, leases
-from hub import keys as key_file
 from hub.accounts import Who
-from hub.backup import MANIFEST, SEAL, Manifest, UnfitError, backup, read, restore
-from hub.channels import put
+from hub.channels.in_use import put
 from hub.config import Settings
 from hub.errors import ConfigError, ConflictError, UnavailableError
-from hub.files import COPYING, Files
+from hub.files.kept import COPYING, Files
+from hub.files.storage import Folder
 from hub.hub import Hub
+from hub.keeping import keys as key_file
+from hub.keeping.backup import MANIFEST, SEAL, Manifest, UnfitError, backup, read, restore
+from hub.keeping.verify import verify
 from hub.model import Channel, FileId, ProjectId
-from hub.storage import Folder
 from hub.store.schema import BY_LIFE
 from hub.store.sqlite import SqliteEngine
 from hub.store.sqlite_copy import copy
-from hub.verify import verify
 from tests.spine import SHOP, START, Clock, ask, assembled, log_of, message, receive
 
 TOKEN = "12345:a-very-secret-token"

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hub import answering
-from hub.abilities import Ability, Capabilities
 from hub.accounts import Who
 from hub.answering import Line, try_out
 from hub.bot import Asks, Bot, BotSettings, Button, CallsBack, HandsOver, Tells
+from hub.channels.abilities import Ability, Capabilities
 from hub.content import Card
 from hub.events import MessageReceived
 from hub.hub import Hub

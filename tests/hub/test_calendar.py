@@ -183,7 +183,7 @@ def test_a_short_day_ends_an_hour_earlier(day: Day, left: Day) -> None:
         max_size=2,
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_short_day_can_always_be_kept(day: list[str]) -> None:
     try:
         [made, *_] = daily("UTC", *day).week

@@ -12,17 +12,17 @@ from msgspec.structs import replace
 
 from hub.calls.call import Call, Outcome
 from hub.calls.script import Script
-from hub.erasure import Eraser, dropping
 from hub.errors import RejectedError, ThrottledError, UnreachableError
 from hub.events import PhoneCalled, Sender
 from hub.model import Dialog, Project
-from hub.notices import GRACE
-from hub.reaches import LATER
+from hub.people.erasure import Eraser, dropping
 from hub.records import Notice, Reach
 from hub.schedule import daily
 from hub.statuses import Status
 from hub.store.engine import Engine
 from hub.store.schema import LEADS, NOTICES_OLD
+from hub.telling.notices import GRACE
+from hub.telling.reaches import LATER
 from hub.texts import catalogue, text
 from tests.hub.test_ordering import PHONE, iso, works
 from tests.pagers import BOT, Phones, button, paged

@@ -12,16 +12,16 @@ from msgspec.structs import replace
 from hub import config
 from hub.accounts import Who
 from hub.calls.call import Call
-from hub.erasure import Eraser, dropping
 from hub.errors import BadValueError, ForbiddenError, NotFoundError
-from hub.files import RECORDING
-from hub.housekeeping import Housekeeping
+from hub.files.kept import RECORDING
 from hub.hub import Hub
+from hub.keeping.housekeeping import Housekeeping
 from hub.model import (
     Dialog,
     File,
     Role,
 )
+from hub.people.erasure import Eraser, dropping
 from hub.records import Audit
 from hub.store.engine import Insert
 from hub.store.schema import AUDIT

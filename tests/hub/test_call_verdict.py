@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hub import slots
 from hub.calling import Calling, Cause, Plan
 from hub.calls import verdict, whom
 from hub.calls.call import TRUNKS_OWN, Call, CallPlan, Leg, Outcome, Party
 from hub.calls.script import Script, doubts
-from hub.lead import Lead
+from hub.leads import slots
+from hub.leads.lead import Lead
 from hub.model import ChannelId, LeadId, Project, ProjectId
 from hub.schedule import daily
 from hub.statuses import Status
@@ -86,7 +86,7 @@ projects = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(leads, calls, projects, st.integers(0, 48))
 def test_a_lead_is_done_or_due_at_a_lawful_minute_or_for_people(
     before: Lead, made: Call, project: Project, hours: int

@@ -9,11 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from hub.accounts import Who
-from hub.contacts import NotAPhoneError
 from hub.errors import BadValueError, ConflictError, NotFoundError
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import Dialog, Verb
+from hub.people.contacts import NotAPhoneError
 from hub.rights import Right
 from hub.statuses import Status
 from tests.hub.test_ordering import (

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from hub.channel import ChannelKind
-from hub.channels import Channels
+from hub.channels.in_use import Channels
+from hub.channels.port import ChannelKind
 from hub.errors import ConfigError, NotFoundError, UnavailableError
 from hub.hub import Hub
 from hub.model import Channel
@@ -170,7 +170,8 @@ async def test_a_channel_that_cannot_close_keeps_nothing_from_its_end(
 SERVES = """
 import asyncio, sys
 from pathlib import Path
-from hub import channels, config
+from hub import config
+from hub.channels import in_use as channels
 from hub.__main__ import builder, kinds, secret_fields
 from hub.hub import assemble, opened
 from hub.model import now

@@ -10,10 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from hub.accounts import Who
-from hub.bookmarks import Begun, Bookmark, Mode
 from hub.desk import DRAFT_MAX_CHARS
 from hub.errors import BadValueError, ConflictError, TooLargeError
 from hub.events import OperatorLooking
+from hub.finding.bookmarks import Begun, Bookmark, Mode
 from hub.hub import Hub
 from hub.model import Awaits, Dialog, FileId, Operator, Role, Verb
 from hub.store.engine import Insert

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hub import connections
-from hub.connections import Filled
 from hub.errors import BadValueError
 from hub.model import ProjectId
-from hub.planning import Row
-from hub.terms import CONDITIONS, By, Condition, Connection, Source, Terms, checked
-from hub.visit import Visit
+from hub.people.visit import Visit
+from hub.requests import connections
+from hub.requests.connections import Filled
+from hub.requests.planning import Row
+from hub.requests.terms import CONDITIONS, By, Condition, Connection, Source, Terms, checked
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 MOSCOW = "Europe/Moscow"

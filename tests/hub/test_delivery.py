@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from hub.accounts import Who
 from hub.attempts import POLICIES, SEND_TIMEOUT, TRIES_MAX
+from hub.channels.pulse import HOLD
 from hub.errors import (
     CredentialsError,
     DeliveryError,
@@ -23,7 +24,6 @@ from hub.events import EntryChanged
 from hub.hub import Hub
 from hub.lanes import HELD, LEASE
 from hub.model import Channel, DialogId, Entry, Identity, OutState
-from hub.pulse import HOLD
 from tests.scripted import Lost, Platform
 from tests.spine import (
     MS,

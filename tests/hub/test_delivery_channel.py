@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from hub.abilities import Capabilities, Pace
+from hub.channels.abilities import Capabilities, Pace
 from hub.delivery import OF_A_CHANNEL
 from hub.errors import CredentialsError, ThrottledError, TransientError
 from hub.events import ChannelTold

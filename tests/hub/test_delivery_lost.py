@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from hub.accounts import Who
-from hub.channel import Draft
+from hub.channels.port import Draft
 from hub.errors import (
     DeliveryError,
     RejectedError,

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from hub import errands
 from hub.bus import LocalBus
-from hub.erasure import Eraser, dropping
-from hub.errands import AT_ONCE, CLAIM, KEPT, Errands
 from hub.hub import Hub
 from hub.model import Dialog, DialogId, OperatorId
+from hub.people.erasure import Eraser, dropping
 from hub.records import Errand, Notice, Outgoing, Post, Sms
 from hub.store.engine import Engine, Insert
 from hub.store.schema import ERRANDS_IN, POSTS_DUE, POSTS_OLD
+from hub.telling import errands
+from hub.telling.errands import AT_ONCE, CLAIM, KEPT, Errands
 from tests.spine import SHOP, Clock
 from tests.store.samples import dialog
 

@@ -160,9 +160,7 @@ async def test_who_picked_up_and_heard_nobody_is_not_taken_for_a_talk(
 
 
 @given(seed=st.integers(0, 2**32), is_missed=st.booleans())
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_in_any_order_and_however_often_it_comes_to_the_same(
     hub: Hub, clock: Clock, seed: int, is_missed: bool
 ) -> None:

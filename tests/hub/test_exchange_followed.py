@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from hub.calls.call import Call
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import ChannelId, Verb
+from hub.requests.verdicts import handled_since
 from hub.statuses import Status
 from hub.store.engine import Insert
-from hub.verdicts import handled_since
 from tests.hub.test_exchange import (
     ANSWERED,
     ENDED,

@@ -11,8 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hub import fetching
-from hub.erasure import Eraser
 from hub.errors import (
     CredentialsError,
     NotFoundError,
@@ -20,8 +18,10 @@ from hub.errors import (
     ThrottledError,
     TransientError,
 )
+from hub.files import fetching
 from hub.hub import Hub
 from hub.model import Attachment, Channel, ChannelId, Entry, File, FileId
+from hub.people.erasure import Eraser
 from hub.records import Fetch
 from hub.store.schema import FILES
 from tests.hub.faraway import (
@@ -319,9 +319,7 @@ async def test_a_dialog_erased_while_its_file_comes_leaves_no_file(hub: Hub, tg:
     assert not any(each.used for each in left)
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     turns=st.lists(
         st.sampled_from(["png", "html", "away", "gone", "busy", "key", "large", "empty", "crash"]),

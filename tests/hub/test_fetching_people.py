@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from hub import fetching
-from hub.arrivals import PICTURE_MAX_BYTES
-from hub.channel import Profile
+from hub.channels.port import Profile
 from hub.content import Remote
 from hub.errors import TransientError
+from hub.files import fetching
+from hub.files.arrivals import PICTURE_MAX_BYTES
 from hub.hub import Hub
 from hub.model import Contact, Dialog, File, Identity, IdentityId, Verb
 from hub.store.schema import FETCHES_DUE, FILES

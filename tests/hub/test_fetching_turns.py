@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from hub import fetching
-from hub.arrivals import FILES_OF_ONE, FILES_PERIOD
 from hub.errors import UnavailableError
-from hub.fetching import Fetching
+from hub.files import fetching
+from hub.files.arrivals import FILES_OF_ONE, FILES_PERIOD
+from hub.files.fetching import Fetching
 from hub.hub import Hub
 from hub.model import Channel, Entry
 from hub.records import Fetch

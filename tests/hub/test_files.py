@@ -21,11 +21,11 @@ from msgspec.structs import replace
 
 from hub import leases
 from hub.errors import BadValueError, NotFoundError, TooLargeError, UnavailableError
-from hub.files import COPYING, NAME_MAX_CHARS, Files, clean, key
-from hub.keys import Keys
+from hub.files.kept import COPYING, NAME_MAX_CHARS, Files, clean, key
+from hub.files.s3 import S3
+from hub.files.storage import BLOCK_BYTES, Folder, Storage
+from hub.keeping.keys import Keys
 from hub.model import File, FileId, ProjectId
-from hub.s3 import S3
-from hub.storage import BLOCK_BYTES, Folder, Storage
 from hub.store.schema import FILES_UNUSED
 from hub.store.sqlite import SqliteEngine
 

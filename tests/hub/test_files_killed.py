@@ -20,13 +20,13 @@ from typing import Any
 
 import pytest
 
-from hub import files as files_module
-from hub import storage as storage_module
 from hub.content import Remote
-from hub.files import Files
-from hub.keys import Keys
+from hub.files import kept as files_module
+from hub.files import storage as storage_module
+from hub.files.kept import Files
+from hub.files.storage import Folder
+from hub.keeping.keys import Keys
 from hub.model import File, FileId, ProjectId
-from hub.storage import Folder
 from hub.store.schema import FILES_UNUSED
 from hub.store.sqlite import SqliteEngine
 

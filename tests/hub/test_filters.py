@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hub.errors import BadValueError
-from hub.filters import (
+from hub.finding.filters import (
     CONDITIONS_MAX,
     DEPTH_MAX,
     FIELDS,
@@ -36,9 +36,9 @@ from hub.model import (
     IdentityId,
     ProjectId,
 )
+from hub.people.visit import Visit
 from hub.statuses import RequestType, Status
 from hub.texts import Lang, catalogue
-from hub.visit import Visit
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ROW = Dialog(
@@ -239,7 +239,7 @@ FILTERS = st.recursive(
 
 
 @given(FILTERS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_filter_raises_and_what_may_be_kept_comes_back_the_same(filter: Filter) -> None:
     passes(filter, subject(ROW, NOW))
     passes(filter, {"channel": None})

@@ -9,16 +9,19 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from hub import config, contacts, dialogs, importing, leads
+from hub import config, dialogs
 from hub.accounts import Who
-from hub.automation import Aim, Automation, Segment
 from hub.bot import Bot, BotSettings
 from hub.errors import BadValueError
-from hub.filters import Filter
+from hub.finding.filters import Filter
 from hub.hub import Hub, assemble
+from hub.leads import leads
 from hub.model import Contact, DialogId, Identity, OperatorId, Verb
+from hub.people import contacts
 from hub.policy import AutoClose, Call, Note, OwnRule, PhoneOnly, Policy, Say, Silence, Spam, Tell
 from hub.records import Fact
+from hub.requests import importing
+from hub.requests.automation import Aim, Automation, Segment
 from hub.rules.checks import check
 from hub.statuses import Status
 from hub.store.engine import Insert

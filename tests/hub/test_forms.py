@@ -10,8 +10,8 @@ from msgspec import Meta
 
 import bots
 from bots.line.settings import LineSettings, Receive, Secret
-from hub.forms import Field, form
-from hub.secrets import secret_fields
+from hub.channels.forms import Field, form
+from hub.keeping.secrets import secret_fields
 from hub.sites import SiteSettings
 
 

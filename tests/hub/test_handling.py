@@ -9,20 +9,21 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from hub import dialogs, handling
+from hub import dialogs
 from hub.dialogs import append, draft
-from hub.erasure import Eraser
 from hub.errors import NotFoundError
 from hub.events import FormFilled, Sender
 from hub.fold import closing
 from hub.hub import Hub
 from hub.model import Dialog, Entry, EntryKind, Project, Verb
-from hub.planning import Row
+from hub.people.erasure import Eraser
 from hub.policy import Policy, Spam
+from hub.requests import handling
+from hub.requests.planning import Row
+from hub.requests.terms import Connection, Invalid, Source, Terms
 from hub.statuses import RequestType, Status
 from hub.store.engine import Insert
 from hub.store.schema import LEADS, RULES_DUE
-from hub.terms import Connection, Invalid, Source, Terms
 from tests.spine import (
     BAKERY,
     SHOP,

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from hub import keys as key_file
-from hub.channel import ChannelKind
+from hub.channels.hooking import CHECK_EVERY, Hooking
+from hub.channels.port import ChannelKind
 from hub.errors import CredentialsError, RejectedError, ThrottledError, TransientError
-from hub.hooking import CHECK_EVERY, Hooking
 from hub.hub import Hub
+from hub.keeping import keys as key_file
 from hub.records import Whose
 from tests.messenger import Messenger, change, connected, live
 from tests.spine import Clock

@@ -13,20 +13,20 @@ import pytest
 from msgspec.structs import replace
 
 from hub import config
-from hub import keys as key_file
 from hub.accounts import Who
-from hub.backup import read
-from hub.bookmarks import Bookmark
 from hub.errors import UnavailableError
-from hub.files import key
-from hub.housekeeping import DIALOGS_AT_ONCE, EVERY, TURN_LASTS, Housekeeping, due
+from hub.files.kept import key
+from hub.finding.bookmarks import Bookmark
 from hub.hub import Hub
+from hub.keeping import keys as key_file
+from hub.keeping.backup import read
+from hub.keeping.housekeeping import DIALOGS_AT_ONCE, EVERY, TURN_LASTS, Housekeeping, due
+from hub.keeping.verify import verify
 from hub.model import Dialog, File, FileId, ProjectId
 from hub.records import Audit, DeadLetter, Words
 from hub.store.engine import Insert
 from hub.store.schema import AUDIT, DEAD_LETTERS, FACTS, LOG_RECENT
 from hub.store.sqlite import SqliteEngine
-from hub.verify import verify
 from telephony.voice.speech import Spoken
 from tests.spine import SHOP, START, Clock, Crash, Mortal, ask, assembled, current, message, receive
 

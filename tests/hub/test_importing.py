@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import BadValueError
+from hub.finding.lists import status
 from hub.hub import Hub
-from hub.importing import Brought, Row, Wrong, bring, read
-from hub.lists import status
 from hub.model import Dialog
 from hub.records import Fact
+from hub.requests.importing import Brought, Row, Wrong, bring, read
 from hub.statuses import LEGACY, RequestType, Status, imported_side, label
 from hub.store.schema import BY_CHANGE, FACTS
 from tests.spine import SHOP, sound

@@ -14,17 +14,17 @@ from msgspec.structs import replace
 
 import bots
 from hub.accounts import Who
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.errors import ConflictError
 from hub.events import FormFilled, Sender
 from hub.hub import Hub
-from hub.keys import Keys
+from hub.keeping.keys import Keys
 from hub.model import Awaits, Channel, ChannelId, Contact, Dialog, Entry, EntryKind, Verb
+from hub.people.visit import Visit
 from hub.records import Consent, ConsentText
 from hub.statuses import RequestType, Status
 from hub.store.engine import Insert
 from hub.store.schema import BY_CHANGE, CONSENTS, DEAD_LETTERS, INVALID
-from hub.visit import Visit
 from tests.spine import (
     KINDS,
     SHOP,

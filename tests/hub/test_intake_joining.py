@@ -9,17 +9,18 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from hub import contacts, dialogs
+from hub import dialogs
 from hub.accounts import Who
 from hub.errors import NotFoundError
 from hub.events import FieldsTold, MessageReceived, Sender
 from hub.fold import fold
 from hub.hub import Hub
 from hub.model import ChannelId, Contact, ContactId, Dialog, EntryKind, Identity, Verb
+from hub.people import contacts
+from hub.people.visit import Visit
 from hub.records import JoinKey
 from hub.store.engine import Insert
 from hub.store.schema import JOIN_KEYS_OLD
-from hub.visit import Visit
 from tests.spine import (
     MS,
     SHOP,

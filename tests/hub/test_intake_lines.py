@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from hub.accounts import Who
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.content import Card, Remote, Spot
 from hub.events import (
     ChannelEvent,

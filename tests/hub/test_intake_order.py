@@ -110,7 +110,6 @@ async def test_every_pair_of_a_message_and_what_befell_it_ends_the_same(hub: Hub
 @given(events=st.permutations([*LINES, *MARKS] * 3))
 @settings(
     max_examples=15,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 async def test_updates_three_times_and_shuffled_end_the_same(

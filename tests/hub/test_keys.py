@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import ConfigError
-from hub.keys import Keys, load
+from hub.keeping.keys import Keys, load
 
 KEYS = Keys(bytes(range(32)))
 

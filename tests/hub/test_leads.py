@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hub import leads
 from hub.calling import Plan
-from hub.lead import JOINS_MAX, Lead
-from hub.leads import Order
+from hub.leads import leads
+from hub.leads.lead import JOINS_MAX, Lead
+from hub.leads.leads import Order
 from hub.model import CallTime, ContactId, DialogId, ProjectId
 from hub.statuses import Status
 from hub.store.engine import Engine
@@ -289,9 +289,7 @@ EXAMPLE = itertools.count()
 
 
 @given(orders=ORDERS, seed=st.integers(0, 2**32))
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_workers_in_any_order_with_any_deaths_leave_one_live_lead(
     engine: Engine, orders: list[tuple[str, str, bool, int, int]], seed: int
 ) -> None:

@@ -21,7 +21,7 @@ from hub.events import (
     StaffReplied,
     TypingNoticed,
 )
-from hub.visit import Visit
+from hub.people.visit import Visit
 
 WILD = st.text(st.characters(codec=None, exclude_categories=()))
 SENDER = Sender(external_id="\0as it is", name="Eve\n\x1b[31m\0", phone="+7\r\n999")

@@ -8,8 +8,8 @@ import pytest
 
 from hub.accounts import Who
 from hub.errors import BadValueError, NotFoundError
+from hub.finding.lists import Narrowed
 from hub.hub import Hub
-from hub.lists import Narrowed
 from hub.model import DialogId, EntryKind, Verb
 from tests.spine import MS, SHOP, WEEK, Clock, ask, log_of, message, operator, receive
 
@@ -75,7 +75,7 @@ async def test_every_list_shows_its_dialogs_newest_first_page_by_page(
 async def test_counts_stop_at_their_cap_and_say_when_there_are_more(
     hub: Hub, anna: Who, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.lists.COUNT_CAP", 3)
+    monkeypatch.setattr("hub.finding.lists.COUNT_CAP", 3)
     limited = operator("Anna", channels=["site"])
     for n, expected in ((2, (2, False)), (3, (3, False)), (4, (3, True))):
         for visitor in range(n):

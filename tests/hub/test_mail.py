@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from hub import mail
 from hub.calling import Calling
-from hub.errands import KEPT, RETRIES
-from hub.lead import Lead
-from hub.mail import CLAIM
+from hub.leads.lead import Lead
 from hub.model import DialogId, Operator, OperatorId, Project
 from hub.records import Notice
 from hub.schedule import always
 from hub.statuses import Status
 from hub.store.engine import Engine, Insert
+from hub.telling import mail
+from hub.telling.errands import KEPT, RETRIES
+from hub.telling.mail import CLAIM
 from tests.hub.postoffice import ANNA, SHOP, Office, Server, plain, serving
 from tests.spine import Clock
 

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from hub.errors import UnreachableError
 from hub.model import Operator, OperatorId
-from hub.notices import ALARM_OWNER, GRACE
 from hub.records import Post
 from hub.store.engine import Engine
 from hub.store.schema import POSTS_OLD
+from hub.telling.notices import ALARM_OWNER, GRACE
 from tests.pagers import Desk, paged
 from tests.spine import Clock
 

@@ -18,10 +18,11 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub import config, mail
+from hub import config
 from hub.errors import ConfigError
-from hub.mailbox import is_mailbox
 from hub.store.engine import Engine
+from hub.telling import mail
+from hub.telling.mailbox import is_mailbox
 from tests.hub.postoffice import SHOP, Office, Server, plain, serving
 from tests.spine import Clock
 

@@ -14,6 +14,7 @@ import pytest
 from hub import lanes, timers
 from hub.accounts import Who
 from hub.bus import Announcement, LocalBus, Subscription
+from hub.channels.pulse import Pulses
 from hub.delivery import Delivery
 from hub.echo import echo
 from hub.errors import UnavailableError
@@ -21,7 +22,6 @@ from hub.events import DialogChanged, EntryChanged, HubEvent
 from hub.hub import Hub
 from hub.lanes import LEASE, WAIT_MAX
 from hub.model import Dialog, Entry, OutState
-from hub.pulse import Pulses
 from hub.records import Audit
 from hub.redis_bus import RedisBus
 from hub.store.engine import Engine, Insert, TakenError

@@ -13,12 +13,12 @@ from hub.content import Remote
 from hub.errors import NotFoundError, ThrottledError, UnreachableError
 from hub.events import ReachabilityChanged, Sender
 from hub.model import ChannelId, Dialog, Project
-from hub.notices import ALARM_OWNER, GRACE
-from hub.reaches import KEY_LASTS, LATER
 from hub.records import Notice, Reach
 from hub.schedule import always, daily
 from hub.store.engine import Engine
 from hub.store.schema import NOTICES_OLD
+from hub.telling.notices import ALARM_OWNER, GRACE
+from hub.telling.reaches import KEY_LASTS, LATER
 from hub.texts import text
 from tests.pagers import BOT, OTHER, Desk, paged
 from tests.spine import (

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hub import contacts, dialogs, leads, ordering
+from hub import dialogs
 from hub.accounts import Who
 from hub.bus import LocalBus
 from hub.calling import Calling
-from hub.erasure import Eraser
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads import leads, ordering
+from hub.leads.lead import Lead
 from hub.model import (
     Author,
     Contact,
@@ -28,6 +28,8 @@ from hub.model import (
     Project,
     Verb,
 )
+from hub.people import contacts
+from hub.people.erasure import Eraser
 from hub.statuses import RequestType, Status
 from hub.store.engine import Engine
 from hub.store.schema import LEADS_LIVE, RULES_DUE
@@ -218,9 +220,7 @@ class TestWhen:
         ),
         verb=st.sampled_from([Verb.PLANNED, Verb.CALL_ASKED, Verb.CALL]),
     )
-    @settings(
-        max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
+    @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
     async def test_whatever_a_line_says_the_worker_gets_over_it(
         self, hub: Hub, data: dict[str, str], verb: Verb
     ) -> None:

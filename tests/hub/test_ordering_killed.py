@@ -9,9 +9,9 @@ from datetime import timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub import leads
 from hub.bus import LocalBus
 from hub.hub import Hub
+from hub.leads import leads
 from hub.statuses import Status
 from hub.store.schema import RULES_DUE
 from hub.worker import Worker
@@ -63,9 +63,7 @@ async def test_at_any_step_the_same_stands_in_the_end(
     ),
     seed=st.integers(0, 2**32),
 )
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_of_several_workers_in_any_order(
     hub: Hub, clock: Clock, orders: list[tuple[int, int, bool]], seed: int
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.parts import MORE_7BIT, ONE_7BIT, ONE_UCS2, count
+from hub.telling.parts import MORE_7BIT, ONE_7BIT, ONE_UCS2, count
 
 TABLE = json.loads((Path(__file__).parent / "sms_parts.json").read_text(encoding="utf-8"))
 

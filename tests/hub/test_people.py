@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from hub import contacts
 from hub.accounts import Who
 from hub.errors import NotFoundError
 from hub.hub import Hub
 from hub.model import Contact, ContactId, Dialog, Identity
+from hub.people import contacts
 from hub.store.schema import AUDIT
 from tests.hub.test_ordering import OTHER, PHONE, live, plan, works
 from tests.spine import (

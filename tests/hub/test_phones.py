@@ -293,7 +293,7 @@ WILD = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     WILD,
     st.sampled_from(["RU", "KZ", "BY", "UZ", "DE", "XX"]),
@@ -324,7 +324,7 @@ def test_any_text_gives_real_numbers_inside_it_and_no_error(
 MOBILE = st.integers(900_000_0000, 999_999_9999).map(str).filter(lambda n: len(set(n)) > 2)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     MOBILE,
     st.sampled_from(["8", "+7", "7", "8-", "+7 ", "8 ", "+7-"]),

@@ -42,7 +42,7 @@ NAMES = st.dictionaries(
 @example("{% if x %}" * 110 + "{% endif %}" * 110, {"x": "1"})
 @example("{{ " + "not " * 900 + "x }}", {"x": "1"})
 @example("{{ 0x" + "f" * 3_900 + " }}", {})
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_template_never_raises_when_it_is_filled_in_and_stays_within_its_size(
     template: str, names: dict[str, str]
 ) -> None:
@@ -52,7 +52,7 @@ def test_a_template_never_raises_when_it_is_filled_in_and_stays_within_its_size(
 
 
 @given(WILD)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_may_be_saved_is_what_can_be_read(template: str) -> None:
     try:
         names = check(template, ())

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub import planning
 from hub.model import cut
-from hub.planning import (
+from hub.requests import planning
+from hub.requests.planning import (
     After,
     AsSaid,
     At,

@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from hub.bus import LocalBus
+from hub.channels.polling import Polling, how
+from hub.channels.pulse import Pulses
 from hub.errors import CredentialsError, RejectedError, ThrottledError, TransientError
 from hub.hub import Hub
 from hub.model import EntryKind
-from hub.polling import Polling, how
-from hub.pulse import Pulses
 from hub.store.engine import Engine
 from hub.store.schema import DEAD_LETTERS
 from tests.messenger import Messenger, World, change, connected, live
@@ -154,7 +154,7 @@ def process(hub: Hub, engine: Engine, name: str) -> Polling:
 async def test_two_processes_never_ask_at_once_and_the_second_takes_over(
     hub: Hub, rich: Messenger, engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.polling.TURN_AGAIN", timedelta(milliseconds=10))
+    monkeypatch.setattr("hub.channels.polling.TURN_AGAIN", timedelta(milliseconds=10))
     now, most, asked = 0, 0, asyncio.Event()
 
     async def quiet() -> None:

@@ -8,15 +8,15 @@ import pytest
 from msgspec.structs import replace
 
 from hub.accounts import Who
-from hub.consents import ADVERTISING, PROCESSING, ConsentRequiredError, worded
 from hub.events import CallAsked, PhoneTapped, Sender, Subscribed
+from hub.finding.lists import Narrowed, status
 from hub.hub import Hub
-from hub.lists import Narrowed, status
 from hub.model import Awaits, Channel, Contact, Given, Project, Verb
+from hub.people.consents import ADVERTISING, PROCESSING, ConsentRequiredError, worded
 from hub.policy import Policy, Silence
+from hub.requests.verdicts import handled_since
 from hub.statuses import RequestType, Status
 from hub.store.schema import CONSENTS, LEADS
-from hub.verdicts import handled_since
 from tests.spine import SHOP, START, Clock, ask, current, episodes, log_of, receive
 
 HOUR = timedelta(hours=1)

@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 
 from hub.bus import LocalBus
-from hub.channels import Channels
+from hub.channels.in_use import Channels
+from hub.channels.pulse import Pulses, mark_of
 from hub.delivery import Delivery
 from hub.errors import NotFoundError
 from hub.events import ChannelTold
 from hub.hub import Hub
 from hub.model import ChannelId
-from hub.pulse import Pulses, mark_of
 from hub.store.engine import Engine
 from tests.messenger import Messenger, change, connected, live
 from tests.scripted import Platform

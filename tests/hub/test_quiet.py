@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.errors import BadValueError
-from hub.quiet import Quiet, Whereabouts, day_of, is_place, whereabouts
+from hub.leads.quiet import Quiet, Whereabouts, day_of, is_place, whereabouts
 
 HOME = "Europe/Kaliningrad"
 
@@ -73,7 +73,7 @@ def test_a_zone_where_nobody_lives_says_nothing(name: str) -> None:
 
 
 @given(st.text(max_size=30) | st.from_regex(r"\+[0-9]{0,16}", fullmatch=True), st.text(max_size=30))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_whatever_is_said_there_are_zones_that_exist(phone: str, zone: str) -> None:
     where = whereabouts(phone, HOME, said=zone, browser=zone)
     assert where.zones

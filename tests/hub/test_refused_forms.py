@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from hub import contacts
 from hub.accounts import Who
 from hub.calls.hindrances import hindered
 from hub.hub import Hub
 from hub.model import Dialog, Project, Verb
+from hub.people import contacts
 from hub.store.schema import LEADS, RULES_DUE
 from tests.hub.test_handling import PHONE, connect, form
 from tests.spine import SHOP, START, Clock, ask, current, log_of, receive

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from hub.accounts import Who
 from hub.events import MessageReceived
-from hub.filters import Filter, Op
+from hub.finding.filters import Filter, Op
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import Contact, Dialog, Entry, EntryKind, Identity, Project, Timer, Verb
 from hub.policy import (
     Assign,

@@ -12,7 +12,7 @@ from hub.accounts import Who
 from hub.content import Card
 from hub.events import FormFilled, Sender
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import Dialog, EntryKind, Project, Verb
 from hub.policy import Note, OwnRule, PhoneOnly, Policy, Say, Silence
 from hub.ruling import Ruling

@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import UnavailableError
-from hub.files import Files
-from hub.keys import Keys
-from hub.s3 import S3, Bucket, sign
+from hub.files.kept import Files
+from hub.files.s3 import S3, Bucket, sign
+from hub.keeping.keys import Keys
 from hub.store.engine import Engine
 from tests.spine import SHOP, START, Clock
 

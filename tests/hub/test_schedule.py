@@ -249,7 +249,7 @@ def by_the_wall(schedule: Schedule, moment: datetime) -> bool:
     return any(s[:5] <= f"{wall:%H:%M}" < s[6:] for s in spans)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(schedules())
 def test_openings_are_the_minutes_that_the_wall_clock_calls_open(
     drawn: tuple[Schedule, date],
@@ -266,7 +266,7 @@ def test_openings_are_the_minutes_that_the_wall_clock_calls_open(
     assert all(a < b for a, b in found)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(schedules(), st.integers(-2 * 24 * 3_600_000, 2 * 24 * 3_600_000))
 def test_the_next_opening_is_open_and_nothing_before_it_is(
     drawn: tuple[Schedule, date], milliseconds: int
@@ -289,7 +289,7 @@ def test_the_next_opening_is_open_and_nothing_before_it_is(
         assert not by_the_wall(schedule, opening - timedelta(milliseconds=1))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(schedules(), st.integers(-2 * 24 * 60, 2 * 24 * 60))
 def test_an_opening_is_open_up_to_its_end_and_closed_at_it(
     drawn: tuple[Schedule, date], minutes: int
@@ -306,7 +306,7 @@ def test_an_opening_is_open_up_to_its_end_and_closed_at_it(
         assert not is_open(schedule, end)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(schedules())
 def test_a_schedule_comes_back_from_the_store_as_it_was(drawn: tuple[Schedule, date]) -> None:
     schedule, _ = drawn

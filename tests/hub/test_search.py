@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hub import search as room
-from hub import words
 from hub.accounts import Who
 from hub.errors import BadValueError
 from hub.events import MessageDeleted, MessageEdited, Sender
+from hub.finding import search as room
+from hub.finding import words
+from hub.finding.search import Found, Search
 from hub.hub import Hub
 from hub.model import (
     ChannelId,
@@ -28,7 +29,6 @@ from hub.model import (
     ProjectId,
 )
 from hub.records import Words
-from hub.search import Found, Search
 from hub.store.engine import Engine, Insert
 from hub.store.mongo import MongoEngine
 from hub.store.schema import WORDS
@@ -337,7 +337,7 @@ async def test_history_that_nobody_read_is_read_once_newest_first(
         await hub.engine.delete_if(Words, held.id, lambda _: True)
     assert await find(hub, "окно") == []
 
-    monkeypatch.setattr("hub.search.BATCH", 3)
+    monkeypatch.setattr("hub.finding.search.BATCH", 3)
     assert await hub.search.read_history()
     assert await find(hub, "окно") == ["Окно 6", "Окно 5"]
     again = Search(hub.engine)
@@ -435,7 +435,6 @@ async def both(tmp_path: Path, new_database: Callable[[], str]) -> AsyncIterator
 @given(texts=st.lists(TEXTS, max_size=8), query=TEXTS, limit=st.integers(1, 4))
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 async def test_both_engines_find_the_same_and_all_of_it(

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from msgspec import Meta
 from msgspec.structs import replace
 
-from hub import keys as key_file
 from hub import model
 from hub.bus import LocalBus
-from hub.channel import ChannelKind
-from hub.channels import Channels, put
+from hub.channels.in_use import Channels, put
+from hub.channels.port import ChannelKind
 from hub.errors import ConfigError
-from hub.keys import Keys
+from hub.keeping import keys as key_file
+from hub.keeping.keys import Keys
+from hub.keeping.secrets import SEALED, SealError, Vault, finish, is_sealed, rotate, secret_fields
 from hub.model import Channel, ChannelId, Lock, ProjectId
-from hub.secrets import SEALED, SealError, Vault, finish, is_sealed, rotate, secret_fields
 from hub.store.engine import Engine, Insert
 from tests.scripted import Platform
 from tests.spine import START

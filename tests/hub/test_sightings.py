@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from hub.bus import LocalBus
+from hub.channels.sightings import REFUSED_KEPT, REFUSED_LASTS, SEEN_KEPT, WRITES, Sightings
 from hub.hub import Hub
 from hub.model import Channel, ChannelId
-from hub.sightings import REFUSED_KEPT, REFUSED_LASTS, SEEN_KEPT, WRITES, Sightings
 from hub.sites import Sighting
 from hub.store.engine import Engine
 from tests.spine import BAKERY, SHOP, Clock, Mortal

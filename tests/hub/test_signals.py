@@ -12,10 +12,11 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from hub import config, signals
-from hub.abilities import Ability, Capabilities
+from hub import config
 from hub.accounts import Who
-from hub.channel import ChannelKind
+from hub.channels import signals
+from hub.channels.abilities import Ability, Capabilities
+from hub.channels.port import ChannelKind
 from hub.errors import CredentialsError, ThrottledError, TransientError
 from hub.hub import Hub, assemble
 from hub.model import Channel, ChannelId, Identity

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.quiet import Quiet
+from hub.leads.quiet import Quiet
+from hub.leads.slots import AHEAD, DAYS, HORIZON, callable_at, chosen, offered, soonest, zone_of
 from hub.schedule import Schedule, always, daily, is_open
-from hub.slots import AHEAD, DAYS, HORIZON, callable_at, chosen, offered, soonest, zone_of
 
 HALF = timedelta(minutes=30)
 MICRO = timedelta(microseconds=1)
@@ -49,7 +49,7 @@ MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=s
 
 
 @given(SCHEDULES, ZONES, MOMENTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_slot_is_in_the_projects_hours_and_the_persons_day(
     schedule: Schedule, zone: str, now: datetime
 ) -> None:
@@ -73,7 +73,7 @@ def test_every_slot_is_in_the_projects_hours_and_the_persons_day(
 
 
 @given(SCHEDULES, ZONES, MOMENTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_free_half_hour_is_left_out(schedule: Schedule, zone: str, now: datetime) -> None:
     slots = {slot.at for day in offered(schedule, zone, now) for slot in day.slots}
     quarter = timedelta(minutes=15)
@@ -86,7 +86,7 @@ def test_no_free_half_hour_is_left_out(schedule: Schedule, zone: str, now: datet
 
 
 @given(SCHEDULES, ZONES, MOMENTS, st.integers(-(10**6), 10**8))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_time_is_taken_only_if_a_call_may_begin_then(
     schedule: Schedule, zone: str, now: datetime, seconds: int
 ) -> None:
@@ -101,7 +101,7 @@ def test_a_time_is_taken_only_if_a_call_may_begin_then(
 
 
 @given(SCHEDULES, ZONES, MOMENTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_soonest_moment_is_one_at_which_a_call_may_begin(
     schedule: Schedule, zone: str, now: datetime
 ) -> None:
@@ -121,7 +121,7 @@ def test_the_soonest_moment_is_one_at_which_a_call_may_begin(
 
 
 @given(SCHEDULES, st.lists(ZONES | ODD_ZONES, max_size=3, unique=True), MOMENTS, QUIETS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_soonest_moment_is_lawful_everywhere_and_no_earlier_one_is(
     schedule: Schedule, zones: list[str], now: datetime, quiet: Quiet
 ) -> None:
@@ -139,7 +139,7 @@ def test_the_soonest_moment_is_lawful_everywhere_and_no_earlier_one_is(
 
 
 @given(SCHEDULES, ZONES | ODD_ZONES, MOMENTS, QUIETS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_one_zone_is_the_same_as_a_list_of_it(
     schedule: Schedule, zone: str, now: datetime, quiet: Quiet
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.sniff import PIXELS_MAX, PLAIN, Sniffed, heard_only, named, sniff
+from hub.files.sniff import PIXELS_MAX, PLAIN, Sniffed, heard_only, named, sniff
 
 
 def of(data: bytes) -> Sniffed:

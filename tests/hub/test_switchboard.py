@@ -15,7 +15,7 @@ from hub.calls.switchboard import Narrowed, Result
 from hub.calls.trunks import NotDialledError
 from hub.errors import BadValueError, ConflictError, ForbiddenError, NotFoundError
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import (
     Awaits,
     ChannelId,

@@ -10,10 +10,8 @@ from typing import Any, ClassVar
 import pytest
 from msgspec.structs import replace
 
-from hub import contacts, texting
-from hub.abilities import Capabilities
 from hub.calls.call import Call, Outcome
-from hub.errands import KEPT
+from hub.channels.abilities import Capabilities
 from hub.errors import BadValueError, ConflictError, RejectedError
 from hub.hub import Hub
 from hub.model import (
@@ -28,14 +26,17 @@ from hub.model import (
     OutState,
     Project,
 )
+from hub.people import contacts
 from hub.projects import Change
 from hub.records import Sms
 from hub.schedule import daily
 from hub.statuses import RequestType, Status
 from hub.store.engine import Engine, Insert
 from hub.store.schema import SMS_OLD
-from hub.texting import STALE, occasion
-from hub.triggers import SmsTrigger, When
+from hub.telling import texting
+from hub.telling.errands import KEPT
+from hub.telling.texting import STALE, occasion
+from hub.telling.triggers import SmsTrigger, When
 from tests.scripted import Platform
 from tests.spine import (
     KINDS,

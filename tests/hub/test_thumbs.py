@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hub.files import Files, small_key
-from hub.keys import Keys
-from hub.storage import Folder
+from hub.files.kept import Files, small_key
+from hub.files.storage import Folder
+from hub.files.thumbs import made
+from hub.keeping.keys import Keys
 from hub.store.engine import Engine
-from hub.thumbs import made
 from tests.spine import SHOP, START, Clock
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 64, 48) + b"\x08\x02\0\0\0"

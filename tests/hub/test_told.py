@@ -9,12 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from hub.accounts import Who
-from hub.consents import Agreed, Asked, ConsentRequiredError
 from hub.errors import NotFoundError
 from hub.events import CallAsked, ConsentGiven, FieldsTold, Rated, Sender
 from hub.hub import Hub
-from hub.lead import Lead
-from hub.leads import end, latest
+from hub.leads.lead import Lead
+from hub.leads.leads import end, latest
 from hub.model import (
     CallTime,
     Contact,
@@ -24,11 +23,12 @@ from hub.model import (
     Given,
     Verb,
 )
+from hub.people.consents import Agreed, Asked, ConsentRequiredError
+from hub.people.visit import Visit
 from hub.records import Consent, ConsentText, Fact
 from hub.statuses import RequestType, Status
 from hub.store.engine import Engine
 from hub.store.schema import CONSENTS
-from hub.visit import Visit
 from tests.spine import (
     SHOP,
     START,

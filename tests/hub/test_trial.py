@@ -11,16 +11,16 @@ from typing import ClassVar
 import pytest
 from msgspec.structs import replace
 
-from hub.abilities import Capabilities
 from hub.accounts import Who
-from hub.channel import Account, Hook, HookState
+from hub.channels.abilities import Capabilities
+from hub.channels.port import Account, Hook, HookState
+from hub.channels.trial import LASTS, Trials
 from hub.content import Remote
 from hub.errors import ConflictError, CredentialsError, RejectedError, TransientError
 from hub.hub import Hub
 from hub.model import Channel, ChannelId
 from hub.records import Pulse, Trial
 from hub.store.engine import Engine, Insert
-from hub.trial import LASTS, Trials
 from tests import spine
 from tests.scripted import Platform
 from tests.spine import (

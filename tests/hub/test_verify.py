@@ -8,13 +8,13 @@ from msgspec.structs import replace
 
 from hub.accounts import Who
 from hub.events import MessageEdited, Sender
-from hub.files import key
+from hub.files.kept import key
 from hub.hub import Hub
+from hub.keeping.verify import Found, verify
 from hub.model import Dialog, Entry, FileId
 from hub.records import Fetch
 from hub.statuses import Status
 from hub.store.engine import Insert
-from hub.verify import Found, verify
 from tests.spine import SHOP, Clock, ask, log_of, message, receive
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hub.content import Remote
-from hub.files import Files
+from hub.files.kept import Files
 from hub.hub import Hub
 from hub.model import FileId
 from tests.spine import SHOP

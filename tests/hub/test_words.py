@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hub import words
-from hub.words import asked, marks, stems
+from hub.finding import words
+from hub.finding.words import asked, marks, stems
 
 WILD = st.text(max_size=200) | st.text(
     st.sampled_from("аяЁёй\u0306\u0301aZ019+-() .\u00a0\u00ad\u200b_№½ﬁßİ①²٣👍\n"), max_size=60

@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from hub.errors import RefusedError, UnavailableError
-from hub.filters import Filter, Given, Op
+from hub.finding.filters import Filter, Given, Op
+from hub.leads.quiet import Quiet
 from hub.model import Awaits, Dialog, Document, Entry, Lock, OperatorId
-from hub.quiet import Quiet
 from hub.schedule import Schedule, always, daily
 from hub.store.engine import (
     AbsentError,
@@ -223,9 +223,7 @@ async def test_an_extension_of_what_moved_meanwhile_is_refused_or_sees_it(engine
     assert (row.seq, row.rev) in [(0, 1), (1, 2)]
 
 
-@settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.fixed_dictionaries(
@@ -471,7 +469,6 @@ WHOLE: dict[Any, Callable[[], st.SearchStrategy[Any]]] = {
 @given(data=st.data())
 @settings(
     max_examples=15,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 async def test_documents_come_back_equal(

@@ -134,7 +134,6 @@ def expected(deck: list[Card], asked: dict[str, Any]) -> list[Card]:
 @given(fields=decks(), asked=questions(), picky=st.booleans())
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 async def test_pages_put_together_are_the_sorted_list(
@@ -173,7 +172,6 @@ async def test_pages_put_together_are_the_sorted_list(
 @given(fields=decks(), asked=questions(), also=st.lists(tags, max_size=2))
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 async def test_keys_put_together_are_where_the_sorted_list_stands(

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.hub import Hub
 from tests.ports import free_port
 

@@ -10,14 +10,15 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from hub import dialogs, ordering
+from hub import dialogs
 from hub.calling import Calling
 from hub.calls.call import Call, Seat
 from hub.calls.script import Script
-from hub.channel import ChannelKind
+from hub.channels.port import ChannelKind
 from hub.hub import Hub
-from hub.keys import Keys
-from hub.lead import Lead
+from hub.keeping.keys import Keys
+from hub.leads import ordering
+from hub.leads.lead import Lead
 from hub.model import (
     Author,
     Channel,

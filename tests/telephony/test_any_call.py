@@ -16,7 +16,7 @@ from hub.calls.script import Script
 from hub.calls.switchboard import Result
 from hub.errors import HubError
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import OperatorId
 from hub.statuses import LIVE, PLANNED, Status
 from hub.store.schema import SLOTS_OLD

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from hub.calls.call import Outcome
 from hub.calls.trunk import Answered, AnyLegEvent, Gone, LineError, Ringing
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.errors import SignatureError
+from hub.keeping.secrets import secret_fields
 from hub.model import ChannelId
-from hub.secrets import secret_fields
 from telephony.ari.client import Ari
 from telephony.ari.hearing import HEARD, Hearing, Leg
 from telephony.ari.stasis import Stasis

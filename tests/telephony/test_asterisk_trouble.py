@@ -10,7 +10,7 @@ import pytest
 
 from hub.calls.call import Outcome
 from hub.calls.trunk import Answered, Gone, LineError, Played, Pressed, Ringing
-from hub.keys import Keys
+from hub.keeping.keys import Keys
 from telephony.ari.client import Ari, AriError
 from telephony.ari.stasis import Stasis
 from telephony.asterisk import Asterisk as Kind

@@ -16,8 +16,8 @@ from hub.calls.dialling import LEASE, wish
 from hub.calls.trunk import CallCaps
 from hub.errors import ConflictError
 from hub.hub import Hub
-from hub.keys import Keys
-from hub.lead import Lead
+from hub.keeping.keys import Keys
+from hub.leads.lead import Lead
 from hub.model import Channel
 from hub.statuses import LIVE, Status
 from hub.store.engine import Insert

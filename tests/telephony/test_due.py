@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from hub import leads
 from hub.calls import dialling, whom
 from hub.calls.call import Call, Outcome, Slot, Wish
 from hub.calls.dialling import BUSY_AGAIN
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads import leads
+from hub.leads.lead import Lead
 from hub.model import Contact, Dialog, OperatorId, Project
 from hub.schedule import always
 from hub.statuses import Status

@@ -14,7 +14,7 @@ from hub.calls.call import Call, Outcome, Slot, Wish
 from hub.calls.dialling import BUSY_AGAIN
 from hub.errors import BadValueError
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import Dialog, OperatorId
 from hub.statuses import Status
 from hub.store.schema import OUTGOING_DUE, POSTS_DUE

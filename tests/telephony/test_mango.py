@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.calls.call import Outcome
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.errors import (
     CredentialsError,
     PayloadError,
@@ -22,7 +22,7 @@ from hub.errors import (
     TransientError,
 )
 from hub.events import CallReported, Ignored, PhoneCalled
-from hub.keys import Keys
+from hub.keeping.keys import Keys
 from hub.model import ChannelId
 from telephony import vpbx
 from telephony.mango import Mango, MangoSettings
@@ -104,7 +104,7 @@ def test_whatever_else_comes_is_not() -> None:
 
 
 @given(st.binary(max_size=300), st.integers(0, 255), st.integers(0))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_nothing_unsigned_is_believed(junk: bytes, byte: int, place: int) -> None:
     good = body({"entry_id": "MTYz", "call_state": "Appeared"})
     at = place % len(good)
@@ -130,7 +130,7 @@ FIELDS = (
 
 
 @given(JSON | st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=9))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_is_signed_is_read_or_refused_and_always_alike(told: Any) -> None:
     sent = hook(body(told))
     try:

@@ -17,7 +17,7 @@ from hub.calls.call import Call, Outcome, Wish
 from hub.calls.trunk import LineError
 from hub.errors import SignatureError
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import OperatorId
 from hub.statuses import Status
 from telephony.mango import MangoLine, MangoSettings

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.errors import CredentialsError, PayloadError, TransientError
 from hub.events import PhoneCalled
 from hub.hub import Hub

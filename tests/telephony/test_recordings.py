@@ -16,11 +16,11 @@ from hub.calls.call import Call, Outcome
 from hub.calls.dialling import LEASE
 from hub.calls.recordings import AGAIN_IN, TRIED_FOR, Recordings
 from hub.calls.trunk import LineError
-from hub.erasure import Eraser
 from hub.events import CallChanged
-from hub.files import RECORDING
+from hub.files.kept import RECORDING
 from hub.hub import Hub
 from hub.model import Channel, Dialog, File
+from hub.people.erasure import Eraser
 from hub.statuses import Status
 from hub.store.engine import Insert
 from hub.store.schema import FILES

@@ -274,7 +274,7 @@ events = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(scripts, groups, st.lists(events, max_size=40), st.booleans())
 def test_every_path_ends_and_leaves_no_leg(
     script: Script, stages: list[list[Party]], wild: list[Event], ring_only: bool

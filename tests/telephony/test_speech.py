@@ -22,7 +22,7 @@ from hub.calls.speech import (
     VoiceError,
 )
 from hub.errors import NotFoundError, TooLargeError
-from hub.files import RECORDING
+from hub.files.kept import RECORDING
 from hub.hub import Hub
 from hub.texts import Lang
 from telephony.voice.audio import NoSoundError, TooLongError

@@ -267,9 +267,7 @@ async def test_the_real_sox_unpacks(
     assert loudness(heard(out), 440) == pytest.approx(0.5, abs=0.05)
 
 
-@settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     junk=st.binary(max_size=300),
     at=st.integers(0, 60),

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from hub.calls.call import Call, CallPlan, Leg, Outcome, Party
-from hub.files import RECORDING
+from hub.files.kept import RECORDING
 from hub.model import ChannelId, DialogId, OperatorId
 from hub.statuses import Status
 from hub.store.engine import Insert

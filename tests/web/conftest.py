@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestServer
 
-from hub import channels, config, model
-from hub.files import Files
+from hub import config, model
+from hub.channels import in_use as channels
+from hub.files.kept import Files
 from hub.hub import assemble
 from hub.store.engine import Engine
 from telephony.voice.speech import Spoken

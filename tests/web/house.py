@@ -18,14 +18,14 @@ from msgspec import Meta
 
 import bots
 import telephony
-from hub.abilities import Ability, Capabilities
-from hub.channel import OK, Answer, ChannelKind, Draft, Hook, Receipt
+from hub.channels.abilities import Ability, Capabilities
+from hub.channels.port import OK, Answer, ChannelKind, Draft, Hook, Receipt
 from hub.content import Remote
 from hub.errors import PayloadError, RejectedError, SignatureError
 from hub.events import ChannelEvent, Ignored, MessageReceived, Sender
-from hub.files import Files
+from hub.files.kept import Files
 from hub.hub import Hub
-from hub.keys import Keys
+from hub.keeping.keys import Keys
 from hub.model import Channel, ChannelId, Identity, Operator, OperatorId, ProjectId, Role
 from hub.statuses import RequestType
 

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from hub.files import small_key
+from hub.files.kept import small_key
+from hub.files.s3 import S3
 from hub.model import File, Role
-from hub.s3 import S3
 from hub.store.engine import milliseconds
 from tests.web.house import ALPHA, BETA, Browser, House
 from tests.web.test_files import photo, uploaded
@@ -61,7 +61,6 @@ PLACES = [
 ]
 LAX = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

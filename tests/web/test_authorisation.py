@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from hub.automation import Aim
-from hub.filters import Filter
+from hub.finding.filters import Filter
 from hub.model import ChannelId, Membership, ProjectId, Role
 from hub.records import Reach
-from hub.segments import Draft
+from hub.requests.automation import Aim
+from hub.requests.segments import Draft
+from hub.requests.terms import Connection, Source, Terms
 from hub.store.engine import Insert
-from hub.terms import Connection, Source, Terms
 from tests.spine import operator
 from tests.telephony.voices import tone, wav
 from tests.web.callroom import recorded

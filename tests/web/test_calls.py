@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from hub.calls import dialling
 from hub.calls.call import Outcome
-from hub.files import key
-from hub.lead import Lead
+from hub.files.kept import key
+from hub.leads.lead import Lead
 from hub.model import ChannelId, FileId, Membership, Role
 from hub.statuses import Status
 from hub.store.schema import AUDIT

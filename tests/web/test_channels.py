@@ -14,12 +14,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from msgspec.structs import replace
 
-from hub.channel import ChannelKind
-from hub.channels import Channels
+from hub.channels.in_use import Channels
+from hub.channels.port import ChannelKind
+from hub.channels.setup import CHANNELS_MAX
+from hub.keeping.secrets import is_sealed
 from hub.model import Channel, ChannelId, Membership, Role
 from hub.records import Audit
-from hub.secrets import is_sealed
-from hub.setup import CHANNELS_MAX
 from hub.store.engine import Insert
 from hub.store.schema import AUDIT
 from tests.web.house import ALPHA, BETA, SHOP, Browser, Echo, EchoSettings, House, builder
@@ -414,7 +414,7 @@ async def test_another_process_takes_a_change_over_at_once(
     house: House, ada: Admin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Only the word from the first process can wake it in time.
-    monkeypatch.setattr("hub.channels.FRESH", timedelta(hours=1))
+    monkeypatch.setattr("hub.channels.in_use.FRESH", timedelta(hours=1))
     hub, taken = house.hub, asyncio.Event()
     build = builder(hub.keys)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.bookmarks import Bookmark
+from hub.finding.bookmarks import Bookmark
 from hub.model import ProjectId, Role
 from tests.web.house import Browser, House
 from web.routes import ROOT

@@ -10,6 +10,7 @@ import pytest
 
 from hub import texts
 from hub.examples import channel_id, identity_id
+from hub.keeping.verify import verify
 from hub.model import (
     Channel,
     Contact,
@@ -20,7 +21,6 @@ from hub.model import (
     Role,
 )
 from hub.store.schema import FACTS, FILES, LEADS
-from hub.verify import verify
 from tests.spine import all_of, log_of
 from tests.web.house import Browser, House
 from web.routes import ROOT

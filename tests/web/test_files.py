@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from hub.files import key
-from hub.s3 import S3
+from hub.files.kept import key
+from hub.files.s3 import S3
 from tests.web.house import SHOP, House
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from aiohttp import ClientResponse
 from msgspec.structs import replace
 
 from hub import model
-from hub.health import Health
+from hub.keeping.health import Health
 from hub.model import (
     Dialog,
     Membership,

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub.channel import BODY_MAX_BYTES, Hook
+from hub.channels.port import BODY_MAX_BYTES, Hook
 from hub.errors import PayloadError
 from hub.events import MessageReceived
 from hub.model import Entry, ProjectId
@@ -197,7 +197,6 @@ bodies = (
 @given(body=bodies)
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 async def test_whatever_is_signed_is_taken_and_stands_somewhere(house: House, body: bytes) -> None:

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import pytest
 from msgspec.structs import replace
 
-from hub import contacts
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import ContactId, Membership, Project, cut
+from hub.people import contacts
 from hub.schedule import always
 from hub.store.engine import Insert
 from tests.web.house import Browser, House
@@ -26,7 +26,7 @@ async def any_hour(house: House) -> None:
     """Alpha is open, and its people may be called, whatever the clock of this machine says."""
 
     def opened(had: Project) -> Project:
-        from hub.quiet import Quiet
+        from hub.leads.quiet import Quiet
 
         calling = replace(had.calling, quiet=Quiet("00:00", "23:59"))
         return replace(had, schedule=always("Europe/Moscow"), calling=calling)

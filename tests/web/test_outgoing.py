@@ -17,15 +17,15 @@ from msgspec.structs import replace
 from hub.bus import LocalBus
 from hub.calling import Calling
 from hub.calls.call import Call, Outcome
-from hub.errands import KEPT, RETRIES
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.model import ChannelId, Project, ProjectId, Role
-from hub.outgoing import HEADER, Outgoing, PostError, key_of
 from hub.records import Outgoing as Event
 from hub.schedule import always
 from hub.statuses import Status
 from hub.store.engine import Engine, Insert
 from hub.store.schema import OUTGOING_OLD
+from hub.telling.errands import KEPT, RETRIES
+from hub.telling.outgoing import HEADER, Outgoing, PostError, key_of
 from tests.bots.contract import KEYS
 from tests.spine import Clock
 from tests.web.house import ALPHA, House

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from hub import channels, config, model
+from hub import config, model
+from hub.channels import in_use as channels
 from hub.model import ChannelId, Membership, Project, Role
 from hub.records import Audit
 from hub.schedule import DATES_MAX

@@ -16,7 +16,7 @@ from hub.calls.script import Script
 from hub.calls.trunk import TrunkSettings
 from hub.calls.trunks import NotDialledError, number_of
 from hub.errors import BadValueError
-from hub.files import RECORDING
+from hub.files.kept import RECORDING
 from hub.model import ChannelId, Contact, Membership, Project, Role
 from hub.records import Audit
 from hub.store.engine import Insert

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from hub import model
 from hub.config import Settings
-from hub.files import Files
+from hub.files.kept import Files
 from hub.model import Role
 from telephony.voice.speech import Spoken
 from tests.telephony.voices import Told, tone, wav

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 import bots
 from bots.platforms.max import MaxPlatform
+from hub.keeping.secrets import is_sealed, secret_fields
 from hub.model import ChannelId, Membership, Role
-from hub.secrets import is_sealed, secret_fields
 from hub.store.schema import AUDIT
 from tests.ports import free_port
 from tests.web.house import ALPHA, BETA, Browser, House, known_kinds

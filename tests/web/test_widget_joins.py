@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from msgspec.structs import replace
 
-from hub import joining
 from hub.dialogs import latest
 from hub.model import Channel, Dialog, IdentityId, ProjectId
+from hub.people import joining
 from hub.records import Pulse, Whose
 from hub.store.engine import AbsentError, Insert
 from hub.store.schema import JOIN_KEYS_OLD

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from hub.channel import ChannelKind
+from hub.channels.port import ChannelKind
 from hub.errors import UnavailableError
 from hub.events import ChannelEvent, DialogChanged, MessageReceived
 from hub.intake import Accepted, Intake

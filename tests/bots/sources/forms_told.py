@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 import bots
-from hub.channel import ChannelKind, Hook
+from hub.channels.port import ChannelKind, Hook
 from hub.events import FormFilled
 from hub.model import ChannelId
 from tests.bots.contract import AT, KEYS

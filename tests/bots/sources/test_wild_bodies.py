@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bots.sources import bodies
@@ -16,7 +16,7 @@ from hub.errors import PayloadError, SignatureError
 from hub.events import FormFilled
 from tests.bots.sources.forms_told import JSON, URLENCODED, sent, source, told
 
-MANY = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=30)
 KINDS = ("form", "tilda", "marquiz", "jivosite")
 TYPES = st.sampled_from(
     (

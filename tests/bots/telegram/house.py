@@ -17,7 +17,7 @@ from bots.platforms.telegram_chats import picture
 from bots.telegram import Telegram
 from bots.tg import updates
 from bots.tg.settings import TelegramSettings
-from hub.channel import Bytes, Hook
+from hub.channels.port import Bytes, Hook
 from hub.errors import RejectedError
 from hub.events import ChannelEvent, MessageReceived
 from hub.model import Attachment, ChannelId, ContactId, FileId, Identity, IdentityId, ProjectId

@@ -19,7 +19,7 @@ from bots.platforms.telegram import TelegramPlatform
 from bots.telegram import Telegram
 from bots.tg import updates, wire
 from bots.tg.settings import TelegramSettings
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.content import Card, Remote, Spot
 from hub.errors import (
     CredentialsError,

@@ -16,7 +16,7 @@ from bots.platforms.telegram import TelegramPlatform
 from bots.telegram import Telegram
 from bots.tg import wire
 from bots.tg.outgoing import refusal
-from hub.channel import Draft, Hook
+from hub.channels.port import Draft, Hook
 from hub.content import Remote
 from hub.errors import (
     CredentialsError,

@@ -14,7 +14,7 @@ from bots.platforms.telegram import TelegramPlatform
 from bots.platforms.telegram_chats import CONNECTION
 from bots.telegram import Telegram
 from bots.tg.outgoing import REACTIONS, pieces
-from hub.channel import Draft
+from hub.channels.port import Draft
 from hub.content import Button
 from hub.errors import RejectedError
 from hub.events import MessageReceived, StaffReplied

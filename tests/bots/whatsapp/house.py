@@ -12,7 +12,7 @@ import msgspec
 
 from bots.platforms.whatsapp import WhatsAppPlatform
 from bots.whatsapp import WhatsApp, WhatsAppSettings
-from hub.channel import Bytes, Hook
+from hub.channels.port import Bytes, Hook
 from hub.model import (
     Attachment,
     ChannelId,

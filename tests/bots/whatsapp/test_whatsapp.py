@@ -12,7 +12,7 @@ from bots.platforms.platform import Failing, Person
 from bots.platforms.whatsapp import WhatsAppPlatform
 from bots.wa.refusals import refusal
 from bots.whatsapp import WhatsApp, WhatsAppSettings
-from hub.channel import Hook
+from hub.channels.port import Hook
 from hub.errors import (
     CredentialsError,
     DeliveryError,

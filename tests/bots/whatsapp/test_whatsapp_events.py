@@ -32,7 +32,7 @@ from hub.events import (
 from hub.model import (
     OutState,
 )
-from hub.visit import Visit
+from hub.people.visit import Visit
 from tests.bots.whatsapp.house import (
     CHANNEL,
     FIXTURES,

@@ -10,7 +10,7 @@ import pytest
 from bots.platforms.platform import Blob, Failing, Person
 from bots.platforms.whatsapp import WhatsAppPlatform
 from bots.whatsapp import WhatsApp
-from hub.channel import Draft
+from hub.channels.port import Draft
 from hub.content import Button, Card, Remote
 from hub.errors import (
     CredentialsError,

@@ -10,8 +10,8 @@ from typing import ClassVar
 import aiohttp
 import msgspec
 
-from hub.abilities import Capabilities
-from hub.channel import ChannelKind, Draft, Hook, Receipt
+from hub.channels.abilities import Capabilities
+from hub.channels.port import ChannelKind, Draft, Hook, Receipt
 from hub.errors import PayloadError, SignatureError, TransientError
 from hub.events import ChannelEvent, MessageReceived, Sender
 from hub.model import Identity

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from hub.calls.call import Call, Outcome
 from hub.calls.script import Say, Script
 from hub.hub import Hub
-from hub.lead import Lead
+from hub.leads.lead import Lead
 from hub.statuses import Status
 from telephony.ari.stasis import Stasis
 from telephony.voice.sounds import Voice

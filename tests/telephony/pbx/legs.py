@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 from hub.calls.trunk import AnyLegEvent, Gone, LegEvent
-from hub.keys import Keys
+from hub.keeping.keys import Keys
 from hub.model import ChannelId
 from telephony.ari.stasis import Stasis
 from telephony.asterisk import Asterisk, AsteriskSettings

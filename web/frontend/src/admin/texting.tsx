@@ -11,7 +11,7 @@ import { Phrase } from "./phrase";
 import { type Calling, type Project, type SmsTrigger, WHENS } from "./project";
 import { t } from "./words";
 
-/** What a text may name, as in hub/triggers.py. */
+/** What a text may name, as in hub/telling/triggers.py. */
 const NAMES = ["first_name", "phone", "project", "operator", "number"];
 const TEXT_MAX = 670;
 const MOST = 20;

@@ -1,4 +1,4 @@
-// How many parts an SMS is cut into, as hub/parts.py counts them.
+// How many parts an SMS is cut into, as hub/telling/parts.py counts them.
 const PLAIN = new Set(
   "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?" +
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà",

@@ -1,0 +1,1 @@
+"""The bytes that people send: kept, brought from platforms, made small, made playable."""

@@ -1,0 +1,1 @@
+"""What is looked through and found: lists, filters, search, and what operators keep of them."""

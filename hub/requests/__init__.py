@@ -1,0 +1,1 @@
+"""Filled forms and what comes of them: connections, segments, automations, their calls planned."""
