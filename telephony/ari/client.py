@@ -132,14 +132,12 @@ class Ari:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
 
-    async def events(
-        self, app: str, *, everything: bool = False
-    ) -> AsyncGenerator[Mapping[str, Any], None]:
+    async def events(self, app: str) -> AsyncGenerator[Mapping[str, Any], None]:
         """The events of one application; the first, an empty one, is when the socket is there.
 
         Ends with the socket. Nothing is told again of what happened while there was none.
         """
-        query = {"app": app, "subscribeAll": "true" if everything else "false"}
+        query = {"app": app, "subscribeAll": "false"}
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 socket = await self._open().ws_connect(
@@ -162,6 +160,15 @@ class Ari:
                     event = msgspec.json.decode(message.data)
                     if isinstance(event, dict):
                         yield event
+
+    async def every_channel(self, app: str) -> None:
+        """Has Asterisk tell that application of all channels, also of those that are none of its.
+
+        Not by `subscribeAll`: that tells of the states of devices too, and one that changes while
+        the socket closes stops all of ARI for good,
+        https://github.com/asterisk/asterisk/issues/2170.
+        """
+        await self.post(f"applications/{app}/subscription", eventSource="channel:")
 
     async def only(self, app: str, types: Sequence[str]) -> None:
         """Has Asterisk tell that application nothing else; of the whole talk that is a quarter."""

@@ -1,4 +1,4 @@
-"""Listens to all of an Asterisk for calls from outside; what was heard waits to be asked for."""
+"""Listens to an Asterisk for calls from outside; what was heard waits to be asked for."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Watch:
 
     async def _read(self) -> None:
         try:
-            async with aclosing(self._ari.events(self._app, everything=True)) as events:
+            async with aclosing(self._ari.events(self._app)) as events:
                 async for event in events:
                     if not event:
                         await self._compare()
@@ -69,6 +69,7 @@ class Watch:
             self._some.set()
 
     async def _compare(self) -> None:
+        await self._ari.every_channel(self._app)
         with suppress(AriError):
             await self._ari.only(self._app, SEEN)
         channels = await self._ari.get("channels")

@@ -46,12 +46,13 @@ def asterisks(quick: Path, wire_port: int) -> Iterator[tuple[Asterisk, Asterisk]
 
 @pytest.fixture
 async def exchange(asterisks: tuple[Asterisk, Asterisk]) -> AsyncIterator[Asterisk]:
-    """The hub's Asterisk; after the test there is no channel and no bridge in it."""
+    """The hub's Asterisk; after the test it answers and has no channel and no bridge."""
     asterisk = asterisks[0]
     yield asterisk
     ari = Ari(asterisk.url, asterisk.user, asterisk.password)
     try:
         async with asyncio.timeout(EMPTY_IN_S):
+            await ari.get("applications")
             while await ari.get("channels") or await ari.get("bridges"):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
     except (TimeoutError, AriError):

@@ -107,6 +107,27 @@ async def test_a_call_that_nobody_answered_was_missed(exchange: Asterisk, phones
     await phones.silent()
 
 
+async def test_nothing_is_heard_of_devices_whose_news_stop_an_asterisk_while_a_socket_closes(
+    exchange: Asterisk,
+) -> None:
+    kind = trunk(exchange)
+    polling = asyncio.create_task(kind.poll(""))
+    ari = kind.ari()
+    try:
+        async with asyncio.timeout(10):
+            while True:
+                await asyncio.wait([polling], timeout=0.02)
+                heard = [each for each in await ari.get("applications") if each["channel_ids"]]
+                if heard:
+                    break
+    finally:
+        polling.cancel()
+        await asyncio.gather(polling, return_exceptions=True)
+        await ari.close()
+        await kind.close()
+    assert [(each["device_names"], each["endpoint_ids"]) for each in heard] == [([], [])]
+
+
 async def test_our_own_calls_and_other_lines_are_nobodys_call_to_us(
     exchange: Asterisk, phones: Phones
 ) -> None:
