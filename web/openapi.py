@@ -19,6 +19,10 @@ from web.wire import Problem
 
 FILE = Path(__file__).parent.parent / "docs" / "openapi.json"
 SCHEMAS = "#/components/schemas/{name}"
+# As msgspec calls types of one name: by the module of each.
+_TOLD_APART = re.compile(
+    r"(?P<before>[\"/])(?:hub|web|telephony)\.(?:\w+\.)*(?:api_)?(?P<room>\w+)\.(?P<name>\w+)(?=\")"
+)
 _LIVE = {
     "summary": "The live socket: the client's first frame is "
     '{"hello": {"cursor": null}}, or the last cursor it met',
@@ -58,7 +62,14 @@ def document(routes: tuple[AnyRoute, ...]) -> bytes:
             },
         },
     }
-    return msgspec.json.format(msgspec.json.encode(whole), indent=2) + b"\n"
+    written = re.sub(_TOLD_APART, _short, msgspec.json.encode(whole).decode())
+    return msgspec.json.format(written.encode(), indent=2) + b"\n"
+
+
+def _short(match: re.Match[str]) -> str:
+    """The name without the folders of this program, which are nobody's concern and may move."""
+    room = "".join(word.capitalize() for word in match["room"].split("_"))
+    return f"{match['before']}{room}{match['name']}"
 
 
 def _operation(route: AnyRoute) -> dict[str, Any]:
