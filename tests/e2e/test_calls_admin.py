@@ -80,7 +80,7 @@ async def test_a_scenario_with_keys_is_warned_of_heard_tried_and_kept(
     assert heard.headers["content-type"] == "audio/wav"
     player = message.locator("audio")
     await expect(player).to_be_visible()
-    await page.wait_for_function("document.querySelector('.listen audio').duration > 0.4")
+    await page.wait_for_function("() => document.querySelector('.listen audio').duration > 0.4")
 
     test = page.get_by_role("region", name=say("admin.test"))
     await test.get_by_label(say("admin.test.number")).fill("112")

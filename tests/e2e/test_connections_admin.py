@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import Browser, Page, expect
 
@@ -73,6 +75,40 @@ async def test_of_two_connections_that_fit_a_form_the_admin_sees_which_takes_it_
     await cards.first.get_by_role("switch").click()
     await expect(cards.first.get_by_role("switch")).not_to_be_checked()
     await expect(cards.last).not_to_contain_text(say("admin.links.meets", names="Осень"))
+    assert not operator.troubles
+
+
+async def test_what_somebody_else_saved_meanwhile_is_taken_and_mine_is_put_over_it(
+    browser: Browser, program: Program
+) -> None:
+    operator = await admin(browser, program)
+    page, say = operator.page, operator.say
+    await page.goto(f"{program.url}/inbox#/admin/~connections/+")
+    await fill(page, say("admin.links.name"), "Осень")
+    await page.keyboard.press("Control+s")
+    await expect(page).not_to_have_url(re.compile(r"\+$"))
+
+    theirs = await page.context.new_page()
+    await theirs.goto(page.url)
+    await fill(theirs, say("admin.links.priority"), "7")
+    await theirs.get_by_role("button", name=say("admin.save")).click()
+    await expect(theirs.get_by_text(say("admin.project.saved"))).to_be_visible()
+
+    await fill(page, say("admin.links.name"), "Зима")
+    await page.get_by_role("button", name=say("admin.save")).click()
+    await expect(page.get_by_text(say("admin.refused.connection.changed"))).to_be_visible()
+    await page.get_by_role("button", name=say("admin.project.take_theirs")).click()
+    form = page.locator(".link-form > div")
+    await expect(form.get_by_label(say("admin.links.priority"), exact=True)).to_have_value("7")
+    await expect(form.get_by_label(say("admin.links.name"), exact=True)).to_have_value("Зима")
+    await page.get_by_role("button", name=say("admin.save")).click()
+    await expect(page.get_by_text(say("admin.project.saved"))).to_be_visible()
+
+    await fill(theirs, say("admin.links.priority"), "9")
+    await theirs.get_by_role("button", name=say("admin.save")).click()
+    await theirs.get_by_role("button", name=say("admin.drop")).click()
+    # Whoever gives up what they changed goes on from what is there now.
+    await expect(theirs.get_by_role("heading", level=1)).to_have_text("Зима")
     assert not operator.troubles
 
 

@@ -2,7 +2,7 @@ import "./linked.css";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Refused, api } from "../inbox/api";
-import { Empty, Icon } from "../inbox/parts";
+import { Icon } from "../inbox/parts";
 import { goTo } from "../inbox/route";
 import { project } from "../inbox/rows";
 import { refusal } from "../inbox/settings";
@@ -13,8 +13,9 @@ import { type Values, blank, missing, nameOf, told } from "./filling";
 import { formOf } from "./forms";
 import { LINKS } from "./known";
 import { KindMark } from "./mark";
+import { toWrong } from "./savebar";
 import { begin } from "./trial";
-import { Wait } from "./wait";
+import { Failed, Wait } from "./wait";
 import { first, t } from "./words";
 
 /** The ones that most businesses look for come first. */
@@ -51,14 +52,7 @@ export function Kinds(): JSX.Element {
       .catch(() => setFailed(true));
   };
   useEffect(read, [id]);
-  if (failed)
-    return (
-      <Empty title={t("admin.failed")}>
-        <button type="button" class="button" onClick={read}>
-          {t("admin.again")}
-        </button>
-      </Empty>
-    );
+  if (failed) return <Failed onAgain={read} />;
   if (!kinds) return <Wait />;
   const rank = (kind: string): number => (ORDER.includes(kind) ? ORDER.indexOf(kind) : ORDER.length);
   return (
@@ -121,21 +115,15 @@ function New({ kind }: { kind: string }): JSX.Element {
     }
   };
   useEffect(() => void read(), [kind]);
-  if (!form)
-    return trouble ? (
-      <Empty title={trouble}>
-        <button type="button" class="button" onClick={() => void read()}>
-          {t("admin.again")}
-        </button>
-      </Empty>
-    ) : (
-      <Wait />
-    );
+  if (!form) return trouble ? <Failed title={trouble} onAgain={() => void read()} /> : <Wait />;
   const add = async (): Promise<void> => {
     setTrouble("");
     refused.value = null;
     const lack = missing(form.fields, values);
-    if (lack) return want(lack);
+    if (lack) {
+      want(lack);
+      return toWrong();
+    }
     setBusy(true);
     try {
       const settings = told(form.fields, values, blank(form.fields));
@@ -145,9 +133,10 @@ function New({ kind }: { kind: string }): JSX.Element {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const field = nameOf(error.problem.field ?? "");
-      if (form.fields.some((each) => each.name === field)) 
+      if (form.fields.some((each) => each.name === field)) {
         say(kind, field);
-      else setTrouble(refusal(error.problem.code));
+        toWrong();
+      } else setTrouble(refusal(error.problem.code));
       setBusy(false);
     }
   };

@@ -14,7 +14,7 @@ import { Channels } from "./channels";
 import { Linked, type Values } from "./linked";
 import { ROOM, Room, Rooms } from "./rooms";
 import { Site } from "./site";
-import { Wait } from "./wait";
+import { Failed, Wait } from "./wait";
 import { t } from "./words";
 
 /** Stands for a channel that is yet to be; no id of one has it. */
@@ -60,14 +60,7 @@ function One({ channel, part }: { channel: string; part: string }): JSX.Element 
     }
   };
   useEffect(() => void read(), [channel]);
-  if (trouble)
-    return (
-      <Empty title={t(trouble)}>
-        <button type="button" class="button" onClick={() => void read()}>
-          {t("admin.again")}
-        </button>
-      </Empty>
-    );
+  if (trouble) return <Failed title={t(trouble)} onAgain={() => void read()} />;
   if (!view) return <Wait />;
   if (view.kind === "site") return <Site channel={channel} part={part} />;
   if (part === "bot") return <BotPage found={view} />;

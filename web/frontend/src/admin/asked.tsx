@@ -169,20 +169,9 @@ export function say(kind: string, name: string, code = ""): void {
   const own = [`channel.${kind}.${name}.wrong`, `channel.field.${name}.wrong`];
   const words = first(`admin.wrong.${code}`, ...own, "admin.wrong.value");
   refused.value = { place: name, words };
-  toWrong();
 }
 
 /** Says at the field that nothing goes without it. */
 export function want(name: string): void {
   refused.value = { place: name, words: t("admin.wrong.empty") };
-  toWrong();
-}
-
-/** Brings what is wrong into view with the cursor in it. */
-function toWrong(): void {
-  requestAnimationFrame(() => {
-    const field = document.querySelector<HTMLElement>(".admin [aria-invalid='true']");
-    field?.focus();
-    field?.scrollIntoView({ block: "center" });
-  });
 }

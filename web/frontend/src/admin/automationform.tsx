@@ -1,15 +1,12 @@
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { freshKey } from "../keys";
+import { useEffect, useState } from "preact/hooks";
 import { Refused } from "../inbox/api";
 import { theirs } from "../inbox/callbacks";
-import { Empty } from "../inbox/parts";
-import { goTo, open } from "../inbox/route";
+import { open } from "../inbox/route";
 import { phone } from "../inbox/row";
 import { channels, project as here, tell } from "../inbox/rows";
 import { due, full } from "../inbox/times";
 import {
-  AUTOMATIONS,
   type Aim,
   type Automation,
   type Foreseen,
@@ -19,177 +16,85 @@ import {
   addressOf,
   automating,
 } from "./automating";
-import { placeOf } from "./draft";
-import { refused } from "./editing";
-import { Count, Frame, Pick, Text } from "./fields";
-import { Bar, DropButton, justSaved } from "./savebar";
-import { Wait } from "./wait";
+import { Drafting, type Kind } from "./drafting";
+import { BareSwitch, Count, Frame, Pick, Text } from "./fields";
 import { first, t } from "./words";
 
 const DELAY_MAX = 71;
 
-const blank = (segments: Segment[]): Aim => ({
-  name: "",
-  segment: segments[0]?.id ?? "",
-  channels: [],
-  delay_hours: 0,
-  purpose: "answer",
-  countries: ["RU"],
-});
-
-const tidy = (aim: Aim): Aim => ({
-  ...aim,
-  name: aim.name.trim(),
-  countries: [...new Set(aim.countries.map((one) => one.trim().toUpperCase()).filter(Boolean))],
-});
+const KIND: Kind<Automation, Aim, Segment[]> = {
+  room: "automations",
+  name: "automation",
+  part: "aim",
+  words: { new: "admin.auto.new", nameless: "admin.auto.wrong.name", drop: "admin.auto.drop" },
+  addressOf,
+  read: async (project, id) => {
+    const [segments, all] = await Promise.all([automating.segments(project), id ? automating.all(project) : []]);
+    return [segments, all.find((each) => each.id === id)];
+  },
+  blank: (segments) => ({
+    name: "",
+    segment: segments[0]?.id ?? "",
+    channels: [],
+    delay_hours: 0,
+    purpose: "answer",
+    countries: ["RU"],
+  }),
+  draftOf: ({ aim }) => aim,
+  tidy: (aim) => ({
+    ...aim,
+    name: aim.name.trim(),
+    countries: [...new Set(aim.countries.map((one) => one.trim().toUpperCase()).filter(Boolean))],
+  }),
+  add: automating.add,
+  change: (project, { id }, aim) => automating.change(project, id, aim),
+  drop: (project, { id }) => automating.drop(project, id),
+};
 
 /** One automation: whom it calls, when and why, and what it would do now. */
 export function AutomationForm({ id }: { id: string }): JSX.Element {
-  const [segments, setSegments] = useState<Segment[]>([]);
-  const [kept, setKept] = useState<Automation | null>(null);
-  const [aim, setAim] = useState<Aim | null>(null);
-  const [trouble, setTrouble] = useState<"" | "admin.missing" | "admin.failed">("");
+  return (
+    <Drafting id={id} kind={KIND}>
+      {({ draft, known, kept, put, keep, dropping }) => (
+        <>
+          <div>
+            {kept ? <Enabled kept={kept} keep={keep} /> : null}
+            <Fields aim={draft} segments={known} put={put} />
+            {dropping ? <div class="adds">{dropping}</div> : null}
+            {kept ? <Done id={kept.id} /> : null}
+          </div>
+          <Preview aim={KIND.tidy(draft)} />
+        </>
+      )}
+    </Drafting>
+  );
+}
+
+/** Turns it on and off at once, and says what turning it off has stopped. */
+function Enabled({ kept, keep }: { kept: Automation; keep: (now: Automation) => void }): JSX.Element {
   const [busy, setBusy] = useState(false);
   const [stopped, setStopped] = useState("");
-  const key = useRef(freshKey());
-  const project = here.value;
-
-  const read = async (): Promise<void> => {
-    setTrouble("");
-    try {
-      const [known, all] = await Promise.all([
-        automating.segments(project),
-        id ? automating.all(project) : [],
-      ]);
-      const one = all.find((each) => each.id === id) ?? null;
-      setSegments(known);
-      setKept(one);
-      setAim(one?.aim ?? blank(known));
-      if (id && !one) setTrouble("admin.missing");
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      setTrouble("admin.failed");
-    }
-  };
-  useEffect(() => {
-    refused.value = null;
-    void read();
-    return () => {
-      refused.value = null;
-    };
-  }, []);
-
-  if (trouble)
-    return (
-      <Empty title={t(trouble)}>
-        <button type="button" class="button" onClick={() => void read()}>
-          {t("admin.again")}
-        </button>
-      </Empty>
-    );
-  if (!aim) return <Wait />;
-
-  const before = kept?.aim ?? blank(segments);
-  const unsaved = JSON.stringify(tidy(aim)) !== JSON.stringify(tidy(before));
-  const put = (change: Partial<Aim>): void => {
-    setAim({ ...aim, ...change });
-    justSaved.value = "";
-    refused.value = null;
-  };
-  const save = async (): Promise<void> => {
-    const wanted = tidy(aim);
-    if (!wanted.name) {
-      refused.value = { place: "name", words: t("admin.auto.wrong.name") };
-      return;
-    }
-    setBusy(true);
-    refused.value = null;
-    try {
-      const now = kept
-        ? await automating.change(project, kept.id, wanted)
-        : await automating.add(project, key.current, wanted);
-      setKept(now);
-      setAim(now.aim);
-      justSaved.value = now.id;
-      if (!id) goTo(addressOf(now.id));
-    } catch (error) {
-      refuse(error);
-    }
-    setBusy(false);
-  };
   const turn = async (on: boolean): Promise<void> => {
-    if (!kept) return;
     setBusy(true);
     try {
-      const now = await automating.turn(project, kept.id, on);
-      setKept(now);
+      const now = await automating.turn(here.value, kept.id, on);
+      keep(now);
       setStopped(on ? "" : t("admin.auto.stopped", { n: now.stopped }));
     } catch (error) {
       tell(error);
     }
     setBusy(false);
   };
-  const drop = async (): Promise<void> => {
-    try {
-      if (kept) await automating.drop(project, kept.id);
-      goTo(AUTOMATIONS);
-    } catch (error) {
-      refuse(error);
-    }
-  };
-
   return (
-    <div class="setup automations">
-      <div class="setup-main">
-        <header class="admin-head">
-          <a class="link" href={AUTOMATIONS}>
-            {t("admin.room.automations")}
-          </a>
-          <h1 class="site-title">{aim.name || t("admin.auto.new")}</h1>
-        </header>
-        <div class="link-form">
-          <div>
-            {kept ? (
-              <div class="setting switch-field">
-                <label class="switch">
-                  <input
-                    type="checkbox"
-                    role="switch"
-                    disabled={busy}
-                    checked={kept.enabled}
-                    onChange={(event) => void turn(event.currentTarget.checked)}
-                  />
-                  <span class="switch-track" aria-hidden="true" />
-                  <span>{t("admin.auto.on")}</span>
-                </label>
-                <p class="field-help" role="status">
-                  {stopped || t(kept.enabled ? "admin.auto.off_why" : "admin.auto.on_why")}
-                </p>
-              </div>
-            ) : null}
-            <Fields aim={aim} segments={segments} put={put} />
-            {kept ? (
-              <div class="adds">
-                <DropButton words={t("admin.auto.drop")} onDrop={() => void drop()} />
-              </div>
-            ) : null}
-            {kept ? <Done id={kept.id} /> : null}
-          </div>
-          <Preview aim={tidy(aim)} />
-        </div>
-      </div>
-      <Bar unsaved={unsaved} saved={kept !== null && justSaved.value === kept.id} busy={busy} onDrop={() => put(before)} onSave={() => void save()} />
+    <div class="setting switch-field">
+      <BareSwitch disabled={busy} on={kept.enabled} onTurn={(on) => void turn(on)}>
+        <span>{t("admin.auto.on")}</span>
+      </BareSwitch>
+      <p class="field-help" role="status">
+        {stopped || t(kept.enabled ? "admin.auto.off_why" : "admin.auto.on_why")}
+      </p>
     </div>
   );
-}
-
-function refuse(error: unknown): void {
-  if (!(error instanceof Refused)) throw error;
-  const { code, field } = error.problem;
-  refused.value = {
-    place: field ? placeOf(field).replace(/^aim\./, "") : "form",
-    words: first(`admin.refused.automation.${code}`, `error.${code}`, "admin.wrong.value"),
-  };
 }
 
 interface FieldsProps {

@@ -14,9 +14,10 @@ import {
   automating,
 } from "./automating";
 import { AutomationForm } from "./automationform";
+import { BareSwitch } from "./fields";
 import { SegmentForm } from "./segmentform";
 import { justSaved } from "./savebar";
-import { Wait } from "./wait";
+import { Failed, Wait } from "./wait";
 import { t } from "./words";
 
 /** What calls people by itself, and the saved filters that say whom. */
@@ -64,11 +65,7 @@ function All(): JSX.Element {
           ) : null}
         </header>
         {failed ? (
-          <Empty title={t("admin.failed")}>
-            <button type="button" class="button" onClick={read}>
-              {t("admin.again")}
-            </button>
-          </Empty>
+          <Failed onAgain={read} />
         ) : !found ? (
           <Wait />
         ) : (
@@ -143,17 +140,12 @@ function Card({ automation, onChange }: { automation: Automation; onChange: () =
           {said}
         </span>
       </div>
-      <label class="switch">
-        <input
-          type="checkbox"
-          role="switch"
-          aria-label={t("admin.turned_on", { name: aim.name })}
-          disabled={busy}
-          checked={busy ? !enabled : enabled}
-          onChange={(event) => void turn(event.currentTarget.checked)}
-        />
-        <span class="switch-track" aria-hidden="true" />
-      </label>
+      <BareSwitch
+        aria-label={t("admin.turned_on", { name: aim.name })}
+        disabled={busy}
+        on={busy ? !enabled : enabled}
+        onTurn={(on) => void turn(on)}
+      />
     </li>
   );
 }

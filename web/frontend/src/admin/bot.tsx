@@ -2,9 +2,9 @@ import "./rules.css";
 import "./bot.css";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { Empty, Icon } from "../inbox/parts";
+import { Icon } from "../inbox/parts";
 import { project as here } from "../inbox/rows";
-import { draft, drop, kept, load, overtaken, put, save, state, takeTheirs, unsaved } from "./botdraft";
+import { draft, drop, kept, load, put, save, state, takeTheirs, unsaved } from "./botdraft";
 import { BotButtons } from "./botbuttons";
 import { Sandbox } from "./botsandbox";
 import { LABEL_MOST } from "./bots";
@@ -14,7 +14,8 @@ import { refused, saved, saving } from "./editing";
 import { Switch, Text } from "./fields";
 import { KindMark } from "./mark";
 import { Phrase } from "./phrase";
-import { Wait } from "./wait";
+import { SaveBar } from "./savebar";
+import { Failed, Wait } from "./wait";
 import type { ChannelSettings } from "./wire";
 import { t } from "./words";
 
@@ -45,22 +46,6 @@ export function Bot({ channel, kind }: { channel: string; kind: string }): JSX.E
       saved.value = false;
     };
   }, [here.value, channel]);
-  useEffect(() => {
-    const warn = (event: BeforeUnloadEvent): void => {
-      if (unsaved.value) event.preventDefault();
-    };
-    const press = (event: KeyboardEvent): void => {
-      if (event.code !== "KeyS" || !(event.ctrlKey || event.metaKey)) return;
-      event.preventDefault();
-      void saveAndShow(channel);
-    };
-    window.addEventListener("beforeunload", warn);
-    document.addEventListener("keydown", press);
-    return () => {
-      window.removeEventListener("beforeunload", warn);
-      document.removeEventListener("keydown", press);
-    };
-  }, [channel]);
   const now = draft.value;
   const can = kept.value;
   return (
@@ -68,11 +53,10 @@ export function Bot({ channel, kind }: { channel: string; kind: string }): JSX.E
       {state.value === "loading" ? (
         <Wait />
       ) : state.value !== "ready" || !now || !can ? (
-        <Empty title={t(state.value === "missing" ? "admin.bot.missing" : "admin.failed")}>
-          <button type="button" class="button" onClick={() => void load(channel)}>
-            {t("admin.again")}
-          </button>
-        </Empty>
+        <Failed
+          title={t(state.value === "missing" ? "admin.bot.missing" : "admin.failed")}
+          onAgain={() => void load(channel)}
+        />
       ) : (
         <div class="bot">
           <div class="bot-form">
@@ -104,7 +88,14 @@ export function Bot({ channel, kind }: { channel: string; kind: string }): JSX.E
           <Sandbox key={channel} channel={channel} kind={kind} settings={now} />
         </div>
       )}
-      {unsaved.value || saved.value ? <Bar channel={channel} /> : null}
+      <SaveBar
+        unsaved={unsaved.value}
+        saved={saved.value}
+        busy={saving.value}
+        onDrop={() => drop(channel)}
+        onSave={() => save(channel)}
+        onTheirs={() => takeTheirs(channel)}
+      />
     </div>
   );
 }
@@ -123,50 +114,4 @@ function useNames(): readonly string[] | null {
     };
   }, [here.value]);
   return names;
-}
-
-function Bar({ channel }: { channel: string }): JSX.Element {
-  const open = unsaved.value;
-  const wrong = refused.value;
-  return (
-    <div class={open ? "save-bar" : "save-bar done"} role="status">
-      <span class={wrong ? "save-wrong" : undefined}>
-        {wrong?.words ?? t(open ? "admin.unsaved" : "admin.project.saved")}
-      </span>
-      {open ? (
-        <>
-          <button type="button" class="button" disabled={saving.value} onClick={drop}>
-            {t("admin.drop")}
-          </button>
-          {overtaken.value ? (
-            <button type="button" class="button strong" onClick={() => void takeTheirs(channel)}>
-              {t("admin.project.take_theirs")}
-            </button>
-          ) : (
-            <button
-              type="button"
-              class="button strong"
-              disabled={saving.value}
-              onClick={() => void saveAndShow(channel)}
-            >
-              {t("admin.save")}
-            </button>
-          )}
-        </>
-      ) : null}
-    </div>
-  );
-}
-
-/** Saves, or brings what is wrong into view with the cursor in it. */
-async function saveAndShow(channel: string): Promise<void> {
-  if (await save(channel)) return;
-  // What is folded away opens first.
-  requestAnimationFrame(() =>
-    requestAnimationFrame(() => {
-      const field = document.querySelector<HTMLElement>(".bot-form [aria-invalid='true']");
-      field?.focus();
-      field?.scrollIntoView({ block: "center" });
-    }),
-  );
 }

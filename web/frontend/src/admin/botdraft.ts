@@ -4,7 +4,7 @@ import { Refused, call } from "../inbox/api";
 import { project } from "../inbox/rows";
 import { type Answered, type BotSettings, type BotView, type Fault, type Line, tidied, wrongIn } from "./bots";
 import { placeOf } from "./draft";
-import { type State, refused, saved, saving } from "./editing";
+import { type State, differing, refused, saved, saving } from "./editing";
 import { first, t } from "./words";
 
 const at = (id: string, channel: string): string =>
@@ -22,17 +22,12 @@ const whose = signal("");
 /** As the hub has it. */
 export const kept = signal<BotView | null>(null);
 export const draft = signal<BotSettings | null>(null);
-/** Somebody else has saved it meanwhile. */
-export const overtaken = signal(false);
 
 export const changed = computed<Partial<BotSettings>>(() => {
   const before = kept.value?.settings;
   const now = draft.value;
   if (!before || !now) return {};
-  const parts = Object.keys(now) as (keyof BotSettings)[];
-  return Object.fromEntries(
-    parts.filter((part) => JSON.stringify(now[part]) !== JSON.stringify(before[part])).map((part) => [part, now[part]]),
-  );
+  return differing(before, now);
 });
 export const unsaved = computed(() => Object.keys(changed.value).length > 0);
 
@@ -42,7 +37,7 @@ export function put(change: Partial<BotSettings>): void {
   batch(() => {
     draft.value = { ...now, ...change };
     saved.value = false;
-    if (!overtaken.value) refused.value = null;
+    if (!refused.value?.overtaken) refused.value = null;
   });
 }
 
@@ -85,12 +80,14 @@ function show(found: BotView): void {
     draft.value = found.settings;
     state.value = "ready";
     refused.value = null;
-    overtaken.value = false;
   });
 }
 
-export function drop(): void {
+export function drop(channel: string): void {
+  // What I began from is no more, if somebody else has saved it.
+  const overtaken = refused.value?.overtaken;
   if (kept.value) show(kept.value);
+  if (overtaken) void load(channel);
 }
 
 /** Saves all that has changed; false if it was refused, and `refused` says where. */
@@ -111,11 +108,14 @@ export async function save(channel: string): Promise<boolean> {
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     const { code, field, status } = error.problem;
-    overtaken.value = code === "changed";
     refused.value =
       field && status === 400
         ? { place: placeOf(field), words: unfit(code) }
-        : { place: "form", words: first(`admin.bot.refused.${code}`, `error.${code}`, "error.refused") };
+        : {
+            place: "form",
+            words: first(`admin.bot.refused.${code}`, `error.${code}`, "error.refused"),
+            overtaken: code === "changed",
+          };
     return false;
   } finally {
     saving.value = false;

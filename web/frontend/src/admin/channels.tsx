@@ -2,14 +2,16 @@ import "./linked.css";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Refused, api } from "../inbox/api";
-import { Empty, Icon } from "../inbox/parts";
+import { Icon } from "../inbox/parts";
 import { project, projects, tell } from "../inbox/rows";
 import type { Arranged, ChannelSettings } from "./wire";
 import { Kinds } from "./adding";
 import { Doors } from "./doors";
 import { type Shape, health } from "./health";
+import { BareSwitch } from "./fields";
 import { KindMark } from "./mark";
 import { isExample } from "./start";
+import { Failed } from "./wait";
 import { first, passed, t, written } from "./words";
 
 const AGAIN = 10_000;
@@ -60,11 +62,7 @@ export function Channels(): JSX.Element {
         </ul>
       ) : null}
       {failed && !found ? (
-        <Empty title={t("admin.failed")}>
-          <button type="button" class="button" onClick={read}>
-            {t("admin.again")}
-          </button>
-        </Empty>
+        <Failed onAgain={read} />
       ) : null}
       {found && !own.length ? <Kinds /> : null}
     </div>
@@ -123,17 +121,13 @@ function Card({ channel, onChange }: CardProps): JSX.Element {
           {t("admin.as_code.short")}
         </span>
       ) : (
-        <label class="switch" title={t(channel.enabled ? "admin.turn_off" : "admin.turn_on")}>
-          <input
-            type="checkbox"
-            role="switch"
-            aria-label={t("admin.turned_on", { name: channel.name })}
-            disabled={busy}
-            checked={busy ? !channel.enabled : channel.enabled}
-            onChange={(event) => void turn(event.currentTarget.checked)}
-          />
-          <span class="switch-track" aria-hidden="true" />
-        </label>
+        <BareSwitch
+          title={t(channel.enabled ? "admin.turn_off" : "admin.turn_on")}
+          aria-label={t("admin.turned_on", { name: channel.name })}
+          disabled={busy}
+          on={busy ? !channel.enabled : channel.enabled}
+          onTurn={(on) => void turn(on)}
+        />
       )}
     </li>
   );

@@ -1,142 +1,42 @@
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { freshKey } from "../keys";
-import { Refused } from "../inbox/api";
-import { Empty } from "../inbox/parts";
-import { goTo } from "../inbox/route";
-import { project as here } from "../inbox/rows";
 import { ConnectionTrial } from "./connectiontrial";
-import { CONNECTIONS, type Connection, addressOf, connecting } from "./connecting";
+import { type Connection, addressOf, connecting } from "./connecting";
 import { ConnectionScript } from "./connectionscript";
 import { Conditions, Offsets, Parameters, Planning } from "./connectionrows";
-import { placeOf } from "./draft";
-import { refused } from "./editing";
+import { Drafting, type Kind } from "./drafting";
 import { Count, Frame, Lines, Pick, Switch, Text } from "./fields";
-import { Bar, DropButton, justSaved } from "./savebar";
 import { type Sources, type Terms, blank, tidy } from "./terms";
-import { Wait } from "./wait";
 import { first, t } from "./words";
+
+const KIND: Kind<Connection, Terms, Sources> = {
+  room: "connections",
+  name: "connection",
+  part: "terms",
+  words: { new: "admin.links.new", nameless: "admin.links.wrong.name", drop: "admin.links.drop" },
+  addressOf,
+  read: (project, id) => Promise.all([connecting.sources(project), id ? connecting.get(project, id) : null]),
+  blank,
+  draftOf: ({ terms }) => terms,
+  tidy,
+  add: connecting.add,
+  change: (project, { id, rev }, terms) => connecting.change(project, id, rev, terms),
+  drop: (project, { id, rev }) => connecting.drop(project, id, rev),
+};
 
 /** One connection: which forms it takes, what it makes of them, and a form to try it on. */
 export function ConnectionForm({ id }: { id: string }): JSX.Element {
-  const [sources, setSources] = useState<Sources | null>(null);
-  const [kept, setKept] = useState<Connection | null>(null);
-  const [terms, setTerms] = useState<Terms | null>(null);
-  const [trouble, setTrouble] = useState<"" | "admin.missing" | "admin.failed">("");
-  const [busy, setBusy] = useState(false);
-  const key = useRef(freshKey());
-  const project = here.value;
-
-  const read = async (): Promise<void> => {
-    setTrouble("");
-    try {
-      const [all, one] = await Promise.all([
-        connecting.sources(project),
-        id ? connecting.get(project, id) : null,
-      ]);
-      setSources(all);
-      setKept(one);
-      setTerms(one ? one.terms : blank(all));
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      setTrouble(error.problem.status === 404 ? "admin.missing" : "admin.failed");
-    }
-  };
-  useEffect(() => {
-    refused.value = null;
-    void read();
-    return () => {
-      refused.value = null;
-    };
-  }, []);
-
-  if (trouble)
-    return (
-      <Empty title={t(trouble)}>
-        <button type="button" class="button" onClick={() => void read()}>
-          {t("admin.again")}
-        </button>
-      </Empty>
-    );
-  if (!sources || !terms) return <Wait />;
-
-  const before = kept ? kept.terms : blank(sources);
-  const unsaved = JSON.stringify(tidy(terms)) !== JSON.stringify(tidy(before));
-  const put = (change: Partial<Terms>): void => {
-    setTerms({ ...terms, ...change });
-    justSaved.value = "";
-    const [part = ""] = refused.value?.place.split(".") ?? [];
-    if (part in change) refused.value = null;
-  };
-  const save = async (): Promise<void> => {
-    const wanted = tidy(terms);
-    if (!wanted.name) {
-      refused.value = { place: "name", words: t("admin.links.wrong.name") };
-      return;
-    }
-    setBusy(true);
-    refused.value = null;
-    try {
-      const now = kept
-        ? await connecting.change(project, kept.id, kept.rev, wanted)
-        : await connecting.add(project, key.current, wanted);
-      setKept(now);
-      setTerms(now.terms);
-      justSaved.value = now.id;
-      if (!id) goTo(addressOf(now.id));
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      const { code, field } = error.problem;
-      refused.value = {
-        place: field ? placeOf(field).replace(/^terms\./, "") : "form",
-        words: first(`error.${code}`, "admin.wrong.value"),
-      };
-    }
-    setBusy(false);
-  };
-  const drop = async (): Promise<void> => {
-    if (!kept) return;
-    try {
-      await connecting.drop(project, kept.id, kept.rev);
-      goTo(CONNECTIONS);
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      refused.value = { place: "form", words: first(`error.${error.problem.code}`, "error.refused") };
-    }
-  };
-
   return (
-    <div class="setup connections">
-      <div class="setup-main">
-        <header class="admin-head">
-          <a class="link" href={CONNECTIONS}>
-            {t("admin.room.connections")}
-          </a>
-          <h1 class="site-title">{terms.name || t("admin.links.new")}</h1>
-        </header>
-        <div class="link-form">
+    <Drafting id={id} kind={KIND}>
+      {({ draft, known, kept, put, dropping }) => (
+        <>
           <div>
-            <TermFields terms={terms} kept={kept} sources={sources} put={put} />
-            {kept ? (
-              <div class="adds">
-                <DropButton words={t("admin.links.drop")} onDrop={() => void drop()} />
-              </div>
-            ) : null}
+            <TermFields terms={draft} kept={kept} sources={known} put={put} />
+            {dropping ? <div class="adds">{dropping}</div> : null}
           </div>
-          <ConnectionTrial id={kept?.id ?? ""} terms={tidy(terms)} />
-        </div>
-      </div>
-      <Bar
-        unsaved={unsaved}
-        saved={kept !== null && justSaved.value === kept.id}
-        busy={busy}
-        onDrop={() => {
-          setTerms(before);
-          refused.value = null;
-        }}
-        onSave={() => void save()}
-      />
-    </div>
+          <ConnectionTrial id={kept?.id ?? ""} terms={tidy(draft)} />
+        </>
+      )}
+    </Drafting>
   );
 }
 

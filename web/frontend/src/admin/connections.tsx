@@ -9,9 +9,10 @@ import { project as here, tell } from "../inbox/rows";
 import { full } from "../inbox/times";
 import { ConnectionForm } from "./connectionform";
 import { type Connection, type Invalid, addressOf, connecting } from "./connecting";
+import { BareSwitch } from "./fields";
 import { justSaved } from "./savebar";
 import type { Condition } from "./terms";
-import { Wait } from "./wait";
+import { Failed, Wait } from "./wait";
 import { first, t } from "./words";
 
 const NEW = "+";
@@ -51,11 +52,7 @@ function All(): JSX.Element {
           </a>
         </header>
         {failed ? (
-          <Empty title={t("admin.failed")}>
-            <button type="button" class="button" onClick={read}>
-              {t("admin.again")}
-            </button>
-          </Empty>
+          <Failed onAgain={read} />
         ) : !found ? (
           <Wait />
         ) : found.length ? (
@@ -116,17 +113,12 @@ function Card({ connection, all, onChange }: CardProps): JSX.Element {
           <span class="meets">{t("admin.links.meets", { names: others.join(", ") })}</span>
         ) : null}
       </div>
-      <label class="switch">
-        <input
-          type="checkbox"
-          role="switch"
-          aria-label={t("admin.turned_on", { name: terms.name })}
-          disabled={busy}
-          checked={busy ? !terms.active : terms.active}
-          onChange={(event) => void turn(event.currentTarget.checked)}
-        />
-        <span class="switch-track" aria-hidden="true" />
-      </label>
+      <BareSwitch
+        aria-label={t("admin.turned_on", { name: terms.name })}
+        disabled={busy}
+        on={busy ? !terms.active : terms.active}
+        onTurn={(on) => void turn(on)}
+      />
     </li>
   );
 }

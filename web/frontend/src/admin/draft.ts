@@ -4,8 +4,8 @@ import { Refused } from "../inbox/api";
 import { project } from "../inbox/rows";
 import { calendar } from "../inbox/trouble";
 import { calls } from "./calls";
-import { type State, refused, saved, saving } from "./editing";
-import { PARTS, type Policy, type Project, type ProjectChange } from "./project";
+import { type State, differing, refused, saved, saving } from "./editing";
+import type { Policy, Project, ProjectChange } from "./project";
 import { first } from "./words";
 
 export const state = signal<State>("loading");
@@ -17,8 +17,8 @@ export const changes = computed<ProjectChange | null>(() => {
   const before = kept.value;
   const now = draft.value;
   if (!before || !now) return null;
-  const changed = PARTS.filter((part) => JSON.stringify(now[part]) !== JSON.stringify(before[part]));
-  return changed.length ? Object.fromEntries(changed.map((part) => [part, now[part]])) : null;
+  const changed: ProjectChange = differing(before, now);
+  return Object.keys(changed).length ? changed : null;
 });
 
 export function put(change: ProjectChange): void {
@@ -73,7 +73,10 @@ export function takeOver(found: Project): void {
 }
 
 export function drop(): void {
+  // What I began from is no more, if somebody else has saved it.
+  const overtaken = refused.value?.overtaken;
   if (kept.value) show(kept.value);
+  if (overtaken) void load();
 }
 
 /** Saves all that has changed; false if it was refused, and `refused` says where. */
@@ -94,6 +97,7 @@ export async function save(): Promise<boolean> {
       words: field && error.problem.status === 400
         ? first(`admin.wrong.${code}`, "admin.wrong.value")
         : first(`admin.refused.project.${code}`, `error.${code}`, "error.refused"),
+      overtaken: code === "changed",
     };
     return false;
   } finally {

@@ -15,8 +15,16 @@ export const name = signal("");
 export const site = signal<SiteSettings | null>(null);
 export const saving = signal(false);
 export const saved = signal(false);
-/** What the last save was refused for, in words, and where that is. */
-export const refused = signal<{ place: string; words: string } | null>(null);
+interface Refusal {
+  /** A field's, or "form" where it is none of them. */
+  place: string;
+  words: string;
+  /** Somebody else has saved it meanwhile. */
+  overtaken?: boolean;
+}
+
+/** What the last save was refused for. */
+export const refused = signal<Refusal | null>(null);
 /** Nothing is called wrong before the person tried to save it. */
 const tried = signal(false);
 
@@ -27,14 +35,19 @@ export const changes = computed<ChannelChange | null>(() => {
   const before = kept.value;
   const now = site.value;
   if (!before || !now) return null;
-  const settings: Record<string, unknown> = {};
-  for (const key of Object.keys(now) as (keyof SiteSettings)[])
-    if (JSON.stringify(now[key]) !== JSON.stringify(before.settings[key])) settings[key] = now[key];
+  const settings = differing(before.settings, now);
   const change: ChannelChange = {};
-  if (Object.keys(settings).length) change.settings = settings as Partial<SiteSettings>;
+  if (Object.keys(settings).length) change.settings = settings;
   if (name.value.trim() && name.value.trim() !== before.name) change.name = name.value.trim();
   return change.name || change.settings ? change : null;
 });
+
+/** The parts that differ, as they are now. */
+export function differing<T extends object>(before: T, now: T): Partial<T> {
+  const parts = Object.keys(now) as (keyof T)[];
+  const other = parts.filter((part) => JSON.stringify(now[part]) !== JSON.stringify(before[part]));
+  return Object.fromEntries(other.map((part) => [part, now[part]])) as Partial<T>;
+}
 
 /** What is wrong at a place, in words. */
 export function wrong(place: string): string {

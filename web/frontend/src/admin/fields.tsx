@@ -165,6 +165,35 @@ export function Pick<T extends string>(props: PickProps<T>): JSX.Element {
   );
 }
 
+interface BareSwitchProps {
+  on: boolean;
+  onTurn: (on: boolean) => void;
+  disabled?: boolean;
+  title?: string;
+  look?: string;
+  /** Its name, where no words stand beside. */
+  "aria-label"?: string;
+  "aria-describedby"?: string | undefined;
+  children?: ComponentChildren;
+}
+
+/** A switch alone, with what stands beside it. */
+export function BareSwitch({ on, onTurn, title, look, children, ...ties }: BareSwitchProps): JSX.Element {
+  return (
+    <label class={look ? `switch ${look}` : "switch"} title={title}>
+      <input
+        {...ties}
+        type="checkbox"
+        role="switch"
+        checked={on}
+        onChange={(event) => onTurn(event.currentTarget.checked)}
+      />
+      <span class="switch-track" aria-hidden="true" />
+      {children}
+    </label>
+  );
+}
+
 interface SwitchProps {
   label: string;
   value: boolean;
@@ -177,17 +206,9 @@ export function Switch(props: SwitchProps): JSX.Element {
   const id = useId();
   return (
     <div class="setting switch-field">
-      <label class="switch">
-        <input
-          type="checkbox"
-          role="switch"
-          aria-describedby={props.help ? id : undefined}
-          checked={props.value}
-          onChange={(event) => props.onTurn(event.currentTarget.checked)}
-        />
-        <span class="switch-track" aria-hidden="true" />
+      <BareSwitch aria-describedby={props.help ? id : undefined} on={props.value} onTurn={props.onTurn}>
         <span>{props.label}</span>
-      </label>
+      </BareSwitch>
       {props.help ? (
         <p id={id} class="field-help">
           {props.help}

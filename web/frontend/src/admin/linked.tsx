@@ -1,6 +1,6 @@
 import "./linked.css";
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Refused, api } from "../inbox/api";
 import { Empty, Icon } from "../inbox/parts";
 import { project } from "../inbox/rows";
@@ -10,11 +10,13 @@ import { Asked, say, want } from "./asked";
 import { BotDoor } from "./botdoor";
 import { Copied } from "./copied";
 import { refused } from "./editing";
+import { BareSwitch } from "./fields";
 import { type Value, type Values, missing, nameOf, told } from "./filling";
 import { formOf } from "./forms";
 import { health } from "./health";
 import { KindMark } from "./mark";
 import { Reading } from "./reading";
+import { SaveBar, attempt } from "./savebar";
 import { Trying, begin } from "./trial";
 import { Wait } from "./wait";
 import { first, t } from "./words";
@@ -89,40 +91,25 @@ export function Linked({ found }: { found: View }): JSX.Element {
   };
   const turn = async (enabled: boolean): Promise<void> => {
     setTurning(enabled);
-    await send({ enabled });
+    await attempt(() => send({ enabled }));
     setTurning(null);
   };
-  const save = async (): Promise<void> => {
-    if (!unsaved || busy) return;
+  const save = async (): Promise<boolean> => {
+    if (!unsaved || busy) return true;
     const lack = missing(fields, values);
-    if (lack) return want(lack);
+    if (lack) {
+      want(lack);
+      return false;
+    }
     const change: ChannelChange<Values> = {};
     if (renamed) change.name = renamed;
     if (Object.keys(changed).length) change.settings = changed;
-    if (!(await send(change))) return;
+    if (!(await send(change))) return false;
     setSaved(true);
     // Whoever put in another key wants to know whether that one is taken.
     if (change.settings && view.enabled) void begin(id);
+    return true;
   };
-  const saving = useRef(save);
-  saving.current = save;
-  useEffect(() => {
-    const warn = (event: BeforeUnloadEvent): void => {
-      if (unsaved) event.preventDefault();
-    };
-    const press = (event: KeyboardEvent): void => {
-      if (event.code !== "KeyS" || !(event.ctrlKey || event.metaKey)) return;
-      event.preventDefault();
-      void saving.current();
-    };
-    window.addEventListener("beforeunload", warn);
-    document.addEventListener("keydown", press);
-    return () => {
-      window.removeEventListener("beforeunload", warn);
-      document.removeEventListener("keydown", press);
-    };
-  }, [unsaved]);
-
   const { tone, words } = health(view);
   return (
     <div class="linked">
@@ -140,17 +127,13 @@ export function Linked({ found }: { found: View }): JSX.Element {
           value={name}
           onInput={(event) => setName(event.currentTarget.value)}
         />
-        <label class="switch">
-          <input
-            type="checkbox"
-            role="switch"
-            disabled={view.as_code || busy}
-            checked={turning ?? view.enabled}
-            onChange={(event) => void turn(event.currentTarget.checked)}
-          />
-          <span class="switch-track" aria-hidden="true" />
+        <BareSwitch
+          disabled={view.as_code || busy}
+          on={turning ?? view.enabled}
+          onTurn={(on) => void turn(on)}
+        >
           <span>{t(view.enabled ? "admin.on" : "admin.off")}</span>
-        </label>
+        </BareSwitch>
       </header>
       <div class="linked-body">
         {view.as_code ? <p class="banner">{t("admin.as_code")}</p> : null}
@@ -169,7 +152,7 @@ export function Linked({ found }: { found: View }): JSX.Element {
             noValidate
             onSubmit={(event) => {
               event.preventDefault();
-              void save();
+              void attempt(save);
             }}
           >
             <fieldset class="form" disabled={view.as_code}>
@@ -195,33 +178,20 @@ export function Linked({ found }: { found: View }): JSX.Element {
           <Wait />
         )}
       </div>
-      {unsaved || saved || (trouble && form) ? (
-        <div class={unsaved || trouble ? "save-bar" : "save-bar done"} role="status">
-          <span class={trouble || refused.value ? "save-wrong" : undefined}>
-            {trouble || refused.value?.words || t(unsaved ? "admin.unsaved" : "admin.linked.saved")}
-          </span>
-          {unsaved ? (
-            <>
-              <button
-                type="button"
-                class="button"
-                disabled={busy}
-                onClick={() => {
-                  setValues(view.settings);
-                  setName(view.name);
-                  setTrouble("");
-                  refused.value = null;
-                }}
-              >
-                {t("admin.drop")}
-              </button>
-              <button type="button" class="button strong" disabled={busy} onClick={() => void save()}>
-                {t("admin.save")}
-              </button>
-            </>
-          ) : null}
-        </div>
-      ) : null}
+      <SaveBar
+        unsaved={unsaved}
+        saved={saved}
+        busy={busy}
+        wrong={form ? trouble : ""}
+        done={t("admin.linked.saved")}
+        onDrop={() => {
+          setValues(view.settings);
+          setName(view.name);
+          setTrouble("");
+          refused.value = null;
+        }}
+        onSave={save}
+      />
     </div>
   );
 }

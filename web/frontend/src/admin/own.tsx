@@ -6,7 +6,7 @@ import { Actions, begun } from "./actions";
 import { calls } from "./calls";
 import { put } from "./draft";
 import { refused } from "./editing";
-import { Frame, Text } from "./fields";
+import { BareSwitch, Frame, Text } from "./fields";
 import { FilterBuilder, said } from "./filter";
 import { type Action, type FilterField, HAPPENINGS, type OwnRule, type Project } from "./project";
 import { t } from "./words";
@@ -75,16 +75,11 @@ export function Own({ project, names }: OwnProps): JSX.Element {
         {rules.map((each, n) => (
           <li key={each.id} class={each.enabled ? "rule on" : "rule"}>
             <div class="own-head">
-              <label class="switch">
-                <input
-                  type="checkbox"
-                  role="switch"
-                  aria-label={t("admin.own.on", { name: each.name || t("admin.own.unnamed") })}
-                  checked={each.enabled}
-                  onChange={(event) => change(n, { enabled: event.currentTarget.checked })}
-                />
-                <span class="switch-track" aria-hidden="true" />
-              </label>
+              <BareSwitch
+                aria-label={t("admin.own.on", { name: each.name || t("admin.own.unnamed") })}
+                on={each.enabled}
+                onTurn={(enabled) => change(n, { enabled })}
+              />
               <button
                 type="button"
                 class="own-name"

@@ -132,18 +132,9 @@ export interface Project {
 }
 
 /** What of a project is changed on its pages, each part as a whole. */
-export const PARTS = [
-  "name",
-  "lang",
-  "schedule",
-  "reopen_days",
-  "reopen_days_auto",
-  "notices_name_people",
-  "texting",
-  "calling",
-  "policy",
-] as const;
-export type ProjectChange = Partial<Pick<Project, (typeof PARTS)[number]>>;
+export type ProjectChange = Partial<
+  Omit<Project, "id" | "rev" | "calendar_years" | "calendar_missing" | "as_code" | "warnings">
+>;
 
 export interface Proposal {
   date: string;

@@ -8,7 +8,7 @@ import { type Key, type Lang, speak } from "../texts";
 import { calls } from "./calls";
 import { phoneOf } from "./checks";
 import { put, rule } from "./draft";
-import { Count, Lines, Switch } from "./fields";
+import { BareSwitch, Count, Lines, Switch } from "./fields";
 import { DryRun } from "./dryrun";
 import { lacking } from "./filtering";
 import { Own, wrongRule } from "./own";
@@ -189,19 +189,13 @@ function Card({ id, policy, children }: CardProps): JSX.Element {
   const on = policy[id].enabled;
   return (
     <section class={on ? "rule on" : "rule"} data-place={`policy.${id}`} aria-label={t(`admin.rule.${id}`)}>
-      <label class="switch rule-name">
-        <input
-          type="checkbox"
-          role="switch"
-          aria-describedby={`rule-${id}`}
-          checked={on}
-          onChange={(event) =>
-            put({ policy: { ...policy, [id]: { ...policy[id], enabled: event.currentTarget.checked } } })
-          }
-        />
-        <span class="switch-track" aria-hidden="true" />
+      <BareSwitch
+        aria-describedby={`rule-${id}`}
+        on={on}
+        onTurn={(enabled) => put({ policy: { ...policy, [id]: { ...policy[id], enabled } } })}
+      >
         <span>{t(`admin.rule.${id}`)}</span>
-      </label>
+      </BareSwitch>
       <p id={`rule-${id}`} class="rule-does">
         {t(`admin.rule.${id}.does`)}
       </p>

@@ -1,6 +1,7 @@
 import "./script.css";
 import type { JSX } from "preact";
 import { useId } from "preact/hooks";
+import type { Key } from "../texts";
 import { wrong } from "./editing";
 import { Count, Frame, Switch } from "./fields";
 import { SayField } from "./say";
@@ -91,63 +92,88 @@ function Steps({ script, trunk }: { script: Script; trunk: Trunk | null }): JSX.
   );
 }
 
-function Keys({ place, script, set }: PartProps): JSX.Element {
-  const typed = (keys: string): string => keys.replace(/[^0-9*#]/g, "").slice(0, 4);
+function Keys(part: PartProps): JSX.Element {
+  const { script } = part;
   return (
     <div class="pair">
       {script.connect === "key" ? (
         <>
-          <Frame place={`${place}.keys`} label={t("admin.script.keys")} help={t("admin.script.keys.help")}>
-            {(ties) => (
-              <input
-                {...ties}
-                class="keys"
-                inputMode="tel"
-                autocomplete="off"
-                value={script.keys}
-                onInput={(event) => set({ keys: (event.currentTarget.value = typed(event.currentTarget.value)) })}
-              />
-            )}
-          </Frame>
-          <Count
-            place={`${place}.wait_s`}
-            label={t("admin.script.wait")}
-            help={t("admin.script.wait.help")}
-            min={1}
-            max={120}
-            unit={t("admin.seconds")}
-            value={script.wait_s}
-            onInput={(wait_s) => set({ wait_s })}
-          />
+          <Pressed {...part} of="keys" label={t("admin.script.keys")} help={t("admin.script.keys.help")} />
+          <Counted {...part} of="wait_s" />
         </>
       ) : (
-        <Count
-          place={`${place}.repeats`}
-          label={t("admin.script.repeats")}
-          min={1}
-          max={10}
-          unit={t("admin.times", { n: script.repeats })}
-          value={script.repeats}
-          onInput={(repeats) => set({ repeats })}
-        />
+        <Counted {...part} of="repeats" unit={t("admin.times", { n: script.repeats })} />
       )}
       {script.first === "operator" ? (
-        <Frame place={`${place}.cancel_keys`} label={t("admin.script.cancel")} help={t("admin.script.cancel.help")}>
-          {(ties) => (
-            <input
-              {...ties}
-              class="keys"
-              inputMode="tel"
-              autocomplete="off"
-              value={script.cancel_keys}
-              onInput={(event) =>
-                set({ cancel_keys: (event.currentTarget.value = typed(event.currentTarget.value)) })
-              }
-            />
-          )}
-        </Frame>
+        <Pressed {...part} of="cancel_keys" label={t("admin.script.cancel")} help={t("admin.script.cancel.help")} />
       ) : null}
     </div>
+  );
+}
+
+interface PressedProps extends PartProps {
+  of: "keys" | "cancel_keys";
+  label: string;
+  help: string;
+}
+
+/** Keys of a telephone. */
+function Pressed({ place, script, set, of, label, help }: PressedProps): JSX.Element {
+  const typed = (keys: string): string => keys.replace(/[^0-9*#]/g, "").slice(0, 4);
+  return (
+    <Frame place={`${place}.${of}`} label={label} help={help}>
+      {(ties) => (
+        <input
+          {...ties}
+          class="keys"
+          inputMode="tel"
+          autocomplete="off"
+          value={script[of]}
+          onInput={(event) => set({ [of]: (event.currentTarget.value = typed(event.currentTarget.value)) })}
+        />
+      )}
+    </Frame>
+  );
+}
+
+interface Bounds {
+  label: Key;
+  help?: Key;
+  min: number;
+  max: number;
+  /** How many of what is kept make one of what is seen. */
+  per?: number;
+}
+
+const COUNTS = {
+  wait_s: { label: "admin.script.wait", help: "admin.script.wait.help", min: 1, max: 120 },
+  repeats: { label: "admin.script.repeats", min: 1, max: 10 },
+  ring_s: { label: "admin.script.ring", min: 1, max: 120 },
+  rounds: { label: "admin.script.rounds", min: 1, max: 10 },
+  pause_s: { label: "admin.script.pause", min: 0, max: 300 },
+  visitor_ring_s: { label: "admin.script.visitor_ring", min: 1, max: 120 },
+  short_talk_s: { label: "admin.script.short", help: "admin.script.short.help", min: 0, max: 120 },
+  talk_max_s: { label: "admin.script.talk_max", min: 1, max: 240, per: 60 },
+} as const satisfies Record<string, Bounds>;
+
+interface CountedProps extends PartProps {
+  of: keyof typeof COUNTS;
+  /** Seconds if it is left out. */
+  unit?: string;
+}
+
+function Counted({ place, script, set, of, unit = t("admin.seconds") }: CountedProps): JSX.Element {
+  const { label, help, per = 1, ...limits }: Bounds = COUNTS[of];
+  return (
+    <Count
+      place={`${place}.${of}`}
+      label={t(label)}
+      {...(help ? { help: t(help) } : {})}
+      {...limits}
+      unit={unit}
+      value={Math.round(script[of] / per)}
+      onInput={(n) => set({ [of]: n * per })}
+    />
   );
 }
 
@@ -198,8 +224,8 @@ function Messages({ place, script, trunk, names, set }: PartProps): JSX.Element 
   );
 }
 
-function Times({ place, script, set }: PartProps): JSX.Element {
-  const seconds = t("admin.seconds");
+function Times(part: PartProps): JSX.Element {
+  const { script, set } = part;
   return (
     <>
       <h3>{t("admin.script.operators")}</h3>
@@ -211,64 +237,15 @@ function Times({ place, script, set }: PartProps): JSX.Element {
         onTurn={(responsible_first) => set({ responsible_first })}
       />
       <div class="three">
-        <Count
-          place={`${place}.ring_s`}
-          label={t("admin.script.ring")}
-          min={1}
-          max={120}
-          unit={seconds}
-          value={script.ring_s}
-          onInput={(ring_s) => set({ ring_s })}
-        />
-        <Count
-          place={`${place}.rounds`}
-          label={t("admin.script.rounds")}
-          min={1}
-          max={10}
-          unit=""
-          value={script.rounds}
-          onInput={(rounds) => set({ rounds })}
-        />
-        <Count
-          place={`${place}.pause_s`}
-          label={t("admin.script.pause")}
-          min={0}
-          max={300}
-          unit={seconds}
-          value={script.pause_s}
-          onInput={(pause_s) => set({ pause_s })}
-        />
+        <Counted {...part} of="ring_s" />
+        <Counted {...part} of="rounds" unit="" />
+        <Counted {...part} of="pause_s" />
       </div>
       <h3>{t("admin.script.visitors")}</h3>
       <div class="three">
-        <Count
-          place={`${place}.visitor_ring_s`}
-          label={t("admin.script.visitor_ring")}
-          min={1}
-          max={120}
-          unit={seconds}
-          value={script.visitor_ring_s}
-          onInput={(visitor_ring_s) => set({ visitor_ring_s })}
-        />
-        <Count
-          place={`${place}.short_talk_s`}
-          label={t("admin.script.short")}
-          help={t("admin.script.short.help")}
-          min={0}
-          max={120}
-          unit={seconds}
-          value={script.short_talk_s}
-          onInput={(short_talk_s) => set({ short_talk_s })}
-        />
-        <Count
-          place={`${place}.talk_max_s`}
-          label={t("admin.script.talk_max")}
-          min={1}
-          max={240}
-          unit={t("admin.minutes")}
-          value={Math.round(script.talk_max_s / 60)}
-          onInput={(minutes) => set({ talk_max_s: minutes * 60 })}
-        />
+        <Counted {...part} of="visitor_ring_s" />
+        <Counted {...part} of="short_talk_s" />
+        <Counted {...part} of="talk_max_s" unit={t("admin.minutes")} />
       </div>
     </>
   );

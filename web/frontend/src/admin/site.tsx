@@ -1,15 +1,18 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { lazy } from "../inbox/lazy";
-import { Empty, Icon } from "../inbox/parts";
+import { Icon } from "../inbox/parts";
 import { goTo } from "../inbox/route";
 import type { ChannelSettings, SiteSettings } from "./wire";
 import { Callback, Messengers, Prechat } from "./asking";
-import { apply, changes, drop, kept, load, name, refused, save, saved, saving, site, state, troubles, wrong } from "./editing";
+import { apply, changes, drop, kept, load, name, save, saved, saving, site, state, troubles, wrong } from "./editing";
+import { BareSwitch } from "./fields";
 import { Install } from "./install";
 import { Invitation, Looks, Offline, Texts } from "./looks";
 import { Analytics, Identity, Sites } from "./outside";
 import { Preview, type PreviewProps, type Show } from "./preview";
+import { SaveBar, useWarning } from "./savebar";
+import { Failed } from "./wait";
 import { t } from "./words";
 
 export const SECTIONS = [
@@ -74,35 +77,20 @@ export function Site({ channel, part }: SiteProps): JSX.Element {
   useEffect(() => {
     saved.value = false;
   }, [section]);
-  useEffect(() => {
-    const warn = (event: BeforeUnloadEvent): void => {
-      if (changes.value) event.preventDefault();
-    };
-    const press = (event: KeyboardEvent): void => {
-      if (event.code !== "KeyS" || !(event.ctrlKey || event.metaKey)) return;
-      event.preventDefault();
-      void saveAndShow(channel);
-    };
-    window.addEventListener("beforeunload", warn);
-    document.addEventListener("keydown", press);
-    return () => {
-      window.removeEventListener("beforeunload", warn);
-      document.removeEventListener("keydown", press);
-    };
-  }, [channel]);
+  useWarning(changes.value !== null);
 
   const view = kept.value;
   const now = site.value;
   if (state.value === "loading") return <div class="admin-wait" aria-busy="true" />;
   if (state.value !== "ready" || !view || !now)
     return (
-      <Empty title={t(state.value === "missing" ? "admin.missing" : "admin.failed")}>
-        <button type="button" class="button" onClick={() => void load(channel)}>
-          {t("admin.again")}
-        </button>
-      </Empty>
+      <Failed
+        title={t(state.value === "missing" ? "admin.missing" : "admin.failed")}
+        onAgain={() => void load(channel)}
+      />
     );
   const show = SHOWS[section] ?? "chat";
+  const [fault] = troubles.value.keys();
   return (
     <div class="site">
       <Head view={view} />
@@ -121,7 +109,17 @@ export function Site({ channel, part }: SiteProps): JSX.Element {
           </>
         )}
       </div>
-      {section !== "bot" && (changes.value || saved.value) ? <Bar channel={channel} /> : null}
+      {section === "bot" ? null : (
+        <SaveBar
+          unsaved={changes.value !== null}
+          saved={saved.value}
+          busy={saving.value}
+          wrong={fault === undefined ? "" : wrong(fault)}
+          done={t("admin.saved")}
+          onDrop={drop}
+          onSave={() => saveOrGo(channel)}
+        />
+      )}
     </div>
   );
 }
@@ -151,17 +149,13 @@ function Head({ view }: { view: ChannelSettings }): JSX.Element {
           saved.value = false;
         }}
       />
-      <label class="switch">
-        <input
-          type="checkbox"
-          role="switch"
-          disabled={view.as_code || saving.value}
-          checked={view.enabled}
-          onChange={(event) => void apply({ enabled: event.currentTarget.checked })}
-        />
-        <span class="switch-track" aria-hidden="true" />
+      <BareSwitch
+        disabled={view.as_code || saving.value}
+        on={view.enabled}
+        onTurn={(enabled) => void apply({ enabled })}
+      >
         <span>{t(view.enabled ? "admin.on" : "admin.off")}</span>
-      </label>
+      </BareSwitch>
     </header>
   );
 }
@@ -240,41 +234,10 @@ function Side(props: PreviewProps): JSX.Element {
   );
 }
 
-function Bar({ channel }: { channel: string }): JSX.Element {
-  const unsaved = changes.value !== null;
-  const [first] = troubles.value.keys();
-  const words = refused.value?.words ?? (first === undefined ? "" : wrong(first));
-  return (
-    <div class={unsaved ? "save-bar" : "save-bar done"} role="status">
-      <span class={words ? "save-wrong" : undefined}>{words || t(unsaved ? "admin.unsaved" : "admin.saved")}</span>
-      {unsaved ? (
-        <>
-          <button type="button" class="button" disabled={saving.value} onClick={drop}>
-            {t("admin.drop")}
-          </button>
-          <button
-            type="button"
-            class="button strong"
-            disabled={saving.value}
-            onClick={() => void saveAndShow(channel)}
-          >
-            {t("admin.save")}
-          </button>
-        </>
-      ) : null}
-    </div>
-  );
-}
-
-/** Saves, or brings what is wrong into view with the cursor in it. */
-async function saveAndShow(channel: string): Promise<void> {
+/** Saves, or goes to where what is wrong is changed. */
+async function saveOrGo(channel: string): Promise<boolean> {
   const place = await save();
   const home = HOME[place.split(".")[0] ?? ""];
-  if (!home) return;
-  goTo(`#/admin/${encodeURIComponent(channel)}/${home}`);
-  requestAnimationFrame(() => {
-    const field = document.querySelector<HTMLElement>("[aria-invalid='true']");
-    field?.focus();
-    field?.scrollIntoView({ block: "center" });
-  });
+  if (home) goTo(`#/admin/${encodeURIComponent(channel)}/${home}`);
+  return place === "";
 }

@@ -6,7 +6,7 @@ import { lang } from "../inbox/settings";
 import { city } from "./cities";
 import { put } from "./draft";
 import { wrong } from "./editing";
-import { Frame } from "./fields";
+import { BareSwitch, Frame } from "./fields";
 import type { Day, Project, Schedule } from "./project";
 import { ROUND, USUAL, asMonday, clock, ends, spanOf, withBreak } from "./spans";
 import { t } from "./words";
@@ -115,16 +115,9 @@ export function DayHours({ place, name, day, onPut, children }: DayProps): JSX.E
   const room = withBreak(day);
   return (
     <div class="workday" role="group" aria-labelledby={`${id}-name`} data-place={place}>
-      <label class="switch day-name">
-        <input
-          type="checkbox"
-          role="switch"
-          checked={day.length > 0}
-          onChange={(event) => onPut(event.currentTarget.checked ? [...USUAL] : [])}
-        />
-        <span class="switch-track" aria-hidden="true" />
+      <BareSwitch look="day-name" on={day.length > 0} onTurn={(on) => onPut(on ? [...USUAL] : [])}>
         <span id={`${id}-name`}>{name}</span>
-      </label>
+      </BareSwitch>
       <div class="day-spans">
         {day.length ? null : <span class="quiet day-closed">{t("admin.hours.closed")}</span>}
         {day.map((span, n) => {

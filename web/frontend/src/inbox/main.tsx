@@ -6,6 +6,7 @@ import "./list.css";
 import "./row.css";
 import "./found.css";
 import "./thread.css";
+import "./switch.css";
 import "./card.css";
 import { type JSX, render } from "preact";
 import { useEffect, useState } from "preact/hooks";

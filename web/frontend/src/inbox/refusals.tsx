@@ -32,7 +32,7 @@ export function Refusals({ dialog, contact }: { dialog: Dialog; contact: Contact
         const at = since[one];
         return (
           <li key={one}>
-            <label class={at ? "refusal on" : "refusal"}>
+            <label class={at ? "switch refusal on" : "switch refusal"}>
               <input
                 type="checkbox"
                 role="switch"
@@ -40,7 +40,7 @@ export function Refusals({ dialog, contact }: { dialog: Dialog; contact: Contact
                 disabled={busy !== null}
                 onChange={() => void turn(one)}
               />
-              <span class="refusal-track" aria-hidden="true" />
+              <span class="switch-track" aria-hidden="true" />
               <span>{t(`inbox.call.refused_${one}`)}</span>
               {at ? <span class="quiet">{t("inbox.card.since", { at: date(at) })}</span> : null}
             </label>

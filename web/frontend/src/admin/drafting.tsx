@@ -1,0 +1,176 @@
+// A thing of the project that has a page of its own, while it is being written.
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { freshKey } from "../keys";
+import { Refused } from "../inbox/api";
+import { goTo } from "../inbox/route";
+import { project as here, tell } from "../inbox/rows";
+import type { Key } from "../texts";
+import { placeOf } from "./draft";
+import { differing, refused } from "./editing";
+import { DropButton, SaveBar, justSaved } from "./savebar";
+import { Failed, Wait } from "./wait";
+import { first, t } from "./words";
+
+/** A kind of such things: where they stand, what is asked of the hub, and the words for them. */
+export interface Kind<Kept extends { id: string }, Draft extends { name: string }, Known> {
+  room: "automations" | "connections";
+  /** Its refusals in words are `admin.refused.${name}.${code}`. */
+  name: string;
+  /** Where the hub sees the draft in what it is sent: `terms`. */
+  part: string;
+  words: { new: Key; nameless: Key; drop: Key };
+  addressOf: (id: string) => string;
+  /** What its fields offer, and the thing itself, unless there is none. */
+  read: (project: string, id: string) => Promise<[Known, Kept | null | undefined]>;
+  blank: (known: Known) => Draft;
+  draftOf: (kept: Kept) => Draft;
+  tidy: (draft: Draft) => Draft;
+  add: (project: string, key: string, draft: Draft) => Promise<Kept>;
+  change: (project: string, kept: Kept, draft: Draft) => Promise<Kept>;
+  drop: (project: string, kept: Kept) => Promise<void>;
+}
+
+interface Drafted<Kept, Draft, Known> {
+  draft: Draft;
+  known: Known;
+  /** As the hub has it; null while it is new. */
+  kept: Kept | null;
+  put: (change: Partial<Draft>) => void;
+  /** Takes it as the hub has it now, past what is being written. */
+  keep: (kept: Kept) => void;
+  dropping: JSX.Element | null;
+}
+
+interface DraftingProps<Kept extends { id: string }, Draft extends { name: string }, Known> {
+  id: string;
+  kind: Kind<Kept, Draft, Known>;
+  children: (now: Drafted<Kept, Draft, Known>) => JSX.Element;
+}
+
+/** The page of one such thing, new where it has no id. */
+export function Drafting<Kept extends { id: string }, Draft extends { name: string }, Known>({
+  id,
+  kind,
+  children,
+}: DraftingProps<Kept, Draft, Known>): JSX.Element {
+  const [now, setNow] = useState<{ known: Known; kept: Kept | null; draft: Draft } | null>(null);
+  const [trouble, setTrouble] = useState<"" | "admin.missing" | "admin.failed">("");
+  const [busy, setBusy] = useState(false);
+  const key = useRef(freshKey());
+  const project = here.value;
+
+  /** Shows it as the hub has it now, and mine over it. */
+  const show = async (mine: Partial<Draft>): Promise<void> => {
+    const [known, kept = null] = await kind.read(project, id);
+    refused.value = null;
+    setTrouble(id && !kept ? "admin.missing" : "");
+    setNow({ known, kept, draft: { ...(kept ? kind.draftOf(kept) : kind.blank(known)), ...mine } });
+  };
+  const read = async (): Promise<void> => {
+    setTrouble("");
+    refused.value = null;
+    try {
+      await show({});
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      setTrouble(error.problem.status === 404 ? "admin.missing" : "admin.failed");
+    }
+  };
+  useEffect(() => {
+    void read();
+    return () => {
+      refused.value = null;
+    };
+  }, []);
+
+  if (trouble) return <Failed title={t(trouble)} onAgain={() => void read()} />;
+  if (!now) return <Wait />;
+
+  const { known, kept, draft } = now;
+  const before = kept ? kind.draftOf(kept) : kind.blank(known);
+  const put = (change: Partial<Draft>): void => {
+    setNow({ ...now, draft: { ...draft, ...change } });
+    justSaved.value = "";
+    const { place = "", overtaken } = refused.value ?? {};
+    const [part = ""] = place.split(".");
+    if (!overtaken && (place === "form" || part in change)) refused.value = null;
+  };
+  /** False if it was refused, and `refused` says where. */
+  const ask = async (what: () => Promise<void>): Promise<boolean> => {
+    setBusy(true);
+    refused.value = null;
+    try {
+      await what();
+      return true;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      const { code, field, current } = error.problem;
+      const usual = field ? "admin.wrong.value" : "error.refused";
+      refused.value = {
+        place: field ? placeOf(field).replace(`${kind.part}.`, "") : "form",
+        words: first(`admin.refused.${kind.name}.${code}`, `error.${code}`, usual).replace("{name}", current ?? ""),
+        overtaken: code === "changed",
+      };
+      return false;
+    } finally {
+      setBusy(false);
+    }
+  };
+  const save = async (): Promise<boolean> => {
+    const wanted = kind.tidy(draft);
+    if (!wanted.name) {
+      refused.value = { place: "name", words: t(kind.words.nameless) };
+      return false;
+    }
+    return ask(async () => {
+      const saved = await (kept ? kind.change(project, kept, wanted) : kind.add(project, key.current, wanted));
+      setNow({ known, kept: saved, draft: kind.draftOf(saved) });
+      justSaved.value = saved.id;
+      if (!id) goTo(kind.addressOf(saved.id));
+    });
+  };
+  const room = `#/admin/~${kind.room}`;
+  const drop = async (one: Kept): Promise<void> => {
+    await ask(async () => {
+      await kind.drop(project, one);
+      goTo(room);
+    });
+  };
+
+  return (
+    <div class={`setup ${kind.room}`}>
+      <div class="setup-main">
+        <header class="admin-head">
+          <a class="link" href={room}>
+            {t(`admin.room.${kind.room}`)}
+          </a>
+          <h1 class="site-title">{draft.name || t(kind.words.new)}</h1>
+        </header>
+        <div class="link-form">
+          {children({
+            draft,
+            known,
+            kept,
+            put,
+            keep: (next) => setNow((was) => was && { ...was, kept: next }),
+            dropping: kept && <DropButton words={t(kind.words.drop)} onDrop={() => void drop(kept)} />,
+          })}
+        </div>
+      </div>
+      <SaveBar
+        unsaved={JSON.stringify(kind.tidy(draft)) !== JSON.stringify(kind.tidy(before))}
+        saved={kept !== null && justSaved.value === kept.id}
+        busy={busy}
+        onDrop={() => {
+          // What I began from is no more, if somebody else has saved it.
+          if (refused.value?.overtaken) return void show({}).catch(tell);
+          refused.value = null;
+          put(before);
+        }}
+        onSave={save}
+        onTheirs={() => show(differing(before, draft)).catch(tell)}
+      />
+    </div>
+  );
+}
