@@ -85,7 +85,7 @@ class Errands(ABC, Generic[E]):
 
     @abstractmethod
     async def _do(self, errand: E) -> None:
-        """Does one that was claimed and settles it; one that is not settled comes again.
+        """Does one that was claimed and settles it; if it raises, it is done again some times.
 
         It has as long as the claim lasts.
         """
@@ -137,15 +137,23 @@ class Errands(ABC, Generic[E]):
 
     async def _guarded(self, errand: E) -> None:
         ids = {"dialog": errand.dialog} if errand.dialog is not None else {}
-        with observe.about(errand=errand.id, **ids):
+        with observe.about(errand=errand.id, **ids), suppress(_OthersError, AbsentError):
+            claimed = await self._claimed(errand)
             try:
-                await self._do(await self._claimed(errand))
-            except (_OthersError, AbsentError):
-                return
+                await self._do(claimed)
             except UnavailableError:
                 raise
+            except AbsentError:
+                await self._put_by(claimed)
             except Exception:
                 log.exception(f"{self._name}.failed")
+                await self._put_by(claimed)
+
+    async def _put_by(self, errand: E) -> None:
+        """Has one that fails by a fault of ours done again, ever more rarely and not for ever."""
+        wait = RETRIES[errand.tries] if errand.tries < len(RETRIES) else None
+        due_at = self._now() + wait if wait is not None else None
+        await self.settle(errand, due_at=due_at, tries=errand.tries + 1)
 
     async def _claimed(self, errand: E) -> E:
         now, token = self._now(), secrets.token_hex(8)

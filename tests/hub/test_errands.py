@@ -17,7 +17,7 @@ from hub.records import Errand, Notice, Outgoing, Post, Sms
 from hub.store.engine import Engine, Insert
 from hub.store.schema import ERRANDS_IN, POSTS_DUE, POSTS_OLD
 from hub.telling import errands
-from hub.telling.errands import AT_ONCE, CLAIM, KEPT, Errands
+from hub.telling.errands import AT_ONCE, CLAIM, KEPT, RETRIES, Errands
 from tests.spine import SHOP, Clock
 from tests.store.samples import dialog
 
@@ -105,6 +105,22 @@ async def test_one_whose_worker_died_comes_again_when_its_claim_ran_out(office: 
     office.clock.at += CLAIM
     await office.work()
     assert await office.state(post) == await office.state(other) == ("sent", "", True)
+
+
+async def test_one_that_fails_each_time_is_given_up_after_a_day(office: Office) -> None:
+    async def fails(_: Post) -> None:
+        raise RuntimeError("a fault of ours")
+
+    post = await office.promise()
+    office.does = fails
+    for wait in RETRIES:
+        await office.work()
+        office.clock.at += wait
+    await office.work()
+    office.clock.at += KEPT
+    await office.work()
+    assert len(office.seen) == len(RETRIES) + 1
+    assert await office.state(post) == ("waiting", "", True)
 
 
 async def test_whoever_took_too_long_settles_nothing_of_the_next_one(office: Office) -> None:
