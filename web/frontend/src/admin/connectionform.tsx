@@ -1,21 +1,36 @@
 import type { JSX } from "preact";
+import { calls } from "./calls";
 import { ConnectionTrial } from "./connectiontrial";
 import { type Connection, addressOf, connecting } from "./connecting";
 import { ConnectionScript } from "./connectionscript";
 import { Conditions, Offsets, Parameters, Planning } from "./connectionrows";
 import { Drafting, type Kind } from "./drafting";
 import { Count, Frame, Lines, Pick, Switch, Text } from "./fields";
+import type { Script } from "./script";
 import { type Sources, type Terms, blank, tidy } from "./terms";
 import { first, t } from "./words";
 
-const KIND: Kind<Connection, Terms, Sources> = {
+interface Known {
+  sources: Sources;
+  /** How the project calls, where a connection has nothing of its own. */
+  usual: Script;
+}
+
+const KIND: Kind<Connection, Terms, Known> = {
   room: "connections",
   name: "connection",
   part: "terms",
   words: { new: "admin.links.new", nameless: "admin.links.wrong.name", drop: "admin.links.drop" },
   addressOf,
-  read: (project, id) => Promise.all([connecting.sources(project), id ? connecting.get(project, id) : null]),
-  blank,
+  read: async (project, id) => {
+    const [sources, { calling }, kept] = await Promise.all([
+      connecting.sources(project),
+      calls.project(project),
+      id ? connecting.get(project, id) : null,
+    ]);
+    return [{ sources, usual: calling.script }, kept];
+  },
+  blank: ({ sources }) => blank(sources),
   draftOf: ({ terms }) => terms,
   tidy,
   add: connecting.add,
@@ -30,7 +45,7 @@ export function ConnectionForm({ id }: { id: string }): JSX.Element {
       {({ draft, known, kept, put, dropping }) => (
         <>
           <div>
-            <TermFields terms={draft} kept={kept} sources={known} put={put} />
+            <TermFields terms={draft} kept={kept} {...known} put={put} />
             {dropping ? <div class="adds">{dropping}</div> : null}
           </div>
           <ConnectionTrial id={kept?.id ?? ""} terms={tidy(draft)} />
@@ -40,14 +55,13 @@ export function ConnectionForm({ id }: { id: string }): JSX.Element {
   );
 }
 
-interface TermsProps {
+interface TermsProps extends Known {
   terms: Terms;
   kept: Connection | null;
-  sources: Sources;
   put: (change: Partial<Terms>) => void;
 }
 
-function TermFields({ terms, kept, sources, put }: TermsProps): JSX.Element {
+function TermFields({ terms, kept, sources, usual, put }: TermsProps): JSX.Element {
   const source = sources.items.find((one) => one.source === terms.source);
   const become = (to: string): void => {
     const next = sources.items.find((one) => one.source === to);
@@ -134,6 +148,7 @@ function TermFields({ terms, kept, sources, put }: TermsProps): JSX.Element {
       />
       <ConnectionScript
         terms={terms}
+        usual={usual}
         id={kept?.id ?? ""}
         fields={[...sources.variables, ...(source?.fields ?? [])]}
         put={put}

@@ -1,8 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import { project as here } from "../inbox/rows";
 import { CallTest } from "./calltest";
-import { calls } from "./calls";
 import { phoneOf } from "./checks";
 import { Pick } from "./fields";
 import { Shown } from "./phoneline";
@@ -14,6 +11,8 @@ import { t } from "./words";
 
 interface OwnProps {
   terms: Terms;
+  /** The project's. */
+  usual: Script;
   /** Empty for one that is not kept yet. */
   id: string;
   fields: string[];
@@ -21,18 +20,10 @@ interface OwnProps {
 }
 
 /** How forms of this connection are called: as the project does it, or by a scenario of its own. */
-export function ConnectionScript({ terms, id, fields, put }: OwnProps): JSX.Element {
+export function ConnectionScript({ terms, usual, id, fields, put }: OwnProps): JSX.Element {
   const known = useTrunks();
-  const [project, setProject] = useState<Script | null>(null);
-  useEffect(() => {
-    calls.project(here.value).then(
-      ({ calling }) => setProject(calling.script),
-      () => {},
-    );
-  }, []);
   const { script } = terms;
-  const by = script ?? project;
-  const trunk = by ? trunkFor(by) : null;
+  const trunk = trunkFor(script ?? usual);
   return (
     <>
       <Shown
@@ -52,10 +43,7 @@ export function ConnectionScript({ terms, id, fields, put }: OwnProps): JSX.Elem
           ["own", t("admin.script.own.own")],
         ]}
         help={t(script ? "admin.script.own.own.help" : "admin.script.own.project.help")}
-        onPick={(which) => {
-          if (which === "project") put({ script: null });
-          else if (!script && project) put({ script: project });
-        }}
+        onPick={(which) => put({ script: which === "project" ? null : (script ?? usual) })}
       />
       {script ? (
         <>
