@@ -54,7 +54,7 @@ async def test_a_socket_that_breaks_changes_no_call(
             KEY, [*rings, ("wait", 0.2), ("dtmf", "1")], TALKS, TALKED, (*RING_V, VL, T, BY_VISITOR)
         ),
         "while the person is rung": Case(
-            KEY, PRESSES, [*rings, ("wait", 0.6), "hang up"], TALKED, (*RING_V, VL, T, BY_VISITOR)
+            KEY, PRESSES, [*rings, ("wait", 2), "hang up"], TALKED, (*RING_V, VL, T, BY_VISITOR)
         ),
         "while they talk": Case(
             KEY, PRESSES, [*ANSWERS, ("until", broken), "hang up"], TALKED, (*RING_V, VL, T)
