@@ -84,6 +84,18 @@ async def latest(engine: Engine, project: ProjectId, identity: IdentityId) -> Di
     return page.items[0] if page.items else None
 
 
+async def is_gone(engine: Engine, id: DialogId | None) -> bool:
+    """Whether the dialog was erased, or is being erased.
+
+    Whoever writes something down of a dialog looks after he has written, and takes it back:
+    whoever erases marks the row first, and then looks for what there is.
+    """
+    if id is None:
+        return False
+    row = await engine.get(Dialog, id)
+    return row is None or row.dropped_at is not None
+
+
 async def append(engine: Engine, row: Dialog, make: Maker) -> Appended:
     """Appends what `make` draws for the row as it truly stands.
 
@@ -108,6 +120,7 @@ async def append_all(
         try:
             row = await engine.extend(Dialog, id, _drawing(makes, drawn), known)
         except (TakenError, MovedError) as refused:
+            await _take_back(engine, id, drawn[: refused.step])
             # Some stores keep what was written before the step that was refused. Where another
             # wrote the same meanwhile both are told that theirs was the first.
             ours = await engine.get_many(Entry, [each.id for each in drawn[: refused.step]])
@@ -146,6 +159,7 @@ async def _append(engine: Engine, id: DialogId, make: Maker, known: Dialog | Non
             # Another write reached the row between our read and our write. Where the entry
             # is already in (mongo), its place in the log is ours and the row only has to be
             # brought level; where nothing was written we start again.
+            await _take_back(engine, id, drawn)
             stands = await engine.get(Entry, drawn[0].id)
             known, is_level = await level(engine, id), True
             if stands is not None:
@@ -153,6 +167,15 @@ async def _append(engine: Engine, id: DialogId, make: Maker, known: Dialog | Non
         else:
             return Appended(drawn[0], row, fresh=True)
     raise UnavailableError(f"{id} is too busy")
+
+
+async def _take_back(engine: Engine, id: DialogId, drawn: Sequence[Entry]) -> None:
+    """ConflictError("gone") if the dialog is: no line is left of what was written after its log."""
+    if not drawn or not await is_gone(engine, id):
+        return
+    for each in drawn:
+        await engine.delete_if(Entry, each.id, lambda had: had.dialog == id)
+    raise ConflictError("gone")
 
 
 def _drawing(

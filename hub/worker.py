@@ -78,8 +78,9 @@ class Worker:
         name: str = "",
         consider: Callable[[Dialog], Awaitable[None]] | None = None,
         ruling: Ruling | None = None,
+        resulted: Callable[[Entry], Awaitable[None]] | None = None,
     ) -> None:
-        """`consider` is shown every row once its rules were followed."""
+        """`consider` is shown every row once its rules were followed, `resulted` every line."""
         self._engine = engine
         self._bus = bus
         self._files = files
@@ -87,6 +88,7 @@ class Worker:
         self._now = now
         self._consider = consider
         self._ruling = ruling
+        self._resulted = resulted
         self._name = name
         self._lead = Turn(engine, LEAD, name, now, LEAD_LASTS)
         self._echoed: datetime | None = None
@@ -180,10 +182,10 @@ class Worker:
         """Lets another lead at once."""
         await self._lead.pass_on()
 
-    async def work(self) -> bool:
+    async def work(self, *, at_once: int = ROWS_AT_ONCE) -> bool:
         """Takes the due rows once; True when there may be more."""
         page = await self._engine.find(
-            RULES_DUE, range=Range("rules_at", at_most=self._now()), limit=ROWS_AT_ONCE
+            RULES_DUE, range=Range("rules_at", at_most=self._now()), limit=at_once
         )
         for row in page.items:
             with observe.about(dialog=row.id, channel=row.channel):
@@ -197,7 +199,7 @@ class Worker:
                 except Exception:
                     log.exception("worker.failed")
                     await self._postpone(row)
-        return len(page.items) == ROWS_AT_ONCE
+        return len(page.items) == at_once
 
     async def fire(self) -> bool:
         """Keeps the promises that are due; True when there may be more."""
@@ -246,6 +248,8 @@ class Worker:
             if early:
                 await marks.settle(self._engine, self._bus, row.channel, entry, now)
             await ordering.follow(self._engine, self._bus, row, entry, now)
+            if self._resulted is not None:
+                await self._resulted(entry)
             await people.follow(self._engine, self._bus, entry, now)
             if entry.verb in ENDS and entry.cycle is not None:
                 cycles[entry.cycle.n] = entry.cycle
@@ -295,7 +299,10 @@ class Worker:
     async def _postpone(self, row: Dialog, by: timedelta = POSTPONED) -> None:
         """A row that breaks its rules must not keep the others waiting."""
         later = self._now() + by
-        await self._engine.change(Dialog, row.id, lambda current: replace(current, rules_at=later))
+        with suppress(AbsentError):
+            await self._engine.change(
+                Dialog, row.id, lambda current: replace(current, rules_at=later)
+            )
 
     async def _record(self, row: Dialog, cycle: Cycle, now: datetime, *, undone: bool) -> None:
         # A cycle that others followed ended with its chat closed, whenever it is recorded.

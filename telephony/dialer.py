@@ -303,6 +303,8 @@ class Dialer:
         plan = self.call.plan
         if plan is None or not self._dials(command.party.number):
             raise LineError(Outcome.INVALID_NUMBER, "not dialled by this line")
+        if command.role == "visitor" and await self._dialling.is_night(self.call):
+            raise LineError(Outcome.TOO_LATE, "night")
         talk_s = plan.script.talk_max_s
         await self._line.dial(
             self._id(command.leg),

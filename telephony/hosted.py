@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from hub.calls import news
 from hub.calls.call import Call, Leg, Outcome, Reported
 from hub.calls.dialling import Dialling
 from hub.calls.trunk import Hosted, LineError
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 
 SILENT_S = 300.0
 """An engine that says nothing for so long of a call that is not a talk is asked how it stands."""
+GONE_S = 30.0
+"""And so long after the person's phone was gone: the end of the call follows that at once."""
 
 
 class HostedDialer:
@@ -31,7 +34,12 @@ class HostedDialer:
         now: Callable[[], datetime],
         dials: Callable[[str], bool],
         worker: str,
+        *,
+        silent_s: float = SILENT_S,
+        gone_s: float = GONE_S,
     ) -> None:
+        self._silent_s = silent_s
+        self._gone_s = gone_s
         self._dialling = dialling
         self._line = line
         self._now = now
@@ -71,29 +79,46 @@ class HostedDialer:
         except LineError as error:
             if error.outcome is not Outcome.UNKNOWN:
                 return await self._dialling.end(self.call, error.outcome)
-        return await self.resume()
+        return await self._hear()
 
     async def resume(self) -> Call:
-        """Goes on hearing of a call, whoever began it."""
+        """Goes on hearing of a call that another began, from where that one was."""
+        known = [
+            each.seq
+            for each in self.call.told
+            if each.outcome is None and each.status is self.call.status
+        ]
+        self._seq = max(known, default=-1)
+        return await self._hear()
+
+    async def _hear(self) -> Call:
+        clock = asyncio.get_running_loop().time
+        news_at = clock()
         while True:
             try:
-                async with asyncio.timeout(self._patience_s()):
+                # What was told before is told again each round, and is no sign of life.
+                async with asyncio.timeout(news_at + self._patience_s() - clock()):
                     report = await self._reports.get()
             except TimeoutError:
                 report = await self._looked()
                 if report is None:
-                    return await self._dialling.end(self.call, Outcome.UNKNOWN, side="visitor")
+                    is_cancelled = self.call.is_cancelled
+                    outcome = Outcome.CANCELLED if is_cancelled else Outcome.UNKNOWN
+                    return await self._dialling.end(self.call, outcome, side="visitor")
+                news_at = clock()
             if report is None or report.seq <= self._seq:
                 continue
-            self._seq = report.seq
+            self._seq, news_at = report.seq, clock()
             if report.outcome is not None:
                 return await self._ended(report)
             await self._noted(report)
 
     def _patience_s(self) -> float:
         plan = self.call.plan
+        if news.has_left(self.call):
+            return self._gone_s
         if plan is None or self.call.status is not Status.TALKING:
-            return SILENT_S
+            return self._silent_s
         return float(plan.script.talk_max_s)
 
     async def _looked(self) -> Reported | None:

@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 from msgspec import Meta
 
-from hub.calls import trunks
+from hub.calls import news, trunks
 from hub.calls.call import Call, Outcome, Party, Reported
 from hub.calls.trunk import CallCaps, LineError, Trunk, TrunkSettings
 from hub.channels.port import Account, Hook
@@ -152,14 +152,21 @@ class MangoLine:
         legs = list(dict.fromkeys(each.leg for each in call.told if each.leg not in {"", *gone}))
         if not legs:
             raise LineError(Outcome.UNKNOWN, "no phone rings yet")
+        refused = []
         for n, leg in enumerate(legs):
             told = {"command_id": f"{call.key}-h{n}", "call_id": leg}
-            await self.ask("commands/call/hangup", told)
+            try:
+                await self.ask("commands/call/hangup", told)
+            except LineError as error:
+                # That one is gone, and the news of it are not here yet; another may still ring.
+                refused.append(error)
+        if len(refused) == len(legs):
+            raise refused[0]
 
     async def look(self, call: Call) -> Reported | None:
-        """Their API does not tell of a call under way; its end may have come meanwhile."""
+        """Their API does not tell of a call under way; what became of its phones was told."""
         ends = [each for each in call.told if each.outcome is not None]
-        return ends[-1] if ends else None
+        return ends[-1] if ends else news.left(call)
 
     async def ask(self, command: str, told: Mapping[str, Any]) -> Mapping[str, Any]:
         """One command, once; LineError where it was not taken, or may have been."""

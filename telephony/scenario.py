@@ -44,9 +44,9 @@ KEYS_KEPT = 8
 PLAY_MAX_S = 180.0
 """No message is waited for longer; an engine may never say that one has ended."""
 
-
 # Which of several outcomes of one side is told: the one that says most of the people there.
 _TELLING = (
+    Outcome.TOO_LATE,
     Outcome.NO_ANSWER,
     Outcome.BUSY,
     Outcome.REJECTED,
@@ -56,7 +56,6 @@ _TELLING = (
     Outcome.CONGESTION,
     Outcome.ENGINE_ERROR,
 )
-
 
 Step = tuple[State, list[Command]]
 
@@ -148,9 +147,8 @@ def _with(state: State, leg: LegState, how: Literal["ringing", "up"]) -> State:
 
 
 def _alive(state: State, role: Role | None = None) -> list[LegState]:
-    return [
-        each for each in state.legs if each.state != "gone" and (role is None or each.role == role)
-    ]
+    there = [each for each in state.legs if each.state != "gone"]
+    return [each for each in there if role in (None, each.role)]
 
 
 def _dial(state: State, role: Role, parties: Sequence[Party], ring_s: float) -> Step:
@@ -287,7 +285,7 @@ def _join(state: State) -> Step:
 def _joined(state: State) -> Step:
     if state.phase == "joining":
         commands: list[Command] = [Tell(Status.TALKING), Arm("talk", state.plan.script.talk_max_s)]
-        if state.plan.script.record:
+        if state.plan.script.record and not state.unnoticed:
             commands.append(Record())
         return replace(state, phase="talk", joining=""), commands
     if state.phase == "talk" and state.joining:
@@ -313,6 +311,8 @@ def _played(state: State, event: Played) -> Step:
 
 def _after_message(state: State, whole: bool) -> Step:
     script = state.plan.script
+    if state.phase in ("message", "greeting") and not state.said and not whole:
+        state = replace(state, unnoticed=True)
     if state.phase == "greeting":
         if not state.said and _says(state, _second_role(state)):
             return _play(replace(state, said=1), state.second, "message")

@@ -20,7 +20,10 @@ class LegState(Struct, frozen=True):
 
 
 class State(Struct, frozen=True, kw_only=True):
-    """`first` and `second` are the legs that answered; `coming` is a colleague being rung."""
+    """`first` and `second` are the legs that answered; `coming` is a colleague being rung.
+
+    It is `unnoticed` once the person could not be told that it is recorded, so it is not.
+    """
 
     plan: CallPlan
     phase: Phase = "first"
@@ -32,6 +35,7 @@ class State(Struct, frozen=True, kw_only=True):
     stage: int = 0
     round: int = 1
     said: int = 0
+    unnoticed: bool = False
     plays: int = 0
     playing: tuple[tuple[str, str], ...] = ()
     keys: str = ""

@@ -51,6 +51,8 @@ _REASONS = {
     1133: Outcome.INVALID_NUMBER,
     5001: Outcome.CONGESTION,
 }
+_ENDED_BY: Mapping[int, Literal["operator", "visitor"]] = {1110: "operator", 1120: "visitor"}
+"""Who hung up a call that was ordered: our employee is the one who calls."""
 _GROUPS = (
     (range(1140, 1160), Outcome.PROVIDER_REFUSED),
     (range(1160, 1170), Outcome.NO_ANSWER),
@@ -172,6 +174,7 @@ def _ours(told: dict[str, Any], at: datetime, *, second: bool) -> ChannelEvent:
         sender=NOBODY,
         at=at,
         key=command,
+        ended_by=_ENDED_BY.get(reason, "") if state == "gone" and second else "",
         ref=_text(told, "entry_id"),
         leg=_text(told, "call_id"),
         state=state,
@@ -217,8 +220,6 @@ def _summary(told: dict[str, Any], received_at: datetime) -> ChannelEvent:
         )
     if direction != 2:
         return _ignored("inner", at)
-    whose: Literal["", "visitor", "operator"]
-    whose = {1110: "operator", 1120: "visitor"}.get(reason, "")  # type: ignore[assignment]
     return CallReported(
         sender=NOBODY,
         at=at,
@@ -227,7 +228,7 @@ def _summary(told: dict[str, Any], received_at: datetime) -> ChannelEvent:
         state="ended",
         person=e164(_text(called, "number")),
         outcome=outcome_of(reason) if reason else None,
-        ended_by=whose,
+        ended_by=_ENDED_BY.get(reason, ""),
         talked_s=talked_s,
         code=str(reason or ""),
         seq=_seq(told, at, LAST),

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -15,19 +14,20 @@ from msgspec.structs import replace
 
 from hub.bus import Bus
 from hub.calls import capacity, trunks
-from hub.calls.call import Call, Outcome, Reported, Role, Wish
+from hub.calls.call import Call, Outcome, Role, Wish
 from hub.calls.dialling import LEASE, WAKE, Dialling
-from hub.calls.trunk import AnyLegEvent, Hosted, Legs, Trunk, TrunkSettings
+from hub.calls.trunk import Legs
 from hub.channels.in_use import Channels
 from hub.errors import UnavailableError
 from hub.leads.lead import Lead
-from hub.model import ChannelId, Project, ProjectId
+from hub.model import Project
 from hub.statuses import Status
 from hub.store.engine import AbsentError, Engine, Range
 from hub.store.schema import LEADS_DUE
-from telephony.acts import Cancel, Event, Lost, Stop, Transfer
+from telephony.acts import Cancel, Event, Stop, Transfer
 from telephony.dialer import Dialer, TakenOverError
 from telephony.hosted import HostedDialer
+from telephony.open_lines import Conductor, Lines, Open, able, waits
 from telephony.voice.sounds import Sounds, Voice, silent
 
 log = logging.getLogger(__name__)
@@ -39,28 +39,13 @@ SWEEP_EVERY = timedelta(seconds=30)
 DRAINS_IN_S = 8.0
 LOOKED_S = 0.2
 ORDERED_LASTS = timedelta(minutes=1)
+LOOKED_MAX = 300
+"""Leads that are due and looked at in one round, most of which may wait for a line."""
 BUSY_MAX = 5
 """After so many whose people are busy others are looked at in the next round."""
 
-Conductor = Dialer | HostedDialer
 Fetch = Callable[[Call, Legs | None], Coroutine[Any, Any, None]]
 """Brings what was recorded of a call that is over, where there is a line to its engine."""
-
-
-@dataclass
-class _Open:
-    """A line in use, made of a trunk; `calls` are those that this process leads on it, by key.
-
-    `trunk` is the newest of the same account, by whose caps and numbers it goes on. It has begun
-    as many calls as it may until the loop's clock says `rests_until`.
-    """
-
-    trunk: Trunk[TrunkSettings]
-    made_of: Trunk[TrunkSettings]
-    line: Legs | Hosted
-    listening: asyncio.Task[None] | None = None
-    calls: dict[str, Conductor] = field(default_factory=dict)
-    rests_until: float = 0
 
 
 class Telephony:
@@ -84,17 +69,18 @@ class Telephony:
     ) -> None:
         self._engine = engine
         self._bus = bus
-        self._channels = channels
         self._dialling = dialling
         self._now = now
         self._name = name
         self._overdue = overdue
         self._voice = voice
         self._fetch = fetch
-        self._lines: dict[ChannelId, _Open] = {}
+        self._lines = Lines(channels, name)
         self._running: set[asyncio.Task[None]] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._swept: datetime | None = None
+        self._passed: dict[str, str] = {}
+        """Up to where a project's leads were passed over, as their lines were full."""
 
     async def run(self) -> None:
         """Works until cancelled. Who talks then goes on talking, for whoever comes after."""
@@ -118,7 +104,7 @@ class Telephony:
 
     async def work(self) -> bool:
         """One round: lines, calls without a leader, leads that are due, wishes."""
-        await self._open_lines()
+        await self._lines.refresh()
         for call in await self._dialling.watched(self._name):
             with _guarded("call.unmet", call.key):
                 await self._meet(call)
@@ -138,60 +124,8 @@ class Telephony:
             await asyncio.wait(self._running)
 
     async def _projects(self) -> list[Project]:
-        ids = sorted({each.project for each in self._channels.all() if each.id in self._lines})
-        known = await self._engine.get_many(Project, ids)
+        known = await self._engine.get_many(Project, self._lines.projects())
         return list(known.values())
-
-    async def _open_lines(self) -> None:
-        """A line for each trunk, and another once its settings are others."""
-        wanted: dict[ChannelId, Trunk[TrunkSettings]] = {}
-        for project in {each.project for each in self._channels.all()}:
-            for trunk in trunks.of(self._channels, project):
-                wanted[trunk.id] = trunk
-        for id, had in list(self._lines.items()):
-            fresh = wanted.get(id)
-            if fresh is had.made_of:
-                if had.listening is not None and had.listening.done():
-                    self._listen(had)
-                continue
-            if had.calls:
-                # Whoever talks by the old settings ends the talk by them.
-                if fresh is not None and _is_same_account(fresh, had.made_of):
-                    had.trunk = fresh
-                continue
-            await self._close(self._lines.pop(id))
-        for id, trunk in wanted.items():
-            if id not in self._lines:
-                opened = _Open(trunk, trunk, trunk.line(self._name))
-                opened.line.listen(
-                    partial(self._heard, opened),
-                    partial(self._lost, opened),
-                )
-                self._lines[id] = opened
-                self._listen(opened)
-
-    def _listen(self, opened: _Open) -> None:
-        opened.listening = asyncio.create_task(opened.line.run(), name="line")
-        opened.listening.add_done_callback(_told)
-
-    async def _close(self, opened: _Open) -> None:
-        if opened.listening is not None:
-            opened.listening.cancel()
-            await asyncio.wait([opened.listening])
-
-    def _heard(self, opened: _Open, event: AnyLegEvent | Reported) -> None:
-        key = event.key if isinstance(event, Reported) else event.leg.partition("-")[0]
-        conductor = opened.calls.get(key)
-        if isinstance(event, Reported):
-            if isinstance(conductor, HostedDialer):
-                conductor.heard(event)
-        elif isinstance(conductor, Dialer):
-            conductor.heard(event)
-
-    def _lost(self, opened: _Open) -> None:
-        for each in opened.calls.values():
-            if isinstance(each, Dialer):
-                each.heard(Lost())
 
     async def _meet(self, call: Call) -> None:
         """A call whose worker died, that ended and was not settled, or that was only ordered."""
@@ -207,25 +141,32 @@ class Telephony:
         if call.stage == "settled":
             await self._bring(opened, call)
             return
+        # A phone that was to ring on trial does not ring once nobody waits for it any more.
         late = call.stage == "ordered" and self._now() - call.began_at > ORDERED_LASTS
-        if call.stage == "ordered" and (call.lead is not None or late):
-            # Its worker died before the engine heard of it: the lead is taken anew. A phone that
-            # was to ring on trial does not ring once nobody waits for it any more.
+        is_ready = opened is not None and opened.line.ready
+        if call.stage == "ordered" and call.is_cancelled:
+            await self._dialling.end(call, Outcome.CANCELLED)
+        elif call.stage == "ordered" and (call.lead is not None or (late and not is_ready)):
+            # Its worker died before the engine heard of it: the lead is taken anew.
             await self._dialling.end(call, Outcome.ENGINE_ERROR)
         elif opened is None:
-            if not self._is_coming(call.channel):
+            if not self._lines.is_coming(call.channel):
                 await self._dialling.catch_up(call)
                 side: Role = "visitor" if call.dialled_at is not None else "operator"
                 await self._dialling.end(call, Outcome.UNKNOWN, side=side)
         elif opened.line.ready:
-            settings = opened.trunk.settings
             if call.stage == "begun":
                 await self._dialling.catch_up(call)
                 self._start(opened, call, anew=True)
-            elif await self._dialling.equip(call, settings):
+                return
+            lacks = await self._dialling.equip(call, opened.trunk.settings)
+            if late:
+                outcome, of = lacks or (Outcome.ENGINE_ERROR, "")
+                await self._dialling.end(call, outcome, side=of)
+            elif lacks is None:
                 self._start(opened, call)
 
-    async def _bring(self, opened: _Open | None, call: Call) -> None:
+    async def _bring(self, opened: Open | None, call: Call) -> None:
         """What was recorded, where whoever led the call died before he had it."""
         if not call.unfetched or self._fetch is None:
             return
@@ -234,11 +175,7 @@ class Telephony:
         else:
             await self._fetch(call, None)
 
-    def _is_coming(self, channel: ChannelId) -> bool:
-        """Whether the trunk is in use, though there is no line yet."""
-        return any(each.id == channel and each.enabled for each in self._channels.all())
-
-    def _start(self, opened: _Open, call: Call, *, anew: bool = False) -> None:
+    def _start(self, opened: Open, call: Call, *, anew: bool = False) -> None:
         settings = opened.trunk.settings
         dials = partial(trunks.dials, settings)
         conductor: Conductor
@@ -262,7 +199,7 @@ class Telephony:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _lead(self, opened: _Open, conductor: Conductor, *, anew: bool) -> None:
+    async def _lead(self, opened: Open, conductor: Conductor, *, anew: bool) -> None:
         key = conductor.call.key
         try:
             call = await (conductor.resume() if anew else conductor.run())
@@ -280,48 +217,57 @@ class Telephony:
             self._tasks.pop(key, None)
 
     async def _due(self, project: Project) -> bool:
-        """Takes the project's leads that are due; True when there may be more."""
-        now = self._now()
-        page = await self._engine.find(
-            LEADS_DUE,
-            {"project": project.id, "live": True},
-            range=Range("due_at", at_most=now),
-            limit=AT_ONCE,
-        )
-        lines = self._ready_lines(project)
+        """Takes the project's leads that are due; True when there may be more.
+
+        Those that only full lines can call are passed over, so many in a round: the next one looks
+        at the first again, and then goes on behind those.
+        """
+        lines, now = self._lines.ready(project), self._now()
         if not lines:
             return False
-        busy = 0
         full: set[str] = set()
-        for lead in page.items:
-            taken = "aside"
-            with _guarded("lead.undialled", lead.id):
-                if able := _for_lead(lines, lead):
-                    if full.issuperset(each.trunk.id for each in able):
-                        continue
-                    if await self._dialling.hindered(lead, project):
-                        continue
-                    taken = await self._by_one_of(able, lead, project, full)
-            if taken == "aside":
-                await self._dialling.put_aside(lead)
-            busy += taken == "busy"
-            if len(full) == len(lines) or busy == BUSY_MAX:
+        busy = looked = 0
+        after, passed = None, self._passed.pop(project.id, None)
+        while True:
+            page = await self._engine.find(
+                LEADS_DUE,
+                {"project": project.id, "live": True},
+                range=Range("due_at", at_most=now),
+                after=after,
+                limit=AT_ONCE,
+                where=lambda lead: not waits(lines, lead, full),
+                budget=LOOKED_MAX - looked,
+            )
+            for lead in page.items:
+                if waits(lines, lead, full):
+                    continue
+                busy += await self._took(lines, lead, project, full) == "busy"
+                if len(full) == len(lines) or busy == BUSY_MAX:
+                    return False
+            looked += page.looked
+            if page.next is None or not full:
+                return page.next is not None and busy == 0
+            if looked >= LOOKED_MAX:
+                self._passed[project.id] = page.next
                 return False
-        return len(page.items) == AT_ONCE and busy == 0 and not full
+            after, passed = passed or page.next, None
 
-    def _ready_lines(self, project: Project) -> list[_Open]:
-        """The project's lines by which calls can be made now.
-
-        Nobody is called by what rings no phone while the real line is down.
-        """
-        known = trunks.of(self._channels, ProjectId(project.id))
-        is_real = any(not each.calls.training for each in known)
-        known = [each for each in known if not (is_real and each.calls.training)]
-        lines = [(each, self._lines.get(ChannelId(each.id))) for each in known]
-        return [line for each, line in lines if line and line.trunk is each and line.line.ready]
+    async def _took(
+        self, lines: Sequence[Open], lead: Lead, project: Project, full: set[str]
+    ) -> str:
+        """Begins the call of the lead, or says why not; one that it cannot judge is put aside."""
+        taken = "aside"
+        with _guarded("lead.undialled", lead.id):
+            if found := able(lines, lead):
+                if await self._dialling.hindered(lead, project):
+                    return "hindered"
+                taken = await self._by_one_of(found, lead, project, full)
+        if taken == "aside":
+            await self._dialling.put_aside(lead)
+        return taken
 
     async def _by_one_of(
-        self, lines: Sequence[_Open], lead: Lead, project: Project, full: set[str]
+        self, lines: Sequence[Open], lead: Lead, project: Project, full: set[str]
     ) -> str:
         """Begins the call of the lead by the first line that has room; puts the others in `full`.
 
@@ -339,7 +285,7 @@ class Telephony:
         await self._dialling.nobody(lead)
         return "nobody"
 
-    async def _call(self, opened: _Open, lead: Lead, project: Project) -> str:
+    async def _call(self, opened: Open, lead: Lead, project: Project) -> str:
         """Begins the call of the lead, or says why not: full, busy, nobody or gone."""
         settings = opened.trunk.settings
         turns, per = max(1, round(settings.calls_per_second)), timedelta(seconds=1)
@@ -374,7 +320,7 @@ class Telephony:
 
     async def _heed(self) -> None:
         """Carries out what people want of the calls that are led here."""
-        leading = [each for opened in self._lines.values() for each in opened.calls.values()]
+        leading = [each for opened in self._lines.all() for each in opened.calls.values()]
         if not leading:
             return
         calls = await self._engine.get_many(Call, sorted({each.call.id for each in leading}))
@@ -405,7 +351,7 @@ class Telephony:
     async def _keep(self, every_s: float = KEEP_EVERY_S) -> None:
         while True:
             await asyncio.sleep(every_s)
-            for opened in list(self._lines.values()):
+            for opened in self._lines.all():
                 for key, each in list(opened.calls.items()):
                     try:
                         is_ours = await self._dialling.keep(each.call, self._name)
@@ -420,7 +366,7 @@ class Telephony:
 
     async def close(self) -> None:
         """Ends what only rings, and leaves talks to whoever comes after."""
-        leading = [each for opened in self._lines.values() for each in opened.calls.values()]
+        leading = [each for opened in self._lines.all() for each in opened.calls.values()]
         for each in leading:
             if isinstance(each, Dialer):
                 each.heard(Stop())
@@ -434,31 +380,13 @@ class Telephony:
             await asyncio.wait(self._running)
         for each in leading:
             await self._dialling.leave(each.call)
-        for opened in self._lines.values():
-            await self._close(opened)
-        self._lines.clear()
+        await self._lines.close()
 
     def _is_left(self, conductor: Conductor) -> bool:
         """Whether nothing more is done about that call here: it talks, or is over."""
         call = conductor.call
         hosted = isinstance(conductor, HostedDialer)
         return hosted or call.status is Status.TALKING or call.stage in ("ended", "settled")
-
-
-def _for_lead(lines: Sequence[_Open], lead: Lead) -> list[_Open]:
-    """Those that can make such a call; if none dials the number, the first says so of it."""
-    wanted = (lead.plan.script.first, lead.plan.script.connect)
-    able = [each for each in lines if wanted in each.trunk.calls.scenarios]
-    dial = [each for each in able if trunks.dials(each.trunk.settings, lead.phone)]
-    return dial or able[:1]
-
-
-def _is_same_account(one: Trunk[TrunkSettings], other: Trunk[TrunkSettings]) -> bool:
-    """Whether they differ in nothing that the engine has to know."""
-    if type(one) is not type(other):
-        return False
-    ours = {name: getattr(one.settings, name) for name in TrunkSettings.__struct_fields__}
-    return replace(other.settings, **ours) == one.settings
 
 
 @contextmanager
@@ -468,14 +396,12 @@ def _guarded(event: str, about: str) -> Iterator[None]:
         yield
     except UnavailableError:
         raise
+    except AbsentError:
+        # The person was erased meanwhile, and nobody is to be called.
+        return
     except Exception:
         log.exception(event, extra={"about": about})
 
 
 def _heeded(wish: str, call: Call) -> Call:
     return replace(call, done=(*call.done, wish))
-
-
-def _told(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("line.ended", exc_info=error)

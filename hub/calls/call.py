@@ -51,6 +51,7 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     DROPPED = "dropped"
     TIME_LIMIT = "time_limit"
+    TOO_LATE = "too_late"
     ENGINE_ERROR = "engine_error"
     UNKNOWN = "unknown"
     MISSED = "missed"

@@ -10,16 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from hub.calls.call import Call, Slot
+from hub.calls import whom
+from hub.calls.call import Call, Outcome, Side, Slot
 from hub.store.engine import Engine, Insert, Range, TakenError
 from hub.store.schema import CALLS_LIVE, SLOTS_OLD
 
 ORPHANED = timedelta(minutes=1)
 """Whoever takes slots makes the call of them at once, or has died."""
 
+Lack = tuple[Outcome, Side]
+"""What a call waits for, as the outcome that it has if nobody waits any longer."""
 
-def of_phone(phone: str) -> list[str]:
-    return [f"phone:{phone}"]
+
+def of_phone(phone: str, trunk: str) -> list[str]:
+    """An extension is a phone of one exchange, any other number of the whole world."""
+    return [f"phone:{phone}" if phone.startswith("+") else f"phone:{trunk}:{phone}"]
 
 
 def of_operator(operator: str) -> list[str]:
@@ -75,6 +80,29 @@ async def take_all(
             return None
         taken.append(name)
     return taken
+
+
+async def take_whole(
+    engine: Engine, call: Call, lines: int, now: datetime
+) -> tuple[list[str], Lack | None]:
+    """All that a call needs that no lead asked for; or nothing, and what it lacks."""
+    plan = call.plan
+    # On trial it is the operator's own phone that is rung.
+    side: Side = "operator" if plan is not None and plan.ring_only else "visitor"
+    wanted: list[tuple[Sequence[str], Lack]] = [
+        (of_phone(call.phone, call.channel), (Outcome.BUSY, side)),
+        (of_trunk(call.channel, lines), (Outcome.CONGESTION, "")),
+    ]
+    ours = whom.who(plan.operators) if plan is not None else []
+    wanted += [(of_operator(each), (Outcome.BUSY, "operator")) for each in ours]
+    taken: list[str] = []
+    for names, lacks in wanted:
+        name = await take(engine, call.id, names, now)
+        if name is None:
+            await free(engine, call.id, taken)
+            return [], lacks
+        taken.append(name)
+    return taken, None
 
 
 async def free(engine: Engine, call: str, names: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from hub import lines, observe
+from hub import dialogs, lines, observe
 from hub.bus import Bus
 from hub.calls import capacity, hindrances, trunks, verdict, whom
 from hub.calls.approval import confirm as confirm
@@ -85,6 +85,10 @@ class Dialling:
         """Why a lead that is due is not to be dialled now; what follows from that is done."""
         return await hindrances.hindered(self._engine, self._bus, lead, project, self._now())
 
+    async def is_night(self, call: Call) -> bool:
+        """Whether it is too late by now to ring the person, whom the call was begun for by day."""
+        return await hindrances.is_night(self._engine, call, self._now())
+
     async def take(
         self,
         lead: Lead,
@@ -121,7 +125,7 @@ class Dialling:
         taken = await capacity.take_all(self._engine, id, lines, now)
         if taken is None:
             return "full"
-        phone = await capacity.take(self._engine, id, capacity.of_phone(lead.phone), now)
+        phone = await capacity.take(self._engine, id, capacity.of_phone(lead.phone, trunk), now)
         if phone is None:
             await capacity.free(self._engine, id, taken)
             return await self._busy(lead, now)
@@ -177,8 +181,11 @@ class Dialling:
                 changed_at=now,
             )
 
-        lead = await self._engine.change(Lead, lead.id, dialled)
-        if lead.call != id:
+        try:
+            is_ours = (await self._engine.change(Lead, lead.id, dialled)).call == id
+        except AbsentError:
+            is_ours = False
+        if not is_ours:
             await self.end(call, Outcome.CANCELLED)
             return "gone"
         return call
@@ -237,19 +244,21 @@ class Dialling:
         """Lets others go first for a while, where it is not known why it cannot be called."""
         await self._later(lead, self._now() + ASIDE)
 
-    async def equip(self, call: Call, settings: TrunkSettings) -> bool:
-        """Whether a call that no lead asked for has a line, and its people to itself."""
-        ours = whom.who(call.plan.operators) if call.plan is not None else []
-        wanted = [
-            capacity.of_phone(call.phone),
-            capacity.of_trunk(call.channel, settings.calls_max),
-            *map(capacity.of_operator, ours),
-        ]
-        taken = await capacity.take_all(self._engine, call.id, wanted, self._now())
-        if taken is None:
-            return False
-        await self._engine.change(Call, call.id, lambda had: replace(had, slots=tuple(taken)))
-        return True
+    async def equip(self, call: Call, settings: TrunkSettings) -> capacity.Lack | None:
+        """Gives a call that no lead asked for a line, and its people to itself.
+
+        One that lacks something is looked at again soon.
+        """
+        now = self._now()
+        taken, lacks = await capacity.take_whole(self._engine, call, settings.calls_max, now)
+
+        def equipped(had: Call) -> Call:
+            if lacks is not None:
+                return replace(had, watch_at=now + BUSY_AGAIN)
+            return replace(had, slots=tuple(taken))
+
+        await self._engine.change(Call, call.id, equipped)
+        return lacks
 
     async def leave(self, call: Call) -> None:
         """Lets another worker lead it at once."""
@@ -269,11 +278,12 @@ class Dialling:
     async def begin(self, call: Call, worker: str) -> Call | None:
         """Marks it begun, which is before the engine hears of it; None if it is not ours to.
 
-        A lead that was taken back meanwhile is not dialled.
+        A lead that was taken back meanwhile, or erased, is not dialled.
         """
         now = self._now()
         lead = await self._engine.get(Lead, call.lead) if call.lead is not None else None
-        if lead is not None and (not lead.live or lead.call != call.id):
+        is_asked = lead is not None and lead.live and lead.call == call.id
+        if call.lead is not None and not is_asked:
             await self.end(call, Outcome.CANCELLED)
             return None
 
@@ -367,7 +377,7 @@ class Dialling:
         """A line of the dialog; of what is spam nothing more is said."""
         row = await self._engine.get(Dialog, call.dialog) if call.dialog is not None else None
         if row is not None and not is_spam(row):
-            told = _line(call) | told
+            told = verdict.said(call) | told
             await leads.tell(self._engine, self._bus, call.dialog, id, told, now)
 
     async def end(
@@ -416,9 +426,13 @@ class Dialling:
         if (how := verdict.ended_as(call)) is not None:
             await self._say(call, f"{call.id}:ended", {"status": how}, now)
         if lead is not None and lead.call == call.id:
-            lead = await self._lead_after(call, lead, now)
+            try:
+                lead = await self._lead_after(call, lead, now)
+            except AbsentError:
+                lead = None
         await capacity.free(self._engine, call.id, call.slots)
-        for follow in self.follows:
+        is_gone = await dialogs.is_gone(self._engine, call.dialog)
+        for follow in self.follows if not is_gone else ():
             try:
                 await follow(call, lead)
             except UnavailableError:
@@ -432,10 +446,11 @@ class Dialling:
             until = now + LEASE if had.unfetched else None
             return replace(had, stage="settled", status=status, watch_at=until)
 
-        call = await self._engine.change(Call, call.id, settled)
-        await announce(self._bus, call)
+        with suppress(AbsentError):
+            call = await self._engine.change(Call, call.id, settled)
+            await announce(self._bus, call)
         await self._bus.wake(WAKE)
-        if call.dialog is not None and await self._engine.get(Dialog, call.dialog) is None:
+        if await dialogs.is_gone(self._engine, call.dialog):
             # The person was erased while it was under way.
             await self._engine.delete_if(
                 Call, call.id, lambda had: had.recording is None and not had.unfetched
@@ -481,19 +496,3 @@ class Dialling:
 
         had = await self._engine.change(Call, call.id, claimed)
         return had if had.worker == worker and had.rev != call.rev else None
-
-
-def _line(call: Call) -> dict[str, str]:
-    """What every line of a call says."""
-    told = {
-        "call": call.id,
-        "lead": call.lead or "",
-        "outcome": call.outcome or "",
-        "side": call.side,
-        "ended_by": call.ended_by,
-        "operator": call.operator or "",
-        "operator_name": call.operator_name,
-        "talked_s": str(round(call.talked_s)) if call.talk_at and call.ended_at else "",
-        "training": "1" if call.training else "",
-    }
-    return {name: value for name, value in told.items() if value}

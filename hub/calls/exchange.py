@@ -105,7 +105,7 @@ class Exchange:
         call = await self._engine.change(Call, had.id, lambda one: news.heard(one, event, now))
         if call.stage == "settled":
             return call
-        return await self._follow(channel, call)
+        return await self._followed(channel, call)
 
     async def reported(self, channel: Channel, event: CallReported) -> Call | None:
         """Keeps what an engine says of a call that it makes for the hub; None if it is not ours."""
@@ -181,7 +181,7 @@ class Exchange:
         if channel is None:
             await self._settled(call)
         else:
-            await self._follow(channel, call)
+            await self._followed(channel, call)
 
     async def _made(self, channel: Channel, event: CallReported) -> Call | None:
         """The call under way that the report is of; by the person only while it has no `ref`."""
@@ -246,10 +246,20 @@ class Exchange:
             return await self._engine.get(Call, id) or fresh
         return fresh
 
+    async def _followed(self, channel: Channel, call: Call) -> Call | None:
+        """The call once all was done; None if it was erased this moment."""
+        try:
+            return await self._follow(channel, call)
+        except (AbsentError, ConflictError):
+            had = await self._engine.get(Call, call.id)
+            if had is not None and not await dialogs.is_gone(self._engine, had.dialog):
+                raise
+            return await self._settled(had) if had is not None else None
+
     async def _follow(self, channel: Channel, call: Call) -> Call:
         """The lines of the call as it stands, and what comes of it; all of it may be done again."""
         project = await self._engine.get(Project, call.project)
-        if project is None or await self._is_forgotten(call):
+        if project is None or await dialogs.is_gone(self._engine, call.dialog):
             return await self._settled(call)
         row = await self._home(channel, call)
         party = await self._operator(project, row, call)
@@ -284,18 +294,16 @@ class Exchange:
             await texting.consider(self._engine, call, None, self._now())
         return await self._settled(call)
 
-    async def _is_forgotten(self, call: Call) -> bool:
-        """Whether the dialog in which it stands was erased, and the person with it."""
-        if call.dialog is None:
-            return False
-        return await self._engine.get(Dialog, call.dialog) is None
-
     async def _settled(self, call: Call) -> Call:
         if call.live:
             return call
         call = await self._engine.change(
             Call, call.id, lambda had: replace(had, stage="settled", watch_at=None)
         )
+        # Only now: whoever erases looks for calls that are over after he has marked the dialog.
+        if await dialogs.is_gone(self._engine, call.dialog):
+            # What is told of it once more is to make nothing of it anew.
+            call = await self._engine.change(Call, call.id, _nameless)
         await dialling.announce(self._bus, call)
         return call
 
@@ -445,6 +453,10 @@ class Exchange:
 def _belongs(row: Dialog) -> bool:
     """After a closing each call is a request of its own, but of whom nobody listens to."""
     return not row.sealed and (row.open or row.closed_at is None or is_spam(row))
+
+
+def _nameless(call: Call) -> Call:
+    return replace(call, phone="", name="", contact=None, dialog=None)
 
 
 def _is_called_back(project: Project, call: Call) -> bool:

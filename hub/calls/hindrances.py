@@ -10,16 +10,17 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from hub.bus import Bus
-from hub.calls.call import TRUNKS_OWN
+from hub.calls.call import TRUNKS_OWN, Call
 from hub.leads import leads, ordering, slots, unwanted
 from hub.leads.callside import is_spam
 from hub.leads.lead import Lead
 from hub.model import Dialog, Project
+from hub.schedule import always
 from hub.statuses import PLANNED, Status
 from hub.store.engine import Engine, Range
 from hub.store.schema import CALLS_TO
 
-Why = Literal["", "hours", "refused", "spam", "manual", "capped", "nobody", "confirm"]
+Why = Literal["", "hours", "refused", "spam", "manual", "capped", "nobody", "confirm", "erased"]
 
 
 async def hindered(engine: Engine, bus: Bus, lead: Lead, project: Project, now: datetime) -> Why:
@@ -28,6 +29,9 @@ async def hindered(engine: Engine, bus: Bus, lead: Lead, project: Project, now: 
     Hours, refusals and caps are looked at here and nowhere before, however long it waited.
     """
     row = await engine.get(Dialog, lead.dialog) if lead.dialog is not None else None
+    if lead.dialog is not None and (row is None or row.dropped_at is not None):
+        await engine.delete_if(Lead, lead.id, lambda _: True)
+        return "erased"
     by_hand = lead.held is not None
     if row is not None and is_spam(row):
         await _give_up(engine, bus, lead, unwanted.SPAM, now)
@@ -55,6 +59,23 @@ async def hindered(engine: Engine, bus: Bus, lead: Lead, project: Project, now: 
         await _await_operator(engine, bus, lead, now)
         return "confirm"
     return ""
+
+
+async def is_night(engine: Engine, call: Call, now: datetime) -> bool:
+    """Whether it became night where the person is while operators were rung.
+
+    What people had called at night, or who is called on trial, is called.
+    """
+    lead = await engine.get(Lead, call.lead) if call.lead is not None else None
+    project = await engine.get(Project, call.project)
+    if lead is None or project is None or call.by is not None:
+        return False
+    zones, quiet = lead.zones or (project.schedule.zone,), project.calling.quiet
+
+    def is_day(at: datetime) -> bool:
+        return slots.callable_at(always(project.schedule.zone), zones, at, quiet)
+
+    return is_day(call.began_at) and not is_day(now)
 
 
 async def _capped(

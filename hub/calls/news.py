@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from hub.calls import verdict
 from hub.calls.call import TOLD_MAX, TRUNKS_OWN, Call, Outcome, Party, Reported, Role, Side
-from hub.events import CallReported, PhoneCalled
+from hub.events import CallReported, PhoneCalled, Sender
 from hub.leads.callside import is_spam
 from hub.model import Dialog
 from hub.statuses import RequestType, Status, moves
@@ -212,8 +212,48 @@ def told(call: Call, event: CallReported) -> Call | None:
         code=event.code,
         leg=event.leg,
         of_leg=event.outcome,
+        ended_by=event.ended_by,
     )
     return replace(call, ref=ref, told=(*call.told, report))
+
+
+def has_left(call: Call) -> bool:
+    """Whether the person's phone was there and is gone, by what was told of it."""
+    there = {each.leg for each in call.told if each.role == "visitor"}
+    gone = {each.leg for each in call.told if each.of_leg is not None}
+    return bool(there) and there <= gone
+
+
+def left(call: Call) -> Reported | None:
+    """The end of a call by how its phones ended, where that of the whole was lost.
+
+    None while one may still be there. One of ours that was answered is taken over by the person's,
+    so without any news of that one nothing is known.
+    """
+    gone = {each.leg for each in call.told if each.of_leg is not None}
+    mine = [each for each in call.told if each.role == "visitor"]
+    last = call.told[-1] if call.told else None
+    if last is None or (mine and not has_left(call)):
+        return None
+    is_ours = last.status is Status.CALLING_OPERATOR and all(each.leg in gone for each in call.told)
+    if not mine and not is_ours:
+        return None
+    talk = next((each for each in mine if each.status is Status.TALKING), None)
+    end = next((each for each in reversed(mine) if each.of_leg is not None), last)
+    return _end(
+        call,
+        CallReported(
+            sender=Sender(external_id=""),
+            at=end.at,
+            state="ended",
+            outcome=end.of_leg,
+            ended_by=end.ended_by if end.ended_by != "hub" else "",
+            talked_s=(end.at - talk.at).total_seconds() if talk is not None else 0,
+            code=end.code,
+            seq=last.seq + 1,
+        ),
+        last,
+    )
 
 
 def is_of(call: Call, event: CallReported) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from hub import dialogs
 from hub.bus import Bus
 from hub.calls import dialling
 from hub.calls.call import Call
@@ -25,7 +26,7 @@ from hub.errors import HubError, RefusedError, UnavailableError
 from hub.files import storage
 from hub.files.kept import RECORDING, Files
 from hub.files.storage import BLOCK_BYTES, on_disk
-from hub.model import Dialog, File, FileId
+from hub.model import File, FileId
 from hub.store.engine import AbsentError, Engine
 
 log = logging.getLogger(__name__)
@@ -133,8 +134,7 @@ class Recordings:
     async def _is_erased(self, call: Call) -> bool:
         if await self._engine.get(Call, call.id) is None:
             return True
-        row = await self._engine.get(Dialog, call.dialog) if call.dialog is not None else None
-        return call.dialog is not None and (row is None or row.dropped_at is not None)
+        return await dialogs.is_gone(self._engine, call.dialog)
 
 
 def _id(call: Call) -> FileId:

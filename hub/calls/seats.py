@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hub.accounts import Accounts, Who
+from hub.audits import audited
 from hub.bus import Bus
 from hub.calls import dialling, says, trunks, whom
 from hub.calls.call import Call, CallPlan, Party, Seat
@@ -21,11 +22,10 @@ from hub.calls.script import Say, Script
 from hub.calls.trunk import Trunk, TrunkSettings
 from hub.calls.trunks import NotDialledError
 from hub.channels.in_use import Channels
-from hub.errors import BadValueError, ConflictError, LimitedError, NotFoundError
+from hub.errors import BadValueError, ConflictError, LimitedError
 from hub.files.kept import Files
 from hub.leads import unwanted
 from hub.model import ChannelId, ContactId, Membership, Operator, OperatorId, Project, ProjectId
-from hub.records import Audit
 from hub.requests.connections import get as connection_of
 from hub.store.engine import Engine, Insert, TakenError
 from hub.store.schema import CALLS_LIVE, SEATS
@@ -116,9 +116,9 @@ class Seats:
 
         BadValueError for what is no number, NotDialledError for one that no trunk dials.
         """
-        id = _id(project, who)
+        id, now, verb = _id(project, who), self._now(), "seat_changed"
         if not number.strip():
-            await self._engine.write(self._audit(project, who, "seat_changed", "", address))
+            await self._engine.write(audited(now, who.id, verb, who.id, project, address, what=""))
             await self._engine.delete_if(Seat, id, lambda _: True)
             return None
         number = trunks.number_of(number)
@@ -130,11 +130,11 @@ class Seats:
             number=number,
             tones=tones,
             enabled=enabled,
-            changed_at=self._now(),
+            changed_at=now,
         )
         # First the note: a trace without a change misleads less than a change without one.
         told = ",".join(filter(None, (number, tones))) if enabled else f"{number} off"
-        await self._engine.write(self._audit(project, who, "seat_changed", told, address))
+        await self._engine.write(audited(now, who.id, verb, who.id, project, address, what=told))
         try:
             await self._engine.write(Insert(seat))
         except TakenError:
@@ -146,7 +146,7 @@ class Seats:
 
         ConflictError("no_trunk") where nothing dials, ("no_ring") where nothing rings one phone.
         """
-        home, trunk = await self._project(project), self._trunk(project)
+        home, trunk = await self._engine.known(Project, project), self._trunk(project)
         if not trunk.calls.rings_one:
             raise ConflictError("no_ring")
         seat = await self.mine(project, who)
@@ -173,7 +173,7 @@ class Seats:
 
         ConflictError("no_trunk") where nothing dials, ("testing") while another of his goes on.
         """
-        home = await self._project(project)
+        home = await self._engine.known(Project, project)
         script, shown, name = home.calling.script, home.calling.shown, ""
         if wanted.connection:
             terms = (await connection_of(self._engine, project, wanted.connection)).terms
@@ -251,7 +251,7 @@ class Seats:
                 raise LimitedError(wait)
         sides = [each.number for stage in plan.operators for each in stage]
         told = ", ".join(dict.fromkeys([*sides, plan.visitor.number]))
-        await self._engine.write(self._audit(project, who, verb, told, address))
+        await self._engine.write(audited(now, who.id, verb, who.id, project, address, what=told))
         call = Call(
             id=f"test:{secrets.token_hex(8)}",
             project=project,
@@ -277,26 +277,6 @@ class Seats:
             if script is None or (script.first, script.connect) in each.calls.scenarios:
                 return each
         raise BadValueError("no trunk can do this", field="script.first")
-
-    async def _project(self, id: ProjectId) -> Project:
-        found = await self._engine.get(Project, id)
-        if found is None:
-            raise NotFoundError
-        return found
-
-    def _audit(self, project: ProjectId, who: Who, verb: str, what: str, address: str) -> Insert:
-        return Insert(
-            Audit(
-                id=secrets.token_hex(12),
-                project=project,
-                actor=who.id,
-                verb=verb,
-                target=who.id,
-                created_at=self._now(),
-                address=address,
-                data={"what": what},
-            )
-        )
 
 
 def variables(project: Project, *, phone: str = "", connection: str = "") -> dict[str, str]:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hub.accounts import Who
+from hub.audits import audited
 from hub.bus import Bus
 from hub.calling import Cause
 from hub.calls import dialling, trunks, verdict, whom
@@ -32,14 +33,24 @@ from hub.errors import (
 from hub.files.kept import Files
 from hub.leads import leads, ordering
 from hub.leads.callbacks import Callbacks, Doubt
+from hub.leads.callside import is_spam
 from hub.leads.lead import Lead
-from hub.model import Author, Dialog, DialogId, File, OperatorId, Project, ProjectId
+from hub.model import (
+    Author,
+    Dialog,
+    DialogId,
+    Entry,
+    File,
+    OperatorId,
+    Project,
+    ProjectId,
+    Verb,
+)
 from hub.peace import Peace
 from hub.people.contacts import phone_of
-from hub.records import Audit
 from hub.rights import Right, What, may
 from hub.statuses import LIVE, Status
-from hub.store.engine import Engine, Index, Insert, Page, TakenError
+from hub.store.engine import AbsentError, Engine, Index, Page, TakenError
 from hub.store.schema import CALLS, CALLS_IN, CALLS_LIVE, CALLS_OF, CALLS_WITH
 
 Result = Literal["done", "call_again", "voicemail", "wrong_number", "no_need", "spam"]
@@ -122,7 +133,7 @@ class Switchboard:
 
     async def colleagues(self, call: Call) -> list[Party]:
         """Who else of those who may see the dialog has a phone."""
-        project = await self._project(call.project)
+        project = await self._engine.known(Project, call.project)
         row = await self._dialog(call)
         seats = await whom.seated(self._engine, project, row)
         return [each for each in seats if each.operator not in (call.operator, None)]
@@ -212,11 +223,31 @@ class Switchboard:
             await self._peace.mark_spam(who, here.id)
         elif code == "voicemail" and lead is not None:
             planned = await leads.latest(self._engine, lead.project, lead.phone)
+        await self.follow(entry)
+        return Resulted(call=await self._engine.get(Call, call.id) or call, lead=planned)
+
+    async def follow(self, entry: Entry) -> None:
+        """Does what follows from a result that stands in the log; all of it may be done again."""
+        code: str = entry.data.get("result", "")
+        if entry.verb is not Verb.CALL or entry.data.get("do") != "result":
+            return
+        call = await self._engine.get(Call, entry.data.get("call", ""))
+        if call is None or call.project != entry.project:
+            return
+        if code == "spam":
+            row = await self._engine.get(Dialog, entry.dialog)
+            if row is None or not is_spam(row):
+                # Who said so died before he marked it: he is asked once more.
+                return
+        elif code == "voicemail" and call.lead is not None:
+            planned = await leads.latest(self._engine, call.project, call.phone)
             for follow in self._follows:
                 await follow(call, planned)
-        call = await self._engine.change(Call, call.id, lambda had: _resulted(had, code, now))
-        await dialling.announce(self._bus, call)
-        return Resulted(call=call, lead=planned)
+        now = self._now()
+        with suppress(AbsentError):
+            after = await self._engine.change(Call, call.id, lambda had: _resulted(had, code, now))
+            if after.rev != call.rev:
+                await dialling.announce(self._bus, after)
 
     async def _told(
         self, call: Call, lead: Lead | None, code: Result, comment: str
@@ -248,7 +279,7 @@ class Switchboard:
             return None
         now = self._now()
         at = verdict.next_at(lead, Cause.NO_ANSWER, now)
-        project = await self._project(lead.project)
+        project = await self._engine.known(Project, lead.project)
         return ordering.lawful(project, lead.zones or (project.schedule.zone,), at, now)
 
     async def recording(self, who: Who, call: Call, address: str = "") -> File:
@@ -262,18 +293,19 @@ class Switchboard:
             raise NotFoundError
         now = self._now()
         turn = int(now.timestamp() // LISTENING.total_seconds())
-        note = Audit(
-            id=f"listened:{call.key}:{who.operator.id}:{turn}",
-            project=call.project,
-            actor=who.operator.id,
-            verb="call.listened",
-            target=call.id,
-            created_at=now,
-            address=address,
-            data={"operator": call.operator or "", "dialog": call.dialog or ""},
+        note = audited(
+            now,
+            who.id,
+            "call.listened",
+            call.id,
+            call.project,
+            address,
+            id=f"listened:{call.key}:{who.id}:{turn}",
+            operator=call.operator or "",
+            dialog=call.dialog or "",
         )
         with suppress(TakenError):
-            await self._engine.write(Insert(note))
+            await self._engine.write(note)
         return file
 
     async def _wish(self, call: Call, wish: Wish) -> Call:
@@ -288,12 +320,6 @@ class Switchboard:
 
     async def _dialog(self, call: Call) -> Dialog | None:
         return await self._engine.get(Dialog, call.dialog) if call.dialog is not None else None
-
-    async def _project(self, id: ProjectId) -> Project:
-        project = await self._engine.get(Project, id)
-        if project is None:
-            raise NotFoundError
-        return project
 
 
 def _walk(narrowed: Narrowed) -> tuple[Index[Call], dict[str, str | int | bool | datetime | None]]:
@@ -315,7 +341,7 @@ def _may(who: Who, right: Right, call: Call) -> bool:
     return may(who, right, What(call.project, call.seen_by))
 
 
-def _resulted(had: Call, code: Result, now: datetime) -> Call | None:
+def _resulted(had: Call, code: str, now: datetime) -> Call | None:
     return replace(had, result=code, changed_at=now) if had.result != code else None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from msgspec.structs import replace
+
 from hub import phones
 from hub.calls.script import Script
 from hub.calls.trunk import Trunk, TrunkSettings
@@ -105,3 +107,11 @@ def check_scenario(channels: Channels, project: ProjectId, script: Script, field
     wanted = (script.first, script.connect)
     if trunks and not any(wanted in each.calls.scenarios for each in trunks):
         raise BadValueError("no trunk can do this", field=f"{field}.first")
+
+
+def is_same_account(one: Trunk[TrunkSettings], other: Trunk[TrunkSettings]) -> bool:
+    """Whether they differ in nothing that the engine has to know."""
+    if type(one) is not type(other):
+        return False
+    ours = {name: getattr(one.settings, name) for name in TrunkSettings.__struct_fields__}
+    return replace(other.settings, **ours) == one.settings

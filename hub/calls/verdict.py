@@ -49,6 +49,22 @@ def ended_as(call: Call) -> Status | None:
     return Status.DROPPED
 
 
+def said(call: Call) -> dict[str, str]:
+    """What every line of a call says."""
+    told = {
+        "call": call.id,
+        "lead": call.lead or "",
+        "outcome": call.outcome or "",
+        "side": call.side,
+        "ended_by": call.ended_by,
+        "operator": call.operator or "",
+        "operator_name": call.operator_name,
+        "talked_s": str(round(call.talked_s)) if call.talk_at and call.ended_at else "",
+        "training": "1" if call.training else "",
+    }
+    return {name: value for name, value in told.items() if value}
+
+
 def is_for_people(lead: Lead) -> bool:
     """Whether no further call will reach the person, so that somebody has to."""
     return lead.live and lead.cause in FOR_PEOPLE
@@ -75,6 +91,8 @@ def after(lead: Lead, call: Call, project: Project, now: datetime) -> Lead | Non
         return _over(lead, told or Status.PROCESSED, TALKED, now)
     if call.outcome is Outcome.CANCELLED:
         return _over(lead, Status.PROCESSED, CANCELLED, now)
+    if call.outcome is Outcome.TOO_LATE:
+        return _again(lead, call, now, project, now)
     if call.outcome in TRUNKS_OWN or call.outcome is None:
         return _again(lead, call, now + _rests(lead), project, now)
     at_person = call.talk_at is not None or call.dialled_at is not None

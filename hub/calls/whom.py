@@ -124,7 +124,8 @@ def plan_of(
 def worded(script: Script, lang: Lang, known: Mapping[str, str]) -> Script:
     """The script with the product's own words where it has none of its own.
 
-    Whoever is rung first hears who asked and from which page, and which keys to press.
+    Whoever is rung first hears who asked and from which page, and which keys to press. Nobody is
+    recorded without being told.
     """
     by_key = script.connect == "key"
     said = ["request", *(each for each in ("name", "page") if known.get(each))]
@@ -137,7 +138,10 @@ def worded(script: Script, lang: Lang, known: Mapping[str, str]) -> Script:
         operator = Say(text=" ".join(told))
     if not visitor and script.first == "visitor":
         visitor = Say(text=text(lang, f"call.says.{'press' if by_key else 'wait'}", **words))
-    return replace(script, operator_says=operator, visitor_says=visitor)
+    notice = script.record_notice
+    if script.record and not notice:
+        notice = Say(text=text(lang, "call.says.recorded"))
+    return replace(script, operator_says=operator, visitor_says=visitor, record_notice=notice)
 
 
 def variables(

@@ -156,13 +156,13 @@ class Callbacks:
 
     async def callable_now(self, lead: Lead) -> bool:
         """Whether the hub itself might call there now."""
-        project = await self._project(lead.project)
+        project = await self._engine.known(Project, lead.project)
         return _is_day(project, lead.zones, self._now())
 
     async def move(self, who: Who, lead: Lead, at: datetime) -> Decided:
         """Sets an exact time, also outside the hours; BadValueError for one that is over."""
         at = self._to_come(at)
-        project = await self._project(lead.project)
+        project = await self._engine.known(Project, lead.project)
         self._movable(lead)
         zone = (lead.zones or (project.schedule.zone,))[0]
         told = {"do": "move", "at": _iso(at), "zone": zone}
@@ -206,7 +206,7 @@ class Callbacks:
         """
         phone = _phone(written or row.phone)
         id = key_of(row, who, key)
-        project = await self._project(row.project)
+        project = await self._engine.known(Project, row.project)
         if await self._engine.get(Entry, id) is None:
             when = self._to_come(at) if at is not None else self._now()
             where = ordering.place_of(project, row, phone)
@@ -269,12 +269,6 @@ class Callbacks:
         doubts: list[Doubt] = [] if _is_day(project, zones, at) else ["outside"]
         refused = await unwanted.refused_at(self._engine, row.project, row.contact, phone)
         return (*doubts, *(("opted_out",) if refused is not None else ()))
-
-    async def _project(self, id: ProjectId) -> Project:
-        project = await self._engine.get(Project, id)
-        if project is None:
-            raise NotFoundError
-        return project
 
 
 def sought_by(text: str) -> Callable[[Lead], bool]:

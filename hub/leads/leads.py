@@ -14,7 +14,7 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
-from hub import lines
+from hub import dialogs, lines
 from hub.bus import Bus
 from hub.calling import Plan
 from hub.calls.wishes import WAKE, stop
@@ -115,6 +115,15 @@ async def order(engine: Engine, order: Order, now: datetime) -> tuple[Lead, bool
         except TakenError:
             continue
         return lead, True
+
+
+async def made(engine: Engine, asked: Order, now: datetime) -> Lead | None:
+    """The lead that answers the order; None if whoever asked for it was erased this moment."""
+    lead, _ = await order(engine, asked, now)
+    if not await dialogs.is_gone(engine, asked.dialog):
+        return lead
+    await engine.delete_if(Lead, lead.id, lambda had: had.dialog == asked.dialog)
+    return None
 
 
 def _opened(order: Order, n: int, now: datetime) -> Lead:

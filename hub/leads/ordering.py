@@ -74,7 +74,9 @@ async def _ordered(engine: Engine, bus: Bus, row: Dialog, entry: Entry, now: dat
         await unwanted.take_back(engine, bus, row, entry, cause, now)
         return
     order = replace(await _order(engine, project, row, entry, now), contact=contact)
-    lead, _ = await leads.order(engine, order, now)
+    lead = await leads.made(engine, order, now)
+    if lead is None:
+        return
     # Who refused in between, or was marked, found no lead that could be ended.
     current = await engine.get(Dialog, row.id) or row
     cause, in_spite = await unwanted.why(engine, current, entry, contact, own=own)
@@ -392,7 +394,9 @@ async def _resulted(engine: Engine, lead: Lead, row: Dialog, entry: Entry, now: 
         return lead
     due = moment(entry.data.get("at", ""))
     once_more = replace(_in_place_of(lead, project, row, entry, now), due_at=due, held=None)
-    made, _ = await leads.order(engine, once_more, now)
+    made = await leads.made(engine, once_more, now)
+    if made is None:
+        return lead
     if due is None and made.attempts >= made.plan.tries:
         made = await engine.change(Lead, made.id, partial(_for_people, now=now))
     return await leads.settle(engine, made, now)
@@ -446,10 +450,13 @@ async def _correct(
         if other is None or all(each.entry != entry.id for each in other.joins):
             return
     await contacts.fill(engine, row.contact, phone=phone)
-    made, _ = await leads.order(engine, _in_place_of(old, project, row, entry, now), now)
+    made = await leads.made(engine, _in_place_of(old, project, row, entry, now), now)
+    if made is None:
+        return
+    right = LeadId(made.id)
 
     def leads_on(had: Lead) -> Lead | None:
-        return replace(had, of=LeadId(made.id)) if had.of is None else None
+        return replace(had, of=right) if had.of is None else None
 
     await announce(bus, await engine.change(Lead, old.id, leads_on))
     made = await leads.settle(engine, made, now)

@@ -6,7 +6,6 @@ out also if the process dies in between.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -16,6 +15,7 @@ from msgspec.structs import replace
 
 from hub import dialogs, lines
 from hub.accounts import Who
+from hub.audits import audited
 from hub.bus import Bus
 from hub.errors import NotFoundError
 from hub.leads import ordering
@@ -31,9 +31,8 @@ from hub.model import (
     Verb,
 )
 from hub.people import contacts
-from hub.records import Audit
 from hub.rights import Right, What, may
-from hub.store.engine import AbsentError, Engine, Insert
+from hub.store.engine import AbsentError, Engine
 from hub.store.schema import BY_CONTACT, CONTACTS_BY_PHONE, IDENTITIES_OF
 
 ALIKE_MAX = 10
@@ -105,17 +104,9 @@ class People:
             if not may(who, Right.WRITE, What(each.project, each.channel)):
                 raise NotFoundError
         now = self._now()
-        note = Audit(
-            id=secrets.token_hex(12),
-            project=row.project,
-            actor=who.id,
-            verb="contact.merged",
-            target=person.id,
-            created_at=now,
-            address=address,
-            data={"contact": gone.id, "dialog": row.id},
-        )
-        await self._engine.write(Insert(note))
+        verb, of = "contact.merged", row.project
+        note = audited(now, who.id, verb, person.id, of, address, contact=gone.id, dialog=row.id)
+        await self._engine.write(note)
         entry = await lines.write(
             self._engine,
             self._bus,

@@ -33,8 +33,9 @@ from hub.model import Dialog, DialogId, LeadId, OperatorId, Project, ProjectId
 from hub.records import Notice
 from hub.rights import Right, What, may
 from hub.statuses import LIVE, PLANNED, Status
-from hub.store.engine import AbsentError, Engine, Insert, TakenError
+from hub.store.engine import AbsentError, Engine
 from hub.store.schema import LEADS_IN, NOTICES_ABOUT
+from hub.telling import errands
 from hub.telling.reaches import WAKE, Answer, Reaches
 from hub.texts import Lang, text
 
@@ -167,9 +168,7 @@ class CallNotices:
             call=of if what == "outcome" else "",
             created_at=now,
         )
-        try:
-            await self._engine.write(Insert(notice))
-        except TakenError:
+        if not await errands.promise(self._engine, notice):
             # One that was moved nearer must not be told only after its call.
             with suppress(AbsentError):
                 await self._engine.change(Notice, notice.id, lambda had: _sooner(had, due_at))
@@ -383,7 +382,12 @@ _ENDS = frozenset({verdict.TALKED, verdict.CANCELLED, "handled"})
 _MORE = frozenset(
     f"notice.call.{each}.more" for each in ("confirm", "by_hand", "nobody", *FOR_PEOPLE)
 )
-_WHY = frozenset({"busy", "no_answer", "rejected", "unreachable", "invalid_number", "no_key"})
+_WHY = frozenset(
+    {
+        *("busy", "no_answer", "rejected", "unreachable", "invalid_number", "no_key"),
+        "too_late",
+    }
+)
 
 
 def _sooner(had: Notice, due_at: datetime) -> Notice | None:

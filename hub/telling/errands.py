@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec.structs import replace
 
-from hub import observe
+from hub import dialogs, observe
 from hub.bus import Bus
 from hub.errors import UnavailableError
 from hub.records import Errand
@@ -49,10 +49,13 @@ def id_of(*parts: object) -> str:
 
 
 async def promise(engine: Engine, errand: Errand) -> bool:
-    """Has it done once it is due; False if that was promised before."""
+    """Has it done once it is due; False if that was promised before, or its dialog is gone."""
     try:
         await engine.write(Insert(errand))
     except TakenError:
+        return False
+    if await dialogs.is_gone(engine, errand.dialog):
+        await engine.delete_if(type(errand), errand.id, lambda _: True)
         return False
     return True
 
@@ -139,6 +142,10 @@ class Errands(ABC, Generic[E]):
         ids = {"dialog": errand.dialog} if errand.dialog is not None else {}
         with observe.about(errand=errand.id, **ids), suppress(_OthersError, AbsentError):
             claimed = await self._claimed(errand)
+            if await dialogs.is_gone(self._engine, claimed.dialog):
+                # Whoever promised it died before he saw that there is nobody to tell of.
+                await self._engine.delete_if(self._old.of, claimed.id, lambda _: True)
+                return
             try:
                 await self._do(claimed)
             except UnavailableError:

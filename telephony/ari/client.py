@@ -99,7 +99,7 @@ class Ari:
                     allow_redirects=False,
                 ) as answer,
             ):
-                body = await answer.content.read(ANSWER_MAX_BYTES)
+                body = await _whole(answer)
                 if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
                     raise AriError(answer.status, _words(body))
                 return msgspec.json.decode(body) if body else None
@@ -208,6 +208,16 @@ async def version(ari: Ari) -> str:
         raise failure(error) from None
     except (LookupError, TypeError):
         raise TransientError("this is no Asterisk", reason="page") from None
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    """All of an answer: a hundred channels do not come in one piece."""
+    said = bytearray()
+    async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
+        said += chunk
+        if len(said) > ANSWER_MAX_BYTES:
+            raise AriError(0, "too long")
+    return bytes(said)
 
 
 def _words(body: bytes) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hub.model import cut
 
@@ -26,7 +27,10 @@ LINE_DIGITS = 7
 
 
 class News(Struct, frozen=True, kw_only=True):
-    """What is told of a call: whoever sees the same says the same, with the same `seq`."""
+    """What is told of a call: whoever sees the same says the same, with the same `seq`.
+
+    Of one that was under way when it was first seen it is not known how long was waited or talked.
+    """
 
     call: str
     at: datetime
@@ -37,8 +41,8 @@ class News(Struct, frozen=True, kw_only=True):
     operator: str = ""
     loss: Literal["", "menu", "queue", "operator"] = ""
     ended_by: Literal["", "operator", "visitor"] = ""
-    waited_s: float = 0
-    talked_s: float = 0
+    waited_s: float | None = 0
+    talked_s: float | None = 0
 
 
 class _Call(Struct, kw_only=True):
@@ -50,6 +54,7 @@ class _Call(Struct, kw_only=True):
     operator: str = ""
     answered_at: datetime | None = None
     far: bool = False
+    found: bool = False
 
 
 class Outside:
@@ -93,6 +98,8 @@ class Outside:
             led = _table(each.get("dialplan")).get("app_name") not in ("AppDial", "AppQueue")
             if id not in self._calls and led and each.get("state") in ("Ring", "Up"):
                 told += self._begun(each, _time(each.get("creationtime")) or at)
+                if id in self._calls:
+                    self._calls[id].found = each.get("state") == "Up"
         return told
 
     def _begun(self, channel: Mapping[str, Any], at: datetime) -> list[News]:
@@ -129,6 +136,10 @@ class Outside:
 
     def _over(self, call: _Call, at: datetime) -> News:
         del self._calls[call.id]
+        if call.answered_at is None and call.found:
+            # Somebody may have answered before we came, and whoever heard that knows since when.
+            end = self._news(call, at, ENDED_SEQ, "ended")
+            return replace(end, waited_s=None, talked_s=None, loss="")
         if call.answered_at is None:
             return self._news(call, at, ENDED_SEQ, "missed")
         return self._news(call, at, ENDED_SEQ, "ended")
@@ -141,7 +152,7 @@ class Outside:
         state: Literal["ringing", "answered", "missed", "ended"],
     ) -> News:
         answered = call.answered_at
-        talked = answered is not None and state == "ended"
+        talked = (answered is not None or call.found) and state == "ended"
         by: Literal["", "operator", "visitor"] = "visitor" if call.far else "operator"
         return News(
             call=call.id,

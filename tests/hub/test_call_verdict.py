@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from hub.calling import Calling, Cause, Plan
 from hub.calls import verdict, whom
 from hub.calls.call import TRUNKS_OWN, Call, CallPlan, Leg, Outcome, Party
-from hub.calls.script import Script, doubts
+from hub.calls.script import Say, Script, doubts
 from hub.leads import slots
 from hub.leads.lead import Lead
 from hub.model import ChannelId, LeadId, Project, ProjectId
@@ -151,3 +151,11 @@ def test_what_is_said_where_a_project_wrote_nothing_names_the_client_and_the_key
     visitor = whom.worded(Script(first="visitor", connect="key", keys="5"), "ru", known)
     assert "Нажмите 5" in visitor.visitor_says.text
     assert "Нажмите" not in visitor.operator_says.text
+
+
+def test_nobody_is_recorded_without_being_told() -> None:
+    told = [
+        whom.worded(Script(record=on, record_notice=Say(text=own)), "ru", {}).record_notice.text
+        for on, own in ((True, ""), (True, "Пишем вас"), (False, ""))
+    ]
+    assert told == ["Разговор записывается.", "Пишем вас", ""]

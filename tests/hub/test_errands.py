@@ -151,6 +151,21 @@ async def test_one_that_is_erased_meanwhile_is_no_failure(
     assert caplog.records == []
 
 
+async def test_of_a_dialog_that_is_gone_nothing_is_promised_and_nothing_is_done(
+    office: Office,
+) -> None:
+    row = dialog(id="site:1:1", project=SHOP)
+    await office.engine.write(Insert(row))
+    kept = await office.promise("eva@example.com", dialog=DialogId(row.id))
+    await office.engine.change(Dialog, row.id, lambda had: dropping(had, office.clock()))
+    late = await office.promise("ira@example.com", dialog=DialogId(row.id))
+    assert await office.engine.get(Post, late.id) is None
+    # Whoever promised it died before he looked.
+    await office.work()
+    assert office.seen == []
+    assert await office.engine.get(Post, kept.id) is None
+
+
 async def test_what_is_over_for_long_is_cleared_away_and_what_waits_is_not(
     office: Office,
 ) -> None:

@@ -28,9 +28,10 @@ from hub.model import (
     ProjectId,
     Role,
 )
+from hub.people.erasure import Eraser
 from hub.statuses import RequestType, Status
 from hub.store.engine import Insert
-from hub.store.schema import CALLS
+from hub.store.schema import CALLS, DEAD_LETTERS
 from tests.hub.test_ordering import calls
 from tests.spine import (
     SHOP,
@@ -278,9 +279,55 @@ async def test_who_was_erased_in_a_call_is_not_written_down_anew(hub: Hub, clock
     clock.forward(SECOND)
     answered = await happens(hub, ANSWERED)
     assert answered.live
-    call = await happens(hub, ENDED, talked_s=5.0)
-    assert call.stage == "settled"
-    assert await hub.engine.get(Dialog, str(call.dialog)) is None
+    gone = call.dialog
+    for _ in range(2):
+        call = await happens(hub, ENDED, talked_s=5.0)
+    assert (call.stage, call.phone, call.name, call.dialog) == ("settled", "", "", None)
+    assert await hub.engine.get(Dialog, str(gone)) is None
+    assert len((await hub.engine.find(CALLS, {"project": SHOP})).items) == 1
+
+
+async def test_an_end_by_who_does_not_know_how_long_they_talked_ends_the_talk_that_is_known(
+    hub: Hub, clock: Clock
+) -> None:
+    await happens(hub, RINGS)
+    clock.forward(4 * SECOND)
+    await happens(hub, ANSWERED, operator_number="101")
+    clock.forward(60 * SECOND)
+    # Whoever listened was started anew, and saw the call for the first time.
+    await happens(hub, RINGS, seq=1)
+    call = await happens(hub, ENDED, ended_by="visitor", seq=20)
+    assert (call.outcome, call.talked_s, call.waited_s) == (Outcome.TALKED, 60, 4)
+    missed = await happens(hub, ENDED, "c2", seq=20)
+    assert missed.outcome is Outcome.MISSED
+
+
+async def test_in_whatever_moment_of_the_end_one_is_erased_no_number_is_kept(
+    hub: Hub, mortal: Mortal, clock: Clock
+) -> None:
+    eraser, before, came = Eraser(hub.engine, hub.files, hub.search), 0, True
+    while came:
+        clock.forward(SECOND)
+        id, phone, came = f"c{before}", f"+7916123{before:04}", False
+        call = await happens(hub, RINGS, id, who=phone)
+        row = await dialog_of(hub, call)
+
+        async def erased(row: Dialog = row) -> None:
+            nonlocal came
+            came = True
+            going = await eraser.close_off(row, clock())
+            assert going is not None
+            await eraser.erase(going)
+
+        mortal.meanwhile(erased, before=before)
+        await receive(hub, news(hub, MISSED, id, who=phone), channel="kiosk")
+        if came:
+            known = (await hub.engine.find(CALLS, {"project": SHOP}, limit=100)).items
+            assert [each.phone for each in known if each.id == call.id] in ([], [""]), before
+            assert (await hub.engine.find(DEAD_LETTERS, {"project": SHOP})).items == []
+            assert await hub.engine.get(Dialog, row.id) is None
+        before += 1
+    assert before > 5
 
 
 async def test_what_died_before_it_was_settled_is_settled_later(hub: Hub, clock: Clock) -> None:

@@ -21,7 +21,7 @@ from hub.channels.port import Hook
 from hub.errors import SignatureError
 from hub.keeping.secrets import secret_fields
 from hub.model import ChannelId
-from telephony.ari.client import Ari
+from telephony.ari.client import Ari, AriError
 from telephony.ari.hearing import HEARD, Hearing, Leg
 from telephony.ari.stasis import Stasis
 from telephony.asterisk import Asterisk, AsteriskSettings, Dialled
@@ -156,6 +156,23 @@ async def test_what_is_asked_of_one_that_says_no_is_a_line_error() -> None:
                     await asked
             with pytest.raises(LineError):
                 await line.join("b", [LEG])
+
+
+async def test_an_answer_that_comes_in_many_pieces_is_read_to_its_end_and_not_without_end() -> None:
+    channels = [{"id": f"c{n}", "name": "x" * 500} for n in range(1_000)]
+
+    async def answers(request: web.Request) -> web.StreamResponse:
+        times = 40 if request.path.endswith("endless") else 1
+        return web.json_response(channels * times)
+
+    app = web.Application()
+    app.router.add_get("/ari/{what}", answers)
+    async with TestServer(app) as server:
+        ari = Ari(str(server.make_url("")), "hub", PASSWORD)
+        assert len(await ari.get("channels")) == 1_000
+        with pytest.raises(AriError, match="too long"):
+            await ari.get("endless")
+        await ari.close()
 
 
 async def test_a_wrong_password_is_told_once_and_never_shown(

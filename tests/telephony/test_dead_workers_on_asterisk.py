@@ -68,7 +68,10 @@ MOMENTS = {
     "the person hears the message": Moment(VISITOR_FIRST, [], ANSWERS, leg("visitor", "up")),
     "they talk": Moment(PLAIN, ANSWERS, ANSWERS, stands(Status.TALKING)),
     "they talk and are recorded": Moment(
-        replace(PLAIN, record=True), ANSWERS, ANSWERS, stands(Status.TALKING)
+        replace(PLAIN, record=True, record_notice=Say(text="short")),
+        ANSWERS,
+        ANSWERS,
+        stands(Status.TALKING),
     ),
 }
 
@@ -76,10 +79,13 @@ MOMENTS = {
 async def test_ten_calls_at_ten_moments_outlive_their_worker_or_are_ended(
     hub: Hub, exchange: Asterisk, phones: Phones, clock: Clock, tmp_path: Path
 ) -> None:
-    long = noise(tmp_path / "long.wav", 1, 12)
+    sounds = {
+        text: noise(tmp_path / f"{text}.wav", 1, seconds)
+        for text, seconds in (("long", 12), ("short", 0.3))
+    }
 
     async def voice(call: Call, say: Say) -> Path | None:
-        return long if say.text == "long" else None
+        return sounds.get(say.text)
 
     told = {"api_url": exchange.url, "user": exchange.user, "password": exchange.password}
     told["internal"] = "PJSIP/{number}@office"
@@ -141,14 +147,14 @@ async def live(hub: Hub) -> list[Call]:
 
 
 async def ready(telephony: Telephony) -> None:
-    for each in telephony._lines.values():
+    for each in telephony._lines.all():
         assert isinstance(each.line, Stasis)
         await until_ready(each.line)
 
 
 async def dies(telephony: Telephony) -> None:
     """It does nothing more and says nothing, neither to the store nor to Asterisk."""
-    listening = [each.listening for each in telephony._lines.values() if each.listening]
+    listening = [each.listening for each in telephony._lines.all() if each.listening]
     for task in [*telephony._running, *listening]:
         task.cancel()
     for task in [*telephony._running, *listening]:

@@ -13,7 +13,8 @@ from hub.calls.trunk import Gone
 from hub.hub import Hub
 from hub.statuses import Status
 from telephony.dialer import Dialer
-from telephony.worker import Conductor, Telephony
+from telephony.open_lines import Conductor
+from telephony.worker import Telephony
 from tests.spine import Clock, Mortal, current
 from tests.telephony.office import QUICK, calls, equip, lead_of, wanted, working
 from tests.telephony.test_dead_workers import GOOD, Exchange, exchange, talking
@@ -37,7 +38,7 @@ async def test_a_talk_outlives_a_store_that_was_away_and_is_led_by_one_worker(
     first = Telephony(hub.engine, hub.bus, hub.channels, hub.dialling, hub.now, "w1")
     await first.work()
     await talking(hub)
-    [conductor] = [one for line in first._lines.values() for one in line.calls.values()]
+    [conductor] = [one for line in first._lines.all() for one in line.calls.values()]
     async with asyncio.timeout(5):
         # Until all is told and its clock for the talk is set, it still writes.
         await until_silent(hub, conductor)

@@ -76,6 +76,31 @@ async def test_nobody_is_dialled_in_the_persons_own_night(hub: Hub, clock: Clock
     assert due(await lead_of(hub, GOOD)).isoformat() == "2026-03-02T21:00:00+00:00"
 
 
+async def test_nobody_is_rung_where_it_became_night_while_operators_were_rung(
+    hub: Hub, clock: Clock
+) -> None:
+    await equip(hub, settings={"pace": 20, "talk_s": 1})
+    # A minute to nine in the evening, by the shop's clock and the person's.
+    clock.forward(timedelta(hours=8, minutes=59))
+    await wanted(hub, GOOD)
+    async with working(hub) as telephony:
+        await telephony.work()
+        [call] = await calls(hub)
+        assert call.live
+        clock.forward(timedelta(minutes=1))
+        await telephony.idle()
+        [call] = await calls(hub)
+        lead = await lead_of(hub, GOOD)
+        assert (call.outcome, call.side, call.talk_at) == (Outcome.TOO_LATE, "visitor", None)
+        assert (lead.live, lead.attempts, lead.operator_tries) == (True, 0, 0)
+        assert due(lead).isoformat() == "2026-03-03T06:00:00+00:00"
+        assert (await row_of(hub, lead)).call_status is Status.NEW
+
+        clock.at = due(lead)
+        _, call = await dialled(hub, telephony, GOOD)
+    assert call.outcome is Outcome.TALKED
+
+
 async def test_a_holiday_that_was_put_in_later_holds_too(hub: Hub, clock: Clock) -> None:
     await equip(hub)
     await wanted(hub, GOOD)

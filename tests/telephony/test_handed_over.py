@@ -15,12 +15,16 @@ from hub.calls.dialling import BUSY_AGAIN
 from hub.errors import BadValueError
 from hub.hub import Hub
 from hub.leads.lead import Lead
-from hub.model import Dialog, OperatorId
+from hub.model import Dialog, Entry, OperatorId
 from hub.statuses import Status
+from hub.store.engine import Insert
 from hub.store.schema import OUTGOING_DUE, POSTS_DUE
-from tests.spine import SHOP, Clock, operator
+from telephony.worker import ORDERED_LASTS
+from tests.hub.test_ordering import works
+from tests.spine import SHOP, Clock, Crash, Mortal, operator
 from tests.telephony.mango_server import MangoServer, bring, mango
 from tests.telephony.office import (
+    TRUNK,
     calls,
     dialled,
     due,
@@ -113,6 +117,39 @@ async def test_people_are_told_once_of_a_lead_whose_last_attempt_a_machine_answe
     assert (lead.live, lead.cause) == (True, "exhausted")
 
 
+async def test_whoever_says_it_was_a_machine_and_dies_at_any_step_need_not_say_it_again(
+    hub: Hub, mortal: Mortal
+) -> None:
+    url = "https://crm.example.com/hook"
+    await equip(hub, tries=1, mails=("boss@example.com",), exhausted_url=url)
+    olga, died, n, told = operator("Olga"), True, 0, 0
+    async with working(hub) as telephony:
+        while died:
+            phone, died = f"+791612{n:03}67", False
+            await wanted(hub, phone, visitor=f"v{n}")
+            _, call = await dialled(hub, telephony, phone)
+            mortal.dies_after(n)
+            try:
+                await hub.switchboard.result(olga, call, "voicemail")
+            except Crash:
+                died = True
+            mortal.lives()
+            await hub.worker.repair()
+            await works(hub)
+            is_said = await hub.engine.get(Entry, f"{call.id}:result") is not None
+            told += is_said
+            after = await hub.engine.get(Call, call.id)
+            assert after is not None
+            assert after.result == ("voicemail" if is_said else ""), n
+            lead = await lead_of(hub, phone)
+            assert (lead.live, lead.cause) == (is_said, "exhausted" if is_said else "talked"), n
+            for index in (POSTS_DUE, OUTGOING_DUE):
+                page = await hub.engine.find(index, limit=100)  # type: ignore[misc]
+                assert len(page.items) == told, n
+            n += 1
+    assert 3 < told < n
+
+
 async def test_an_operator_whose_phone_rings_on_trial_is_rung_for_no_lead(hub: Hub) -> None:
     await equip(hub, settings=LONG | {"pace": 1})
     lead = await wanted(hub, GOOD)
@@ -143,7 +180,70 @@ async def test_a_trial_waits_until_a_lead_has_let_go_of_the_operator(hub: Hub) -
         await telephony.work()
         [call] = [each for each in await calls(hub) if each.id == trial.id]
         assert (call.stage, call.slots, call.legs) == ("ordered", (), ())
-        assert await hub.engine.get(Slot, "phone:100") is None, "it holds nothing while it waits"
+        assert await hub.engine.get(Slot, "phone:phone:100") is None, (
+            "it holds nothing while it waits"
+        )
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        ("operator:olga", (Outcome.BUSY, "operator")),
+        ("phone:phone:100", (Outcome.BUSY, "operator")),
+        ("trunk:phone:0", (Outcome.CONGESTION, "")),
+    ],
+)
+async def test_a_trial_for_which_somebody_was_busy_all_the_time_says_so(
+    hub: Hub, clock: Clock, held: str, why: tuple[Outcome, str]
+) -> None:
+    await equip(hub, settings={"pace": 100, "talk_s": 20, "calls_max": 1})
+    now = hub.now()
+    other = Call(
+        id="o", project=SHOP, channel=TRUNK, phone=GOOD, began_at=now, changed_at=now, live=False
+    )
+    await hub.engine.write(Insert(other), Insert(Slot(id=held, call="o", created_at=now)))
+    async with working(hub) as telephony:
+        trial = await hub.seats.ring(SHOP, operator("Olga"))
+        while clock.at - now <= ORDERED_LASTS:
+            await telephony.work()
+            waits = await hub.engine.get(Call, trial.id)
+            assert waits is not None
+            assert (waits.stage, waits.slots) == ("ordered", ())
+            clock.forward(BUSY_AGAIN)
+        await telephony.work()
+    ended = await hub.engine.get(Call, trial.id)
+    assert ended is not None
+    assert (ended.stage, ended.outcome, ended.side, ended.legs) == ("settled", *why, ())
+
+
+async def test_a_trial_begins_as_soon_as_the_operator_is_free(hub: Hub, clock: Clock) -> None:
+    await equip(hub, settings={"pace": 100, "talk_s": 1})
+    slot = Slot(id="operator:olga", call="o", created_at=hub.now())
+    await hub.engine.write(Insert(slot))
+    async with working(hub) as telephony:
+        trial = await hub.seats.ring(SHOP, operator("Olga"))
+        await telephony.work()
+        await hub.engine.delete_if(Slot, slot.id, lambda _: True)
+        clock.forward(BUSY_AGAIN)
+        await telephony.work()
+        await telephony.idle()
+    rang = await hub.engine.get(Call, trial.id)
+    assert rang is not None
+    assert rang.outcome is Outcome.TALKED
+
+
+async def test_a_trial_that_waits_and_is_cancelled_is_over_at_once(hub: Hub, clock: Clock) -> None:
+    await equip(hub)
+    await hub.engine.write(Insert(Slot(id="operator:olga", call="o", created_at=hub.now())))
+    async with working(hub) as telephony:
+        trial = await hub.seats.ring(SHOP, operator("Olga"))
+        await telephony.work()
+        await hub.switchboard.cancel(operator("Olga"), trial)
+        clock.forward(BUSY_AGAIN)
+        await telephony.work()
+    over = await hub.engine.get(Call, trial.id)
+    assert over is not None
+    assert (over.stage, over.outcome) == ("settled", Outcome.CANCELLED)
 
 
 async def test_a_wish_to_cancel_is_kept_until_the_exchange_can_do_it(

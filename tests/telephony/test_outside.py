@@ -264,6 +264,18 @@ def test_a_caller_who_waits_in_a_queue_was_lost_there() -> None:
     assert told[-1].waited_s == 20
 
 
+def test_a_call_that_was_under_way_when_we_came_is_not_said_to_be_missed() -> None:
+    outside = Outside("PJSIP/trunk", ())
+    [seen] = outside.compare([event("", app="Dial")["channel"] | {"state": "Up"}], AT)
+    [end] = outside.take(event("ChannelDestroyed", 60))
+    assert (seen.state, end.state, end.ended_by) == ("ringing", "ended", "operator")
+    assert (end.waited_s, end.talked_s, end.loss) == (None, None, "")
+
+    ringing = Outside("PJSIP/trunk", ())
+    ringing.compare([event("")["channel"]], AT)
+    assert [each.state for each in ringing.take(event("ChannelDestroyed", 60))] == ["missed"]
+
+
 @settings(max_examples=200)
 @given(
     st.lists(
@@ -299,7 +311,7 @@ def test_whatever_is_heard_a_call_ends_once_and_its_news_grow(events: list[dict[
     assert sum(each.state in ("missed", "ended") for each in told) == began
     for before, after in pairwise(told):
         assert after.seq > before.seq or before.state in ("missed", "ended")
-    assert all(each.waited_s >= 0 and each.talked_s >= 0 for each in told)
+    assert all((each.waited_s or 0) >= 0 and (each.talked_s or 0) >= 0 for each in told)
     assert all(msgspec.json.decode(msgspec.json.encode(each), type=News) == each for each in told)
 
 

@@ -56,7 +56,7 @@ async def test_a_recorded_talk_is_kept_and_the_person_knew_of_it(
     )
     try:
         await telephony.work()
-        for each in telephony._lines.values():
+        for each in telephony._lines.all():
             assert isinstance(each.line, Stasis)
             await until_ready(each.line)
         async with asyncio.timeout(WAITS_S):

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from hub.calls.call import Call, Outcome
 from hub.calls.dialling import LEASE
 from hub.calls.recordings import AGAIN_IN, TRIED_FOR, Recordings
+from hub.calls.script import Say
 from hub.calls.trunk import LineError
 from hub.events import CallChanged
 from hub.files.kept import RECORDING
@@ -29,6 +30,7 @@ from telephony.worker import Telephony
 from tests.spine import SHOP, START, Clock, Crash, Mortal, ask
 from tests.telephony.office import QUICK, TRUNK, arrange, calls, wanted
 from tests.telephony.test_dead_workers import Exchange, Lasting, dies, exchange
+from tests.telephony.voices import tone, wav
 
 __all__ = ["exchange"]
 
@@ -349,6 +351,16 @@ async def test_whoever_fetches_for_long_is_not_taken_for_dead(
 
 
 def worker(hub: Hub, name: str, recordings: Recordings) -> Telephony:
+    """One that can say that it records, without which it would not."""
+    notice = hub.settings.data.dir / "notice.wav"
+    notice.parent.mkdir(parents=True, exist_ok=True)
+    notice.write_bytes(wav(tone(8_000, 0.1)))
+
+    async def voice(call: Call, say: Say) -> Path | None:
+        return notice
+
     return Telephony(
-        hub.engine, hub.bus, hub.channels, hub.dialling, hub.now, name, fetch=recordings.fetch
+        *(hub.engine, hub.bus, hub.channels, hub.dialling, hub.now, name),
+        voice=voice,
+        fetch=recordings.fetch,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -212,6 +213,27 @@ def test_the_person_hears_that_it_is_recorded_before_anything_is() -> None:
     assert not told.did(Record)
 
     told.tell(Played(leg="v1", id="p3"), Joined())
+    assert told.did(Record)
+
+
+@pytest.mark.parametrize("how", [Played(leg="v1", id="p3", whole=False), Rang("play")])
+@pytest.mark.parametrize("also", [Say(), SAYS])
+def test_whoever_could_not_be_told_that_it_is_recorded_is_not_recorded(
+    how: Event, also: Say
+) -> None:
+    told = Told(planned(record=True, record_notice=SAYS, visitor_says=also))
+    told.tell(Answered(leg="o1"), Played(leg="o1", id="p1"), Answered(leg="v1"), how)
+    if also:
+        told.tell(Played(leg="v1", id="p4"))
+    told.tell(Joined())
+    assert told.state.phase == "talk"
+    assert not told.did(Record)
+
+
+def test_a_message_that_cannot_be_played_forbids_no_recording() -> None:
+    told = Told(planned(record=True, record_notice=SAYS, visitor_says=SAYS))
+    told.tell(Answered(leg="o1"), Played(leg="o1", id="p1", whole=False), Answered(leg="v1"))
+    told.tell(Played(leg="v1", id="p3"), Played(leg="v1", id="p4", whole=False), Joined())
     assert told.did(Record)
 
 

@@ -8,14 +8,15 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec.structs import replace
 
-from hub.calls.call import Slot
+from hub.calls.call import Outcome, Slot
 from hub.calls.trunk import CallCaps
 from hub.hub import Hub
 from hub.model import Channel, ChannelId
-from hub.store.engine import Insert
-from hub.store.schema import SLOTS_OLD
+from hub.store.engine import Insert, Walk
+from hub.store.schema import LEADS_DUE, SLOTS_OLD
 from telephony.simulator import SCENARIOS, Simulator, SimulatorSettings
-from tests.spine import SHOP, START
+from telephony.worker import AT_ONCE, LOOKED_MAX
+from tests.spine import SHOP, START, Clock, D, Mortal
 from tests.telephony.office import (
     KEYS,
     TRUNK,
@@ -40,6 +41,17 @@ class Real(Simulator):
 def real(document: Channel) -> Real:
     settings = msgspec.convert(document.settings, SimulatorSettings)
     return Real(ChannelId(document.id), settings, KEYS)
+
+
+class Counting(Mortal):
+    """Counts the leads that were read in order of when they are due."""
+
+    read = 0
+
+    async def walk(self, walk: Walk[D], limit: int) -> list[D]:
+        found = await super().walk(walk, limit)
+        self.read += len(found) if walk.index.name == LEADS_DUE.name else 0
+        return found
 
 
 async def first(hub: Hub, **settings: Any) -> None:
@@ -158,3 +170,59 @@ async def test_so_many_a_second_are_begun_and_the_next_keeps_nobody_from_others(
         third = await lead_of(hub, PHONES[2])
         assert third.due_at is not None
         assert third.due_at <= hub.now()
+
+
+async def test_a_lead_for_a_free_line_is_found_behind_any_number_that_wait_for_a_full_one(
+    hub: Hub, clock: Clock
+) -> None:
+    german = "+4930123456"
+    await first(hub, calls_max=1, prefixes=["7"])
+    await second(hub, calls_max=2, prefixes=["49", "7495"])
+    await arrange(hub, numbers=("+74951110000",), calls_max=50)
+    lead = await wanted(hub, "+79160000000")
+    waiting = AT_ONCE + LOOKED_MAX + 20
+    for n in range(1, waiting):
+        phone = f"+7916{n:07}"
+        await hub.engine.write(Insert(replace(lead, id=f"{SHOP}:{phone}:1", phone=phone)))
+    async with working(hub) as telephony:
+        await telephony.work()
+        assert list((await went(hub)).values()) == [TRUNK]
+        clock.forward(timedelta(seconds=1))
+        late = []
+        for n in range(2):
+            phone = f"{german}{n}"
+            late.append(phone)
+            await hub.engine.write(
+                Insert(
+                    replace(lead, id=f"{SHOP}:{phone}:1", phone=phone, due_at=clock(), dialog=None)
+                )
+            )
+        for _ in range(3):
+            await telephony.work()
+        known = await went(hub)
+        assert {known.get(each) for each in late} == {"second"}
+        # The first that waits is the first that goes once there is room.
+        [talks] = [each for each in await calls(hub) if each.channel == TRUNK]
+        await hub.dialling.end(talks, Outcome.CANCELLED)
+        await telephony.work()
+        assert {TRUNK} == set((await went(hub)).values()) - {"second"}
+        assert sorted(each for each in await went(hub) if each.startswith("+7")) == [
+            *("+79160000000", "+79160000001")
+        ]
+
+
+async def test_a_round_looks_at_so_many_and_no_more(hub: Hub) -> None:
+    await first(hub, calls_max=1, prefixes=["7"])
+    await second(hub, calls_max=2, prefixes=["49", "7495"])
+    await arrange(hub, numbers=("+74951110000",), calls_max=50)
+    lead = await wanted(hub, "+79160000000")
+    for n in range(1, 2 * LOOKED_MAX):
+        phone = f"+7916{n:07}"
+        await hub.engine.write(Insert(replace(lead, id=f"{SHOP}:{phone}:1", phone=phone)))
+    looked = Counting(hub.engine)
+    async with working(hub) as telephony:
+        telephony._engine = looked
+        for _ in range(4):
+            looked.read = 0
+            await telephony.work()
+            assert looked.read <= LOOKED_MAX + AT_ONCE
