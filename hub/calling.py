@@ -15,7 +15,7 @@ Number = Annotated[str, Meta(pattern=r"^(\+[1-9][0-9]{6,14}|[0-9]{2,6})\Z")]
 """In E.164, or an extension of the own telephone exchange."""
 
 
-Address = Annotated[str, Meta(pattern=r"^(https?://[^\s\"'<>#@]{1,500})?\Z")]
+Address = Annotated[str, Meta(pattern=r"^(https?://[^\s\x22'<>#@]{1,500})?\Z")]
 """Where events are posted to, if anywhere."""
 
 

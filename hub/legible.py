@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from hub.content import Card, Spot
+from hub.content import Card, Remote, Spot
 from hub.events import (
     CallAsked,
     CallReported,
@@ -42,6 +42,8 @@ PRESSED_MAX = 200
 ANSWERS_MAX = 100
 ANSWER_MAX = 4_000
 EMOJI_MAX = 32
+LARGEST = 2**53
+"""Browsers read no larger one exactly, and MongoDB keeps none past 2**63."""
 DEVICES = ("phone", "tablet", "pc")
 
 # NUL, other control characters than tab and line break, and halves of characters. Nobody
@@ -108,8 +110,10 @@ def event(reported: ChannelEvent) -> ChannelEvent:
             return replace(
                 reported,
                 sender=_sender(reported.sender),
+                order=bounded(reported.order),
                 text=legible(reported.text),
                 visit=visit(reported.visit) if reported.visit else None,
+                media=_media(reported.media),
                 spot=spot(reported.spot),
                 card=card(reported.card),
                 pressed=line(reported.pressed, PRESSED_MAX),
@@ -118,8 +122,10 @@ def event(reported: ChannelEvent) -> ChannelEvent:
             return replace(
                 reported,
                 sender=_sender(reported.sender),
+                order=bounded(reported.order),
                 name=line(reported.name, NAME_MAX),
                 text=legible(reported.text),
+                media=_media(reported.media),
                 spot=spot(reported.spot),
                 card=card(reported.card),
             )
@@ -180,7 +186,7 @@ def event(reported: ChannelEvent) -> ChannelEvent:
         case Rated():
             return replace(reported, text=legible(reported.text))
         case MessageEdited():
-            return replace(reported, text=legible(reported.text))
+            return replace(reported, text=legible(reported.text), order=bounded(reported.order))
         case PhoneCalled():
             return replace(
                 reported,
@@ -195,9 +201,18 @@ def event(reported: ChannelEvent) -> ChannelEvent:
                 code=line(reported.code, NUMBER_MAX),
             )
         case MessageReacted():
-            return replace(reported, emoji=line(reported.emoji, EMOJI_MAX))
+            return replace(
+                reported,
+                emoji=line(reported.emoji, EMOJI_MAX),
+                order=bounded(reported.order),
+            )
         case _:
             return reported
+
+
+def bounded(claimed: int) -> int:
+    """The number as every store keeps it; one past all bounds is the bound."""
+    return max(-LARGEST, min(claimed, LARGEST))
 
 
 def spot(claimed: Spot | None) -> Spot | None:
@@ -236,6 +251,12 @@ def fields(told: Mapping[str, str]) -> dict[str, str]:
         for name, value in list(told.items())[:FIELDS_MAX]
         if (known := _UNNAMED.sub("_", legible(name[:40])))
     }
+
+
+def _media(claimed: tuple[Remote, ...]) -> tuple[Remote, ...]:
+    if all(0 <= each.size_bytes <= LARGEST for each in claimed):
+        return claimed
+    return tuple(replace(each, size_bytes=max(0, bounded(each.size_bytes))) for each in claimed)
 
 
 def _sender(sender: Sender) -> Sender:

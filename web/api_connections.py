@@ -12,8 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from hub import legible
-from hub.errors import BadValueError, NotFoundError
-from hub.model import Project
+from hub.errors import BadValueError
 from hub.people.visit import Visit
 from hub.requests import planning
 from hub.requests.connecting import Shown
@@ -221,13 +220,13 @@ async def drop(ask: Ask[Read, Nothing]) -> None:
 
 
 async def plan(ask: Ask[Nothing, Rows]) -> RowsView:
-    home = await _home(ask)
+    home = await ask.hub.projects.get(ask.project)
     rows, doubts = planning.checked(ask.body.rows, home.schedule.zone, ask.hub.now())
     return RowsView(rows=rows, words=_words(ask, rows), doubts=_doubts(doubts))
 
 
 async def preview(ask: Ask[Nothing, Sample]) -> TriedView:
-    body, home, now = ask.body, await _home(ask), ask.hub.now()
+    body, home, now = ask.body, await ask.hub.projects.get(ask.project), ask.hub.now()
     unsaved = None
     if body.terms is not None:
         with _in_terms():
@@ -292,13 +291,6 @@ def _in_terms() -> Iterator[None]:
     except BadValueError as error:
         error.field = f"terms.{error.field}" if error.field else "terms"
         raise
-
-
-async def _home(ask: Ask[Any, Any]) -> Project:
-    found = await ask.hub.engine.get(Project, ask.project)
-    if found is None:
-        raise NotFoundError
-    return found
 
 
 def _view(ask: Ask[Any, Any], shown: Shown) -> ConnectionView:

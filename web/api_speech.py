@@ -15,8 +15,7 @@ from hub.calls.script import Say
 from hub.calls.seats import variables
 from hub.calls.speech import RECORDING_MAX_BYTES, Quality
 from hub.calls.speech import Recording as Kept
-from hub.errors import BadValueError, LimitedError, NotFoundError, TooLargeError
-from hub.model import Project
+from hub.errors import BadValueError, LimitedError, TooLargeError
 from hub.phrases import PhraseError
 from hub.rights import Right
 from hub.texts import Lang
@@ -66,7 +65,7 @@ class RecordingView(View, frozen=True, kw_only=True):
 
 async def speech(ask: Ask[Nothing, Nothing]) -> SpeechView:
     ask.whole()
-    voice = await ask.hub.speech.voice((await _home(ask)).lang)
+    voice = await ask.hub.speech.voice((await ask.hub.projects.get(ask.project)).lang)
     formats = await ask.hub.speech.formats()
     return SpeechView(engine=voice.engine, quality=voice.quality, formats=formats)
 
@@ -74,7 +73,7 @@ async def speech(ask: Ask[Nothing, Nothing]) -> SpeechView:
 async def listen(ask: Ask[Nothing, Listened]) -> Answer:
     ask.whole()
     await _allow(ask, "listen", LISTENS)
-    say, home = ask.body.say, await _home(ask)
+    say, home = ask.body.say, await ask.hub.projects.get(ask.project)
     lang: Lang = home.lang
     known = variables(home)
     try:
@@ -127,13 +126,6 @@ async def _allow(ask: Ask[Any, Any], what: str, most: int) -> None:
     wait = await ask.hub.bus.allow(f"speech-{what}:{ask.who.id}", most, PERIOD)
     if wait is not None:
         raise LimitedError(wait)
-
-
-async def _home(ask: Ask[Any, Any]) -> Project:
-    home = await ask.hub.engine.get(Project, ask.project)
-    if home is None:
-        raise NotFoundError
-    return home
 
 
 def _view(ask: Ask[Any, Any], kept: Kept) -> RecordingView:

@@ -108,12 +108,11 @@ class Door:
         return any(address in network for network in self._trusted)
 
 
-def host_of(origin: str) -> str:
-    return urlsplit(origin).netloc
-
-
 def _is_local(host: str) -> bool:
-    name = urlsplit(f"//{host}").hostname or ""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
     address = _address(name)
     return name == "localhost" or (address is not None and address.is_loopback)
 

@@ -140,13 +140,14 @@ async def fetch(
     *,
     resolve: Resolve | None = None,
     context: ssl.SSLContext | None = None,
+    seconds: float = SECONDS,
 ) -> Page:
     """The page at the end of the redirects, each of them judged as the first address was.
 
     Raises FetchError with bad, port, private, unknown, unreachable, certificate, redirects or
     unreadable.
     """
-    wanted = _Wanted("text/html", "Otklik page check", SECONDS, BODY_MAX_BYTES)
+    wanted = _Wanted("text/html", "Otklik page check", seconds, BODY_MAX_BYTES)
     took = await _followed(url, reach, wanted, resolve or _resolved, context)
     # Tags, addresses and policies are ASCII in whichever encoding a page has.
     body = took.body[:BODY_MAX_BYTES].decode("ascii", "replace")

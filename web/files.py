@@ -20,7 +20,7 @@ from hub.files.storage import Storage
 from hub.model import File
 from hub.rights import Right
 from web import views, wire
-from web.routes import AnyRoute, Ask, Nothing, Route
+from web.routes import AnyRoute, Ask, Nothing, Route, part
 from web.state import STATE
 
 UPLOADS = 120
@@ -163,4 +163,4 @@ def _disposition(name: str, *, in_place: bool) -> str:
 
 
 def add(app: web.Application) -> None:
-    app.router.add_get("/files/{id}/{name}", serve)
+    app.router.add_get("/files/{id}/" + part("name"), serve)

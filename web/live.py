@@ -51,9 +51,7 @@ from web.state import STATE, State
 from web.views import View
 
 PRESENCE_LASTS = timedelta(seconds=60)
-FRAMES = 120
 FRAMES_PERIOD = timedelta(minutes=1)
-FRAMES_IGNORED = 1_000
 PING = framed(b'{"t":"ping"}')
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
@@ -230,15 +228,15 @@ class _Seat:
             )
 
     async def listen(self) -> None:
-        hub, ignored = self.state.hub, 0
+        hub, limits, ignored = self.state.hub, self.state.sockets.limits, 0
         while True:
             try:
                 frame = _frames.decode(await self.socket.receive())
             except (msgspec.MsgspecError, UnicodeError, RecursionError):
                 raise OverError(PROTOCOL) from None
-            if await hub.bus.allow(f"live:{self.who.id}", FRAMES, FRAMES_PERIOD) is not None:
+            if await hub.bus.allow(f"live:{self.who.id}", limits.frames, FRAMES_PERIOD) is not None:
                 ignored += 1
-                if ignored > FRAMES_IGNORED:
+                if ignored > limits.frames_ignored:
                     raise OverError(TOO_OFTEN)
                 continue
             try:

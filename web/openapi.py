@@ -39,10 +39,13 @@ _LIVE = {
 @cache
 def document(routes: tuple[AnyRoute, ...]) -> bytes:
     types = [each for route in routes for each in (route.body, route.answer) if _is_shown(each)]
-    _, components = msgspec.json.schema_components([*types, Problem], ref_template=SCHEMAS)
+    types.append(Problem)
+    # All at once: only so are types of one name told apart, and referred to as they are told.
+    told, components = msgspec.json.schema_components(types, ref_template=SCHEMAS)
+    schemas = dict(zip(types, told, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(ROOT + route.path, {})[route.method.lower()] = _operation(route)
+        paths.setdefault(ROOT + route.path, {})[route.method.lower()] = _operation(route, schemas)
     paths[f"{ROOT}/live"] = {"get": _LIVE}
     whole = {
         "openapi": "3.1.0",
@@ -55,7 +58,9 @@ def document(routes: tuple[AnyRoute, ...]) -> bytes:
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": dict(sorted(components.items())),
-            "responses": {"Problem": _content("application/problem+json", Problem, "A refusal")},
+            "responses": {
+                "Problem": _content("application/problem+json", schemas[Problem], "A refusal")
+            },
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": "otklik"},
                 "csrf": {"type": "apiKey", "in": "header", "name": "X-CSRF-Token"},
@@ -63,6 +68,8 @@ def document(routes: tuple[AnyRoute, ...]) -> bytes:
         },
     }
     written = re.sub(_TOLD_APART, _short, msgspec.json.encode(whole).decode())
+    # What Python writes so, the patterns of JSON Schema write otherwise.
+    written = written.replace(r"\\Z", "$")
     return msgspec.json.format(written.encode(), indent=2) + b"\n"
 
 
@@ -72,7 +79,7 @@ def _short(match: re.Match[str]) -> str:
     return f"{match['before']}{room}{match['name']}"
 
 
-def _operation(route: AnyRoute) -> dict[str, Any]:
+def _operation(route: AnyRoute, schemas: dict[Any, dict[str, Any]]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": route.summary,
         "operationId": f"{route.method.lower()}{_words(route.path)}",
@@ -94,10 +101,10 @@ def _operation(route: AnyRoute) -> dict[str, Any]:
         required = any(each.required for each in msgspec.structs.fields(route.body))
         operation["requestBody"] = {
             "required": required,
-            "content": {"application/json": {"schema": _schema(route.body)}},
+            "content": {"application/json": {"schema": schemas[route.body]}},
         }
     good: dict[str, Any] = (
-        _content("application/json", route.answer, "Done")
+        _content("application/json", schemas[route.answer], "Done")
         if route.answer is not None
         else {"description": "Done"}
     )
@@ -128,13 +135,8 @@ def _query(of: type[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _content(media: str, of: Any, words: str) -> dict[str, Any]:
-    return {"description": words, "content": {media: {"schema": _schema(of)}}}
-
-
-def _schema(of: Any) -> dict[str, Any]:
-    (schema,), _ = msgspec.json.schema_components([of], ref_template=SCHEMAS)
-    return schema
+def _content(media: str, schema: dict[str, Any], words: str) -> dict[str, Any]:
+    return {"description": words, "content": {media: {"schema": schema}}}
 
 
 def _is_shown(of: Any) -> bool:

@@ -319,8 +319,12 @@ class _Visit:
             async with self._session.get(
                 (base or self._url).join(URL(path)), headers=headers or {}, allow_redirects=False
             ) as answer:
-                body = await answer.content.read(BODY_MAX_BYTES)
-                return _Page(answer.status, answer.content_type, body, dict(answer.headers))
+                body = bytearray()
+                async for piece in answer.content.iter_any():
+                    body += piece[: BODY_MAX_BYTES - len(body)]
+                    if len(body) == BODY_MAX_BYTES:
+                        break
+                return _Page(answer.status, answer.content_type, bytes(body), dict(answer.headers))
         except (ClientError, OSError, TimeoutError) as error:
             if base is None:
                 reason = getattr(error, "strerror", None) or type(error).__name__

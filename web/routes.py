@@ -6,6 +6,7 @@ path that the other does not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -121,7 +122,13 @@ AnyRoute = Route[Any, Any]
 
 def add(app: web.Application, routes: tuple[AnyRoute, ...]) -> None:
     for route in routes:
-        app.router.add_route(route.method, ROOT + route.path, _handler(route))
+        path = re.sub(r"{(\w+)}", lambda named: part(named[1]), route.path)
+        app.router.add_route(route.method, ROOT + path, _handler(route))
+
+
+def part(name: str) -> str:
+    """A named part of a path that may be any word; aiohttp's own may hold no brace."""
+    return f"{{{name}:[^/]+}}"
 
 
 def csrf_token(state: State, who: Who) -> str:

@@ -55,12 +55,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SocketLimits:
+    """`frames` are an operator's in a minute, `pings` and `ticks` a visitor's.
+
+    What comes above them is passed over, and past `frames_ignored` or `refusals` ends the socket.
+    """
+
     hello_seconds: float = 10
     send_seconds: float = 10
     ping_seconds: float = 25
     queue: int = 1_000
     per_operator: int = 20
     per_source: int = 500
+    frames: int = 120
+    frames_ignored: int = 1_000
+    pings: int = 240
+    ticks: int = 600
+    refusals: int = 200
 
 
 class OverError(Exception):

@@ -79,11 +79,8 @@ from web.visitor_hears import Planned, tail_of
 TAIL = 50
 MINUTE = timedelta(minutes=1)
 HELLOS = 120
-TICKS = 600
-PINGS = 240
 PAGES = 60
 FIELDS = 30
-REFUSALS_MAX = 200
 TOGETHER_MAX = 32
 """Frames that came while the last ones were being stored, and are taken as one."""
 PONG = framed(b'{"t":"pong"}')
@@ -129,6 +126,7 @@ class _Guest:
     def __init__(self, place: Place, socket: Socket, visitor: str, hello: Hello) -> None:
         self._place = place
         self._hub = place.state.hub
+        self._limits = place.state.sockets.limits
         self._socket = socket
         self._visitor = visitor
         # Whose key was made under an older key of the hub's takes a new one home.
@@ -226,17 +224,17 @@ class _Guest:
     async def _note(self, frame: Noted) -> None:
         match frame:
             case Ping():
-                if await self._may("pings", PINGS):
+                if await self._may("pings", self._limits.pings):
                     await self._socket.send(PONG)
             case Typing():
-                if await self._may("typing", TICKS):
+                if await self._may("typing", self._limits.ticks):
                     await self._pass([Passed(t="typing")])
             case Fields():
                 # The newest first: so many are kept, and no more.
                 told = legible.fields(frame.fields | (self._fields | frame.fields))
                 self._untold = self._untold or told != self._fields
                 self._fields = told
-                if self._untold and await self._may("facts", TICKS):
+                if self._untold and await self._may("facts", self._limits.ticks):
                     await self._tell()
             case Page():
                 if await self._may("pages", PAGES):
@@ -245,7 +243,7 @@ class _Guest:
                         msgspec.structs.replace(there, page=frame.page, title=frame.title)
                     )
             case Delivered() | Read():
-                if await self._may("ticks", TICKS):
+                if await self._may("ticks", self._limits.ticks):
                     await self._tick(frame)
 
     def _look(self) -> None:
@@ -376,7 +374,7 @@ class _Guest:
 
     def _refused(self) -> None:
         self._refusals += 1
-        if self._refusals > REFUSALS_MAX:
+        if self._refusals > self._limits.refusals:
             raise OverError(TOO_OFTEN)
 
     async def _refuse(self, key: str, error: HubError) -> None:

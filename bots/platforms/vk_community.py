@@ -26,7 +26,7 @@ from bots.platforms.vk_rules import (
     missing,
     read,
 )
-from bots.platforms.vk_things import REACTIONS, Things, user
+from bots.platforms.vk_things import REACTIONS, Kept, Things, user
 
 GROUPS_FROM = 2_000_000_000
 REMEMBERED = 100
@@ -276,12 +276,7 @@ class Community(Platform):
         for random_id, at, cmid in said[-REMEMBERED:]:
             if told["random_id"] and random_id == told["random_id"] and self._now() - at < HOUR:
                 return self.messages[peer][cmid]
-        text = told.get("message", "")
-        if len(text) > TEXT_MAX:
-            raise RefusedCallError(914)
-        files = self.things.named(told.get("attachment", ""))
-        if not text.strip() and not files:
-            raise RefusedCallError(100, "message is empty or invalid")
+        text, files = self._content(told)
         rows = buttons(told["keyboard"]) if told.get("keyboard") else []
         quoted = self._quoted(peer, told.get("forward", ""))
         made = self.message(
@@ -298,6 +293,15 @@ class Community(Platform):
         self.show(chat, made, [each.blob for each in files])
         self.tell("message_reply", made)
         return made
+
+    def _content(self, told: Told) -> tuple[str, list[Kept]]:
+        text = told.get("message", "")
+        if len(text) > TEXT_MAX:
+            raise RefusedCallError(914)
+        files = self.things.named(told.get("attachment", ""))
+        if not text.strip() and not files:
+            raise RefusedCallError(100, "message is empty or invalid")
+        return text, files
 
     def _quoted(self, peer: int, forward: str) -> Told | None:
         if not forward:
@@ -316,12 +320,7 @@ class Community(Platform):
         made, chat = self._own(told), self._chat(told["peer_id"])
         if self._now().timestamp() - made["date"] > DAY.total_seconds():
             raise RefusedCallError(909)
-        text = told.get("message", "")
-        if len(text) > TEXT_MAX:
-            raise RefusedCallError(914)
-        files = self.things.named(told.get("attachment", ""))
-        if not text.strip() and not files:
-            raise RefusedCallError(100, "message is empty or invalid")
+        text, files = self._content(told)
         stamp = int(self._now().timestamp())
         made |= {"text": text, "update_time": stamp, "version": 10_000_000 + self.number()}
         made["attachments"] = [each.shown for each in files]

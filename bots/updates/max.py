@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from bots.line.text import Span, Style, from_utf16, marked
-from hub.content import Card, FileKind, Remote, Spot
+from hub.content import Card, FileKind, Remote, Spot, spot_at
 from hub.errors import PayloadError
 from hub.events import (
     ChannelEvent,
@@ -335,12 +335,7 @@ def _media(body: _Body) -> list[Remote]:
 
 
 def _spot(told: dict[str, Any]) -> Spot | None:
-    latitude, longitude = told.get("latitude"), told.get("longitude")
-    if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
-        return None
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        return None
-    return Spot(latitude=latitude, longitude=longitude)
+    return spot_at(told.get("latitude"), told.get("longitude"))
 
 
 def _card(told: dict[str, Any], sender: _User, token: str) -> Card | None:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from bots.line.text import marked
-from hub.content import Card, FileKind, Remote, Spot
+from hub.content import Card, FileKind, Remote, Spot, spot_at
 from hub.errors import PayloadError
 from hub.events import (
     ChannelEvent,
@@ -181,12 +181,7 @@ def _media(kind: str, held: Mapping[str, Any]) -> tuple[Remote, ...]:
 
 def _spot(told: Any) -> Spot | None:
     held = told if isinstance(told, dict) else {}
-    latitude, longitude = held.get("lat"), held.get("lon")
-    if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
-        return None
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        return None
-    return Spot(latitude=latitude, longitude=longitude)
+    return spot_at(held.get("lat"), held.get("lon"))
 
 
 def _card(told: Any, sender: _User, tracked: Tracked) -> Card | None:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from bots.vkontakte.words import legible
-from hub.content import FileKind, Remote, Spot
+from hub.content import FileKind, Remote, Spot, spot_at
 
 DEPTH_MAX = 5
 MEDIA_MAX = 100
@@ -136,7 +136,8 @@ def _remote(url: Any, name: str, *, kind: FileKind, size: int = 0) -> Remote | N
 
 def _largest(pictures: Any) -> Any:
     """The address of the picture with the most points; VK lists several in no order."""
-    found = [each for each in pictures or () if isinstance(each, dict) and each.get("url")]
+    told = pictures if isinstance(pictures, list) else ()
+    found = [each for each in told if isinstance(each, dict) and each.get("url")]
     return max(found, key=_points, default={}).get("url")
 
 
@@ -161,14 +162,9 @@ def _spot(geo: Any) -> Spot | None:
     at = geo.get("coordinates") if isinstance(geo, dict) else None
     if not isinstance(at, dict):
         return None
-    latitude, longitude = at.get("latitude"), at.get("longitude")
-    if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
-        return None
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        return None
     place = geo.get("place")
     title = _text(place.get("title")) if isinstance(place, dict) else ""
-    return Spot(latitude=float(latitude), longitude=float(longitude), title=title)
+    return spot_at(at.get("latitude"), at.get("longitude"), title=title)
 
 
 def _text(value: Any) -> str:

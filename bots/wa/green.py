@@ -14,7 +14,7 @@ import msgspec
 
 from bots.wa.shapes import Shape, present
 from bots.wa.words import card_of, heard, phone_of, started
-from hub.content import Card, FileKind, Remote, Spot
+from hub.content import Card, FileKind, Remote, Spot, spot_at
 from hub.errors import PayloadError
 from hub.events import (
     ChannelEvent,
@@ -305,14 +305,8 @@ def _remote(file: _File, kind: FileKind) -> Remote:
 
 
 def _spot(location: _Location) -> Spot | None:
-    if not (-90 <= location.latitude <= 90 and -180 <= location.longitude <= 180):
-        return None
-    return Spot(
-        latitude=location.latitude,
-        longitude=location.longitude,
-        title=location.name_location,
-        address=location.address,
-    )
+    at = location.latitude, location.longitude
+    return spot_at(*at, title=location.name_location, address=location.address)
 
 
 def _sender(note: _Note, chat: str) -> Sender:

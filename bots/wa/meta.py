@@ -30,7 +30,7 @@ from bots.wa.shapes import (
     present,
 )
 from bots.wa.words import card, heard, phone_of, started
-from hub.content import Card, FileKind, Remote, Spot
+from hub.content import Card, FileKind, Remote, Spot, spot_at
 from hub.errors import PayloadError
 from hub.events import (
     ChannelEvent,
@@ -296,14 +296,8 @@ def _media(message: Message) -> tuple[Remote, ...]:
 
 
 def _spot(location: Location) -> Spot | None:
-    if not (-90 <= location.latitude <= 90 and -180 <= location.longitude <= 180):
-        return None
-    return Spot(
-        latitude=location.latitude,
-        longitude=location.longitude,
-        title=location.name,
-        address=location.address,
-    )
+    at = location.latitude, location.longitude
+    return spot_at(*at, title=location.name, address=location.address)
 
 
 def _card(contact: Contact, sender: Sender) -> Card:

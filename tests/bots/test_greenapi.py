@@ -8,13 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bots.greenapi import GreenAPI, GreenAPISettings
 from hub.channels.port import Hook
 from hub.content import Card, Remote, Spot
-from hub.errors import PayloadError
 from hub.events import (
     ChannelEvent,
     DeliveryReported,
@@ -172,33 +169,6 @@ def test_what_is_of_no_use_is_counted_by_name(name: str, ignored: str) -> None:
     event = recorded(name)
     assert isinstance(event, Ignored)
     assert event.name == ignored
-
-
-def leaves(told: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    if isinstance(told, dict | list):
-        pairs = told.items() if isinstance(told, dict) else enumerate(told)
-        return [leaf for key, value in pairs for leaf in leaves(value, (*path, key))]
-    return [path]
-
-
-@pytest.mark.parametrize("name", sorted(each.stem for each in FIXTURES.glob("*.json")))
-@given(data=st.data())
-def test_no_change_of_a_part_makes_a_notification_fail_otherwise_than_as_a_payload(
-    name: str, data: st.DataObject
-) -> None:
-    told = msgspec.json.decode((FIXTURES / f"{name}.json").read_bytes())
-    path = data.draw(st.sampled_from(leaves(told)))
-    at = told
-    for key in path[:-1]:
-        at = at[key]
-    wild: list[Any] = [None, 0, 2**63 - 1, -1.5, "", "x" * 70, [], {}, True]
-    at[path[-1]] = data.draw(st.sampled_from(wild))
-    try:
-        events = CHANNEL.parse(Hook(body=msgspec.json.encode(told), received_at=AT))
-    except PayloadError:
-        return
-    assert events
-    assert all(event.sender.external_id for event in events)
 
 
 @pytest.mark.parametrize(

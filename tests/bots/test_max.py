@@ -6,10 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from bots.max import Max as MaxChannel
 from bots.platforms.max import MaxPlatform
@@ -20,7 +17,6 @@ from hub.content import Remote, Spot
 from hub.errors import (
     CredentialsError,
     DeliveryError,
-    PayloadError,
     ThrottledError,
     TransientError,
     UnreachableError,
@@ -213,37 +209,3 @@ def test_what_is_of_no_use_is_counted_by_name(name: str, counted: str) -> None:
     event = told(name)
     assert isinstance(event, Ignored)
     assert event.name == counted
-
-
-def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    found = [path] if path else []
-    if isinstance(value, dict):
-        for key, each in value.items():
-            found += leaves(each, (*path, key))
-    elif isinstance(value, list):
-        for at, each in enumerate(value):
-            found += leaves(each, (*path, at))
-    return found
-
-
-@settings(max_examples=300)
-@given(st.data())
-def test_whatever_a_body_holds_instead_it_is_events_or_a_payload_error(data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from(sorted(each.stem for each in FIXTURES.glob("*.json"))))
-    body = msgspec.json.decode(recorded(name))
-    path = data.draw(st.sampled_from(leaves(body)))
-    held = body
-    for step in path[:-1]:
-        held = held[step]
-    strange = st.none() | st.booleans() | st.text() | st.integers() | st.floats(allow_nan=False)
-    odd = data.draw(strange | st.lists(strange, max_size=2) | st.dictionaries(st.text(), strange))
-    if data.draw(st.booleans()):
-        held[path[-1]] = odd
-    else:
-        del held[path[-1]]
-    try:
-        events = updates.events(msgspec.json.encode(body), "demo-token")
-    except PayloadError:
-        return
-    assert events
-    assert all(event.at.utcoffset() is not None for event in events)

@@ -8,12 +8,9 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from bots.platforms.platform import Chat, Person
 from bots.platforms.viber import ViberPlatform
-from bots.updates import viber as updates
 from bots.viber import REFUSALS, ViberSettings, _refusal
 from bots.viber import Viber as ViberChannel
 from hub.channels.port import Hook
@@ -21,7 +18,6 @@ from hub.content import Button, Remote, Spot
 from hub.errors import (
     CredentialsError,
     DeliveryError,
-    PayloadError,
     RejectedError,
     ThrottledError,
     TransientError,
@@ -35,7 +31,6 @@ from tests.bots.played_viber import (
     IVAN,
     TOKEN,
     message,
-    nobody,
     opened,
     played,
     recorded,
@@ -164,24 +159,6 @@ def test_opening_the_chat_says_something_only_by_a_link_of_ours() -> None:
         ignored = told(name)
         assert isinstance(ignored, Ignored)
         assert ignored.name == counted
-
-
-@settings(max_examples=300)
-@given(st.data())
-def test_whatever_a_body_holds_instead_it_is_events_or_a_payload_error(data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from(sorted(each.stem for each in FIXTURES.glob("*.json"))))
-    body = msgspec.json.decode(recorded(name))
-    held = data.draw(
-        st.sampled_from([each for each in (body, body.get("message"), body.get("sender")) if each])
-    )
-    key = data.draw(st.sampled_from(sorted(held)))
-    strange = st.none() | st.booleans() | st.text() | st.integers() | st.floats(allow_nan=False)
-    held[key] = data.draw(strange | st.lists(strange) | st.dictionaries(st.text(), strange))
-    try:
-        events = updates.events(msgspec.json.encode(body), nobody)
-    except PayloadError:
-        return
-    assert all(event.sender.external_id for event in events)
 
 
 def test_what_came_along_counts_only_for_whom_we_sent_it() -> None:

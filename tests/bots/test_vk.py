@@ -178,6 +178,7 @@ class TestUpdates:
             ({"type": "market", "market": {"title": "Чай", "owner_id": -5, "id": 7}}, "Чай"),
             ({"type": "hologram", "hologram": {}}, "Вот\n[hologram]"),
             ({"type": "photo", "photo": {"sizes": []}}, "Вот\n[photo]"),
+            ({"type": "photo", "photo": {"sizes": 7}}, "Вот\n[photo]"),
             ({"type": 5}, "Вот"),
             ("x", "Вот"),
         ],

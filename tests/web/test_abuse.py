@@ -310,6 +310,8 @@ async def test_signing_in_again_ends_the_session_that_was_there(house: House) ->
         ("127.0.0.1", "localhost.evil.example", False),
         ("127.0.0.1", "chat.example", False),
         ("127.0.0.1", "", False),
+        ("127.0.0.1", "[]", False),
+        ("127.0.0.1", "[::1", False),
     ],
 )
 def test_a_name_that_was_made_to_lead_here_opens_no_counts(

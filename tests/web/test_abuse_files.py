@@ -105,3 +105,14 @@ async def test_a_file_of_two_kinds_never_becomes_a_page(
     assert "Set-Cookie" not in answer.headers
     assert "\n" not in answer.headers["Content-Disposition"]
     assert await answer.read() == data
+
+
+@pytest.mark.parametrize("name", ["смета {2}.txt", "{}", "..", ".", "a/b", "50%.txt", "%2F", "?#&"])
+async def test_a_file_of_any_name_is_opened_by_its_link(house: House, name: str) -> None:
+    anna = await house.browser("anna")
+    status, file = await anna.ask(
+        "POST", f"{ROOT}/projects/alpha/files", params={"name": name}, data=b"here it is"
+    )
+    assert status == 201
+    answer = await (await house.browser()).raw("GET", file["url"])
+    assert (answer.status, await answer.read()) == (200, b"here it is")

@@ -15,10 +15,10 @@ from hub.events import AccessChanged
 from hub.model import Dialog, EntryKind, Membership, OperatorId, ProjectId, Verb
 from hub.store.schema import DEAD_LETTERS, LOG
 from tests.web.house import SHOP, House, LiveSocket, sign
-from web import live, visitor
 from web.sockets import SocketLimits
 
 FEW = SocketLimits(per_source=3)
+SHORT = SocketLimits(frames=5, frames_ignored=20, pings=5, ticks=5, refusals=20)
 
 
 async def _widget(house: House, **more: Any) -> LiveSocket:
@@ -57,15 +57,11 @@ async def test_another_address_has_room_of_its_own(house: House) -> None:
     await other.frame("hello")
 
 
-@pytest.mark.parametrize(
-    ("what", "frame"),
-    [("PINGS", {"t": "ping"}), ("TICKS", {"t": "typing"}), ("TICKS", {"t": "read", "seq": 1})],
-)
+@pytest.mark.parametrize("socket_limits", [SHORT])
+@pytest.mark.parametrize("frame", [{"t": "ping"}, {"t": "typing"}, {"t": "read", "seq": 1}])
 async def test_a_flood_of_small_frames_ends_the_socket_and_harms_no_other(
-    house: House, monkeypatch: pytest.MonkeyPatch, what: str, frame: dict[str, object]
+    house: House, frame: dict[str, object]
 ) -> None:
-    monkeypatch.setattr(visitor, what, 5)
-    monkeypatch.setattr(visitor, "REFUSALS_MAX", 20)
     flood, calm = await house.visitor(), await house.visitor()
     for _ in range(40):
         await flood.socket.say(**frame)
@@ -73,11 +69,8 @@ async def test_a_flood_of_small_frames_ends_the_socket_and_harms_no_other(
     assert (await calm.write("слышно?"))["t"] == "ok"
 
 
-async def test_an_operator_who_floods_is_shown_the_door(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(live, "FRAMES", 5)
-    monkeypatch.setattr(live, "FRAMES_IGNORED", 20)
+@pytest.mark.parametrize("socket_limits", [SHORT])
+async def test_an_operator_who_floods_is_shown_the_door(house: House) -> None:
     socket = await (await house.browser("anna")).live()
     await socket.frame("hello")
     for _ in range(40):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -291,6 +292,21 @@ async def test_every_api_path_served_is_in_the_document(house: House) -> None:
     assert served == described | {f"{ROOT}/openapi.json"}
     _, told = await (await house.browser()).ask("GET", f"{ROOT}/openapi.json")
     assert told == json.loads(FILE.read_bytes())
+
+
+def test_the_document_refers_to_nothing_that_it_does_not_hold() -> None:
+    written = document(ROUTES).decode()
+    referred = set(re.findall(r'"#/components/schemas/([^"]+)"', written))
+    assert referred
+    assert referred <= json.loads(written)["components"]["schemas"].keys()
+
+
+def test_a_pattern_of_the_document_is_one_that_browsers_read_alike() -> None:
+    patterns = re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', document(ROUTES).decode())
+    assert patterns
+    for pattern in map(json.loads, patterns):
+        # ECMA-262 with the flag u knows no \Z and no needless backslash before a sign.
+        assert not re.search(r"\\[^\w.+*?()\[\]{}|^$/-]|\\[AZz]|\(\?P", pattern), pattern
 
 
 def _id(operator: Any) -> Any:

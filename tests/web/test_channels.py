@@ -410,11 +410,7 @@ async def test_pages_are_not_checked_without_end(ada: Admin) -> None:
     assert statuses.count(200) == 20
 
 
-async def test_another_process_takes_a_change_over_at_once(
-    house: House, ada: Admin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Only the word from the first process can wake it in time.
-    monkeypatch.setattr("hub.channels.in_use.FRESH", timedelta(hours=1))
+async def test_another_process_takes_a_change_over_at_once(house: House, ada: Admin) -> None:
     hub, taken = house.hub, asyncio.Event()
     build = builder(hub.keys)
 
@@ -423,7 +419,8 @@ async def test_another_process_takes_a_change_over_at_once(
             taken.set()
         return build(document)
 
-    other = Channels(hub.engine, hub.bus, noticed, hub.vault)
+    # Only the word from the first process can wake it in time.
+    other = Channels(hub.engine, hub.bus, noticed, hub.vault, fresh=timedelta(hours=1))
     await other.refresh()
     loop = asyncio.create_task(other.run())
     try:

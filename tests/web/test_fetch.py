@@ -18,6 +18,7 @@ from yarl import URL
 
 from web.fetch import (
     BODY_MAX_BYTES,
+    SECONDS,
     FetchError,
     Reach,
     Resolve,
@@ -81,10 +82,14 @@ async def serve() -> AsyncIterator[Serve]:
 
 
 async def refusal(
-    url: URL | str, reach: Reach = PUBLIC, *, resolve: Resolve | None = None
+    url: URL | str,
+    reach: Reach = PUBLIC,
+    *,
+    resolve: Resolve | None = None,
+    seconds: float = SECONDS,
 ) -> FetchError:
     with pytest.raises(FetchError) as caught:
-        await fetch(URL(url), reach, resolve=resolve)
+        await fetch(URL(url), reach, resolve=resolve, seconds=seconds)
     return caught.value
 
 
@@ -272,16 +277,12 @@ async def test_a_body_that_cannot_be_unfolded_is_said_to_be_so(serve: Serve, cod
     assert (await refusal(await serve(broken), NEAR)).code == "unreadable"
 
 
-async def test_a_page_that_never_answers_is_left(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("web.fetch.SECONDS", 0.05)
-
+async def test_a_page_that_never_answers_is_left(serve: Serve) -> None:
     async def silent(_: web.Request) -> web.Response:
         await asyncio.Event().wait()
         return web.Response()
 
-    assert (await refusal(await serve(silent), NEAR)).code == "unreachable"
+    assert (await refusal(await serve(silent), NEAR, seconds=0.05)).code == "unreachable"
 
 
 async def test_nobody_there_and_no_such_name_are_told_apart(unused_tcp_port: int) -> None:

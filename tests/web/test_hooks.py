@@ -9,6 +9,7 @@ import logging
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -55,6 +56,20 @@ async def test_the_platform_is_answered_what_it_wants_to_hear(house: House) -> N
     assert (status, told["code"]) == (403, "signature")
     assert await browser.ask("GET", f"{DOOR}?token={ECHO_SECRET}") == (200, b"ok")
     assert await letters(house) == [], "an answer that cannot be made loses nothing"
+
+
+@pytest.mark.parametrize("id", ["{3F2504E0}", "a/b", "?#&=", "100%", "%2F", "..", "{}:[]"])
+async def test_whatever_a_platform_calls_its_person_the_dialog_is_opened(
+    house: House, id: str
+) -> None:
+    body = json.dumps({"messages": [{"from": id, "id": f"{id}.1", "text": "Здравствуйте"}]})
+    assert (await send(await house.browser(), body.encode()))[0] == 200
+    anna = await house.browser("anna")
+    path = f"/dialogs/{quote(f'alpha-echo:{id}:1', safe='')}"
+    assert (await anna.get(path))["dialog"]["name"] == id
+    [entry] = (await anna.get(f"{path}/log"))["items"]
+    told = await anna.get(f"{path}/entries/{quote(entry['id'], safe='')}")
+    assert told["text"] == "Здравствуйте"
 
 
 async def test_a_platform_may_have_an_address_for_each_sort_of_news(house: House) -> None:

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from hub.model import ChannelId, Membership
 from tests.web.house import ALPHA, Browser, House
-from web import api_search
 from web.routes import ROOT
 
 
@@ -137,14 +136,3 @@ async def test_a_question_that_is_none_is_refused_with_its_field(
 async def test_wild_bytes_in_a_query_find_nothing(anna: Browser) -> None:
     for wild in ("%FF%FE", "%00", "%ED%A0%80", "%F0%9F%91%8D", "%22%27%24"):
         assert (await anna.get(f"/projects/alpha/search?q={wild}"))["items"] == []
-
-
-async def test_somebody_who_searches_without_end_has_to_wait(
-    anna: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(api_search, "SEARCHES", 3)
-    for _ in range(3):
-        await anna.get("/projects/alpha/search?q=x")
-    answer = await anna.raw("GET", f"{ROOT}/projects/alpha/search?q=x")
-    assert answer.status == 429
-    assert int(answer.headers["Retry-After"]) >= 1

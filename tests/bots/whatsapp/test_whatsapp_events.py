@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,9 +13,6 @@ from hypothesis import strategies as st
 from bots.line.text import spans
 from bots.wa.words import card_of, heard, started
 from hub.content import Card, Remote, Spot
-from hub.errors import (
-    PayloadError,
-)
 from hub.events import (
     ChannelEvent,
     DeliveryReported,
@@ -244,33 +239,6 @@ def test_what_is_of_no_use_is_counted_by_name(name: str, ignored: str) -> None:
 def test_nulls_are_as_good_as_absent() -> None:
     event = message("nulls")
     assert (event.text, event.sender.name, event.reply_to) == ("привет", "", "")
-
-
-def leaves(told: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    if isinstance(told, dict | list):
-        pairs = told.items() if isinstance(told, dict) else enumerate(told)
-        return [leaf for key, value in pairs for leaf in leaves(value, (*path, key))]
-    return [path]
-
-
-@pytest.mark.parametrize("name", sorted(each.stem for each in FIXTURES.glob("*.json")))
-@given(data=st.data())
-def test_no_change_of_a_part_makes_a_body_fail_otherwise_than_as_a_payload(
-    name: str, data: st.DataObject
-) -> None:
-    told = msgspec.json.decode((FIXTURES / f"{name}.json").read_bytes())
-    path = data.draw(st.sampled_from(leaves(told)))
-    at = told
-    for key in path[:-1]:
-        at = at[key]
-    value: Any = data.draw(st.sampled_from([None, 0, 2**63 - 1, -1.5, "", "x" * 70, [], {}, True]))
-    at[path[-1]] = value
-    try:
-        events = CHANNEL.parse(signed(msgspec.json.encode(told)))
-    except PayloadError:
-        return
-    assert events
-    assert all(event.sender.external_id for event in events)
 
 
 @pytest.mark.parametrize(
