@@ -8,6 +8,7 @@ import contextlib
 import gc
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -133,17 +134,7 @@ async def serve(
     from web.app import build
     from web.server import Runner
 
-    stop = Stop()
-    hub = assemble(
-        settings,
-        builder,
-        secret_fields=secret_fields,
-        kinds=kinds,
-        known_kinds=known_kinds,
-        speech=speech,
-        now=now,
-        engine=engine,
-    )
+    stop, hub = Stop(), _assembled(settings, engine)
     async with opened(hub), contextlib.AsyncExitStack() as stack:
         await channels.adopt(hub.engine, hub.vault, settings, now())
         await stack.enter_async_context(hub.working(loops=loops, fallen=stop.fall, also=also(hub)))
@@ -167,16 +158,7 @@ async def work(
 
     On the port, if there is one, it tells machines how it is.
     """
-    stop = Stop()
-    hub = assemble(
-        settings,
-        builder,
-        secret_fields=secret_fields,
-        kinds=kinds,
-        speech=speech,
-        now=now,
-        engine=engine,
-    )
+    stop, hub = Stop(), _assembled(settings, engine)
     async with opened(hub), contextlib.AsyncExitStack() as stack:
         await channels.adopt(hub.engine, hub.vault, settings, now())
         await stack.enter_async_context(hub.working(door=False, fallen=stop.fall, also=also(hub)))
@@ -243,6 +225,8 @@ async def _listen(runner: Any, host: str, port: int) -> str:
     site = web.TCPSite(runner, host, port)
     try:
         await site.start()
+    except (socket.gaierror, UnicodeError):
+        raise ConfigError(f"server.host: {host} cannot be found", field="server.host") from None
     except OSError as error:
         raise ConfigError(
             f"server.port: {host}:{port} cannot be used: {error.strerror}", field="server.port"
@@ -250,6 +234,19 @@ async def _listen(runner: Any, host: str, port: int) -> str:
     address = runner.addresses[-1]
     shown = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else host  # noqa: S104
     return f"http://{shown}:{address[1]}"
+
+
+def _assembled(settings: Settings, engine: Engine | None) -> Hub:
+    return assemble(
+        settings,
+        builder,
+        secret_fields=secret_fields,
+        kinds=kinds,
+        known_kinds=known_kinds,
+        speech=speech,
+        now=now,
+        engine=engine,
+    )
 
 
 def _beside(settings: Settings) -> Hub:

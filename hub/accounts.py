@@ -20,6 +20,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from msgspec.structs import replace
 
+from hub.audits import audited
 from hub.bus import Bus
 from hub.errors import (
     BadValueError,
@@ -39,7 +40,6 @@ from hub.model import (
     Role,
     Session,
 )
-from hub.records import Audit
 from hub.statuses import Lang
 from hub.store.engine import AbsentError, Engine, Insert, TakenError
 from hub.store.schema import MEMBERS, MEMBERSHIPS_OF, OPERATORS_BY_LOGIN, SESSIONS_OF
@@ -124,7 +124,8 @@ class Accounts:
             created_at=now,
         )
         try:
-            await self._engine.write(Insert(operator), self._audit(by, "added", operator.id))
+            note = audited(now, by, "operator.added", operator.id)
+            await self._engine.write(Insert(operator), note)
         except TakenError:
             raise ConflictError("login_taken") from None
         return operator
@@ -133,14 +134,15 @@ class Accounts:
         self, operator: OperatorId, project: ProjectId, role: Role, *, by: str = "hub"
     ) -> Membership:
         """Makes the operator a member of the project, or changes the role there."""
+        now = self._now()
         membership = Membership(
             id=f"{operator}:{project}",
             project=project,
             operator=operator,
             role=role,
-            created_at=self._now(),
+            created_at=now,
         )
-        note = self._audit(by, "joined", operator, project=project, data={"role": role.value})
+        note = audited(now, by, "operator.joined", operator, project, role=role.value)
         try:
             await self._engine.write(Insert(membership), note)
         except TakenError:
@@ -171,11 +173,12 @@ class Accounts:
         """A code that signs in once within 24 hours; an earlier one stops working."""
         letters = [secrets.choice(_CODE_LETTERS) for _ in range(12)]
         code = "-".join("".join(letters[at : at + 4]) for at in (0, 4, 8))
-        until = self._now() + CODE_LASTS
+        now = self._now()
+        until = now + CODE_LASTS
         await self._change(
             operator, lambda had: replace(had, code_hash=_hash(_code(code)), code_until=until)
         )
-        await self._engine.write(self._audit(by, "code_made", operator))
+        await self._engine.write(audited(now, by, "operator.code_made", operator))
         return code
 
     async def disable(self, operator: OperatorId, *, by: str = "hub") -> None:
@@ -184,7 +187,7 @@ class Accounts:
         await self._change(operator, lambda had: replace(had, disabled_at=had.disabled_at or at))
         await self._end_sessions(operator)
         await self._tell(operator)
-        await self._engine.write(self._audit(by, "disabled", operator))
+        await self._engine.write(audited(at, by, "operator.disabled", operator))
 
     async def sign_in(
         self, login: str, password: str, *, address: str, agent: str = ""
@@ -209,9 +212,8 @@ class Accounts:
         matches = await self._matches(operator.password_hash if operator else "", password)
         if operator is None or not matches or operator.disabled_at is not None:
             target = operator.id if operator else ""
-            await self._engine.write(
-                self._audit(target, "sign_in_refused", target, address=address)
-            )
+            note = audited(self._now(), target, "operator.sign_in_refused", target, address=address)
+            await self._engine.write(note)
             raise UnauthenticatedError("wrong login or password")
         if self._hasher.check_needs_rehash(operator.password_hash):
             stronger = await self._hash_password(password)
@@ -258,7 +260,8 @@ class Accounts:
     async def sign_out(self, who: Who, *, address: str = "") -> None:
         await self._engine.delete_if(Session, who.session.id, lambda _: True)
         await self._tell(who.id)
-        await self._engine.write(self._audit(who.id, "signed_out", who.id, address=address))
+        note = audited(self._now(), who.id, "operator.signed_out", who.id, address=address)
+        await self._engine.write(note)
 
     async def set_password(self, operator: OperatorId, password: str, *, by: str = "hub") -> None:
         """Sets it and ends every session of the operator."""
@@ -270,7 +273,7 @@ class Accounts:
         )
         await self._end_sessions(operator)
         await self._tell(operator)
-        await self._engine.write(self._audit(by, "password_set", operator))
+        await self._engine.write(audited(self._now(), by, "operator.password_set", operator))
 
     async def change_password(
         self, who: Who, current: str, new: str, *, address: str = ""
@@ -301,7 +304,7 @@ class Accounts:
     async def set_email(self, who: Who, email: str, *, address: str = "") -> Who:
         """Where letters to the operator go; empty for nowhere."""
         operator = await self._change(who.id, lambda had: replace(had, email=email))
-        note = self._audit(who.id, "email_set", who.id, address=address)
+        note = audited(self._now(), who.id, "operator.email_set", who.id, address=address)
         await self._engine.write(note)
         return Who(operator, who.session, who.memberships)
 
@@ -319,10 +322,9 @@ class Accounts:
             by_code=by_code,
             agent=legible(agent)[:200],
         )
-        verb = "signed_in_by_code" if by_code else "signed_in"
-        await self._engine.write(
-            Insert(session), self._audit(operator.id, verb, operator.id, address=address)
-        )
+        verb = "operator.signed_in_by_code" if by_code else "operator.signed_in"
+        note = audited(now, operator.id, verb, operator.id, address=address)
+        await self._engine.write(Insert(session), note)
         known = await self._engine.get(Operator, operator.id) or operator
         return session_id, Who(known, session, await self._memberships(session.operator))
 
@@ -395,30 +397,6 @@ class Accounts:
             return await self._engine.change(Operator, operator, how)
         except AbsentError:
             raise NotFoundError("there is no such operator") from None
-
-    def _audit(
-        self,
-        actor: str,
-        verb: str,
-        target: str,
-        *,
-        project: str = "",
-        address: str = "",
-        data: dict[str, str] | None = None,
-    ) -> Insert:
-        now = self._now()
-        return Insert(
-            Audit(
-                id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(8)}",
-                project=ProjectId(project),
-                actor=actor,
-                verb=f"operator.{verb}",
-                target=target,
-                created_at=now,
-                address=address,
-                data=data or {},
-            )
-        )
 
 
 def check_password(password: str) -> None:

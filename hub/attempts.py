@@ -47,10 +47,10 @@ POLICIES: dict[type[DeliveryError], Policy] = {
 OFFLINE = Policy(holds=True, counted=False, wait=HOLD)
 
 
-async def attempt(call: Awaitable[T]) -> T | DeliveryError:
+async def attempt(call: Awaitable[T], within: timedelta) -> T | DeliveryError:
     """What came of the call, or the error that says what to do."""
     try:
-        async with asyncio.timeout(SEND_TIMEOUT.total_seconds()):
+        async with asyncio.timeout(within.total_seconds()):
             return await call
     except DeliveryError as refusal:
         return refusal

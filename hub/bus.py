@@ -145,7 +145,8 @@ class LocalBus(Bus):
 
     kind: ClassVar[str] = "local"
 
-    def __init__(self) -> None:
+    def __init__(self, *, buckets_max: int = BUCKETS_MAX) -> None:
+        self._buckets_max = buckets_max
         self._epoch = secrets.token_hex(6)
         self._number = 0
         self._kept: deque[Announcement] = deque(maxlen=KEPT_EVENTS)
@@ -224,7 +225,7 @@ class LocalBus(Bus):
         turns = min(float(rate), turns + (at - since) * rate / period)
         wait = None if turns >= 1 else timedelta(seconds=(1 - turns) * period / rate)
         self._buckets[key] = (turns - 1 if wait is None else turns, at)
-        while len(self._buckets) > BUCKETS_MAX:
+        while len(self._buckets) > self._buckets_max:
             self._buckets.popitem(last=False)
         return wait
 

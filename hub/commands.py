@@ -165,12 +165,15 @@ async def _rotate(settings: Settings, hub: Hub, *, finish: bool) -> int:
 
 
 async def _import(settings: Settings, hub: Hub, args: argparse.Namespace) -> int:
+    try:
+        body = await asyncio.to_thread(args.table.read_bytes)
+    except OSError as error:
+        raise ConfigError(f"{args.table}: {error.strerror or 'cannot be read'}") from None
     async with opened(hub):
         await channels.adopt(hub.engine, hub.vault, settings, now())
         await hub.channels.refresh()
         channel = hub.channels.document(args.channel)
         project = hub.channels.project(channel.project)
-        body = await asyncio.to_thread(args.table.read_bytes)
         if args.dry:
             rows = list(importing.read(body, project.schedule.zone))
             wrong = [each for each in rows if isinstance(each, importing.Wrong)]

@@ -32,6 +32,17 @@ class Spot(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
 
 
+def spot_at(
+    latitude: object, longitude: object, *, title: str = "", address: str = ""
+) -> Spot | None:
+    """The place that a platform tells of; None for what is none on Earth."""
+    if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
+        return None
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+        return None
+    return Spot(latitude=float(latitude), longitude=float(longitude), title=title, address=address)
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody's name and number; `own` only where the platform proves that they are the sender's.
 

@@ -76,6 +76,7 @@ class Delivery:
         self._orders = Orders(engine, bus, now)
         self._now = now
         self._failing: dict[str, set[str]] = {}
+        self.timeout = attempts.SEND_TIMEOUT
 
     async def recover(self) -> int:
         """Frees every lane that a dead process held; for the one that serves an embedded store."""
@@ -95,7 +96,7 @@ class Delivery:
             if busy:
                 await asyncio.wait(
                     [task for _, task in busy.values()],
-                    timeout=attempts.SEND_TIMEOUT.total_seconds(),
+                    timeout=self.timeout.total_seconds(),
                 )
 
     async def _begin(self, busy: dict[str, tuple[str, asyncio.Task[None]]]) -> None:
@@ -227,7 +228,7 @@ class Delivery:
             buttons=entry.buttons,
         )
         mark = self._pulses.mark(row.channel)
-        outcome = await attempt(channel.send(identity, draft))
+        outcome = await attempt(channel.send(identity, draft), self.timeout)
         if isinstance(outcome, Receipt):
             await self._sent(row, entry, outcome)
             return None
@@ -264,7 +265,7 @@ class Delivery:
     async def _probe(self, channel: Kind, row: Dialog) -> Wait | None:
         """Asks a platform that was away for something that risks no message."""
         mark = self._pulses.mark(row.channel)
-        told = await attempt(channel.account())
+        told = await attempt(channel.account(), self.timeout)
         if isinstance(told, TransientError):
             return Wait(await self._pulses.away(row.channel, told.reason), held=True)
         if isinstance(told, RejectedError) and told.reason == "not_here":
@@ -434,7 +435,7 @@ class Delivery:
             await self._orders.end(order, OutState.FAILED, "offline")
             return None
         mark = self._pulses.mark(row.channel)
-        error = await attempt(self._orders.call(channel, identity, order, target))
+        error = await attempt(self._orders.call(channel, identity, order, target), self.timeout)
         if not isinstance(error, DeliveryError):
             await self._orders.put(order, target)
             await self._orders.end(order, OutState.SENT)

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from hub.channels.abilities import Capabilities
 from hub.channels.in_use import Channels
-from hub.errors import NotFoundError, UnavailableError
 from hub.fold import fold
 from hub.leads import slots
 from hub.leads.quiet import whereabouts
@@ -97,7 +96,7 @@ class DryRuns:
             log = await self._engine.find(LOG, {"dialog": row.id}, limit=LINES_MAX)
             replay = _Replay(
                 project,
-                self._can(row),
+                self._channels.can(row),
                 people.get(row.identity),
                 contacts.get(row.contact),
                 [each for each in page.items if each.contact == row.contact and each.id != row.id],
@@ -111,14 +110,6 @@ class DryRuns:
             found=tuple(found[:FOUND_MAX]),
             more=page.next is not None,
         )
-
-    def _can(self, row: Dialog) -> Capabilities:
-        try:
-            return self._channels.get(row.channel).capabilities
-        except (NotFoundError, UnavailableError):
-            return Capabilities(
-                type=row.type, text_max_chars=0, attachments_max=0, attachment_max_bytes=0
-            )
 
 
 class _Replay:

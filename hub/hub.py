@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from socket import gethostname
 from typing import Any
 
@@ -34,6 +35,7 @@ from hub.config import Settings
 from hub.delivery import Delivery
 from hub.desk import Desk
 from hub.dryrun import DryRuns
+from hub.errors import ConfigError
 from hub.examples import Examples
 from hub.files.arrivals import Arrivals
 from hub.files.fetching import Fetching
@@ -221,7 +223,7 @@ def assemble(
     engine = engine or connect(settings, serving=serving)
     bus = bus or _bus(settings, serving=serving)
     # A store that is there without its key was written with another one: none is made for it.
-    fresh = embedded and not settings.data.store.exists()
+    fresh = embedded and not _is_there(settings.data.store)
     keys = key_file.load(settings.security.key_file, make=fresh)
     vault = Vault(keys, secret_fields)
     files = Files(
@@ -281,6 +283,16 @@ def assemble(
     notices.lost, reaches.mails = mail.unheard, bool(settings.mail.url)
     outgoing = Outgoing(engine, bus, keys, now)
     dialling.follows += [mail.called, texting.called, outgoing.called]
+    switchboard = Switchboard(
+        engine,
+        bus,
+        channels,
+        callbacks,
+        peace,
+        files,
+        now,
+        follows=(mail.called, outgoing.called),
+    )
     segments = Segments(engine, now)
     automating = Automating(engine, bus, consents, outages, now, name)
     return Hub(
@@ -306,16 +318,7 @@ def assemble(
         desk=desk,
         callbacks=callbacks,
         dialling=dialling,
-        switchboard=Switchboard(
-            engine,
-            bus,
-            channels,
-            callbacks,
-            peace,
-            files,
-            now,
-            follows=(mail.called, outgoing.called),
-        ),
+        switchboard=switchboard,
         people=People(engine, bus, now),
         amends=Amends(engine, bus, channels, desk, now),
         lists=Lists(engine),
@@ -328,7 +331,17 @@ def assemble(
             engine, bus, channels, intake, pulses, keys, settings.server.public_url, now, name
         ),
         search=search,
-        worker=Worker(engine, bus, files, search, now, name, notices.consider, ruling),
+        worker=Worker(
+            engine,
+            bus,
+            files,
+            search,
+            now,
+            name,
+            notices.consider,
+            ruling,
+            switchboard.follow,
+        ),
         ruling=ruling,
         outages=outages,
         peace=peace,
@@ -364,6 +377,14 @@ async def opened(hub: Hub) -> AsyncIterator[Hub]:
             await hub.files.storage.close()
     finally:
         await hub.engine.close()
+
+
+def _is_there(store: Path) -> bool:
+    """Whether the file is; ConfigError where nobody may look, or no folder can hold such a name."""
+    try:
+        return store.exists()
+    except OSError as error:
+        raise ConfigError(f"data.dir: cannot be read: {error.strerror}", field="data.dir") from None
 
 
 def _bus(settings: Settings, *, serving: bool) -> Bus:

@@ -7,7 +7,6 @@ and every process acts by it at once.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime
@@ -19,13 +18,14 @@ from msgspec.structs import replace
 
 from hub import calendar, phones
 from hub.accounts import Who, clean_name
+from hub.audits import audited
 from hub.bus import Bus
 from hub.calendar import Calendar
 from hub.calling import Calling
 from hub.calls import says, trunks
 from hub.calls import script as scripts
 from hub.channels.in_use import WAKE, Channels
-from hub.errors import BadValueError, ConflictError, NotFoundError, UnavailableError
+from hub.errors import BadValueError, ConflictError, UnavailableError
 from hub.files.kept import Files
 from hub.leads import quiet, slots
 from hub.leads.quiet import Whereabouts
@@ -33,15 +33,12 @@ from hub.model import Project, ProjectId
 from hub.people.contacts import ALSO, REGION
 from hub.phones import Kind, WhyNot
 from hub.policy import Policy
-from hub.records import Audit
 from hub.rules.checks import Warned
 from hub.rules.checks import check as check_policy
 from hub.schedule import Schedule, next_opening
-from hub.store.engine import Engine, Insert, MovedError, Replace
+from hub.store.engine import Engine, MovedError, Replace
 from hub.telling import texting
 from hub.telling.triggers import SmsTrigger
-
-AUDITED_MAX = 500
 
 
 class NoNumberError(BadValueError):
@@ -99,10 +96,7 @@ class Projects:
 
     async def get(self, id: ProjectId) -> Project:
         """As it stands in the store now."""
-        found = await self._engine.get(Project, id)
-        if found is None:
-            raise NotFoundError
-        return found
+        return await self._engine.known(Project, id)
 
     async def change(
         self, id: ProjectId, rev: int, change: Change, who: Who, *, address: str = ""
@@ -234,20 +228,12 @@ class Projects:
         changed = _changed(had, after)
         if not changed:
             return had
-        note = Audit(
-            id=secrets.token_hex(12),
-            project=ProjectId(had.id),
-            actor=who.id,
-            verb=verb,
-            target=had.id,
-            created_at=self._now(),
-            address=address,
-            data={"what": (what or ", ".join(changed))[:AUDITED_MAX]},
-        )
+        now, told = self._now(), what or ", ".join(changed)
+        note = audited(now, who.id, verb, had.id, ProjectId(had.id), address, what=told)
         try:
             # First the note, as for channels: a trace without a change misleads less than a
             # change without a trace.
-            await self._engine.write(Insert(note), Replace(after))
+            await self._engine.write(note, Replace(after))
         except MovedError:
             raise ConflictError("changed", str(had.rev + 1)) from None
         await self._bus.wake(WAKE)

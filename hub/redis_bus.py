@@ -92,8 +92,12 @@ class RedisBus(Bus):
     kind: ClassVar[str] = "redis"
     shared: ClassVar[bool] = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, *, answer_seconds: float = ANSWER_SECONDS, unsaid_max: int = UNSAID_MAX
+    ) -> None:
         self._url = url
+        self._answer_seconds = answer_seconds
+        self._unsaid_max = unsaid_max
         self._me = secrets.token_hex(6)
         self._here = LocalBus()
         self._kept: deque[Announcement | None] = deque(maxlen=KEPT_EVENTS)
@@ -322,7 +326,7 @@ class RedisBus(Bus):
         for words in commands:
             pipe.execute_command(*words)
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._answer_seconds):
                 answers = await pipe.execute(raise_on_error=False)
             for answer in answers:
                 if isinstance(answer, Exception):
@@ -374,7 +378,7 @@ class RedisBus(Bus):
         if unsaid.passing:
             observe.BUS_EVENTS_DROPPED.inc()
             return
-        if len(self._unsaid) >= UNSAID_MAX:
+        if len(self._unsaid) >= self._unsaid_max:
             observe.BUS_EVENTS_DROPPED.inc(len(self._unsaid))
             self._unsaid.clear()
             self._spilled = True

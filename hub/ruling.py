@@ -114,7 +114,7 @@ class Ruling:
                 entry=entry,
                 at=self._now(),
                 project=project,
-                can=self._can(row),
+                can=self._channels.can(row),
                 identity=identity,
                 contact=contact,
                 bot=settings,
@@ -163,7 +163,7 @@ class Ruling:
             entry=entry,
             at=self._now(),
             project=project,
-            can=self._can(row),
+            can=self._channels.can(row),
             identity=identity,
             contact=contact,
             timer=timer.verb,
@@ -200,15 +200,6 @@ class Ruling:
             return self._channels.project(row.project)
         except NotFoundError:
             return None
-
-    def _can(self, row: Dialog) -> Capabilities:
-        """What may be said there; nothing in a channel that is switched off."""
-        try:
-            return self._channels.get(row.channel).capabilities
-        except (NotFoundError, UnavailableError):
-            return Capabilities(
-                type=row.type, text_max_chars=0, attachments_max=0, attachment_max_bytes=0
-            )
 
     async def _all(self, moment: Moment, effects: Sequence[Effect]) -> Dialog:
         row = moment.row

@@ -17,11 +17,12 @@ import msgspec
 from msgspec.structs import replace
 
 from hub.bus import Bus
+from hub.channels.abilities import Capabilities
 from hub.channels.port import ChannelKind
 from hub.config import ProjectCode, Settings
 from hub.errors import HubError, NotFoundError, UnavailableError
 from hub.keeping.secrets import SealError, Vault
-from hub.model import Channel, Project, ProjectId
+from hub.model import Channel, Dialog, Project, ProjectId
 from hub.schedule import Schedule, always, daily
 from hub.store.engine import Engine, Insert, TakenError
 from hub.store.schema import CHANNELS_ALL, PROJECTS_BY_NAME
@@ -59,12 +60,15 @@ class Channels:
         build: Build,
         vault: Vault,
         load: Callable[[str], object] = str,
+        *,
+        fresh: timedelta = FRESH,
     ) -> None:
         self._engine = engine
         self._bus = bus
         self._build = build
         self._vault = vault
         self._load = load
+        self._fresh = fresh
         self._loaded: set[str] = set()
         self._coming: set[str] = set()
         self._leaving: set[asyncio.Task[None]] = set()
@@ -88,6 +92,15 @@ class Channels:
             if id in self._coming:
                 raise UnavailableError("the channel is being made ready") from None
             raise NotFoundError from None
+
+    def can(self, row: Dialog) -> Capabilities:
+        """What may be said there; nothing in a channel that is switched off."""
+        try:
+            return self.get(row.channel).capabilities
+        except (NotFoundError, UnavailableError):
+            return Capabilities(
+                type=row.type, text_max_chars=0, attachments_max=0, attachment_max_bytes=0
+            )
 
     def document(self, id: str) -> Channel:
         try:
@@ -229,7 +242,7 @@ class Channels:
                     await self.refresh()
                 except HubError as error:
                     log.warning("channels.stale", extra={"reason": str(error)})
-                await self._bus.sleep(WAKE, FRESH)
+                await self._bus.sleep(WAKE, self._fresh)
         except asyncio.CancelledError:
             await self.close()
             raise

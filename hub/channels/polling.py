@@ -78,6 +78,8 @@ class Polling:
         public_url: str,
         now: Callable[[], datetime],
         name: str = "",
+        *,
+        turn_again: timedelta = TURN_AGAIN,
     ) -> None:
         self._engine = engine
         self._bus = bus
@@ -88,6 +90,7 @@ class Polling:
         self._public_url = public_url
         self._now = now
         self._name = name
+        self._turn_again = turn_again
         self._asking: dict[str, tuple[Kind, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
@@ -132,7 +135,7 @@ class Polling:
                         log.warning("polling.waits", extra={"reason": str(error)})
                     except Exception:
                         log.exception("polling.failed")
-                    await asyncio.sleep(TURN_AGAIN.total_seconds())
+                    await asyncio.sleep(self._turn_again.total_seconds())
         finally:
             await turn.pass_on()
 

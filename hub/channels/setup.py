@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hub.accounts import Who, clean_name
+from hub.audits import audited
 from hub.bus import Bus
 from hub.calls.trunk import Trunk
 from hub.channels.abilities import Capabilities
@@ -26,14 +27,13 @@ from hub.channels.port import ChannelKind
 from hub.errors import BadValueError, ConfigError, ConflictError, NotFoundError, UnavailableError
 from hub.keeping.secrets import SealError, Vault, is_sealed, secret_fields
 from hub.model import Channel, ChannelId, ProjectId
-from hub.records import Audit, Pulse
+from hub.records import Pulse
 from hub.store.engine import Engine, Insert, MovedError, Replace, TakenError
 from hub.store.schema import CHANNELS
 
 CHANNELS_MAX = 100
 ID_MAX = 32
 TRIES = 20
-AUDITED_MAX = 500
 
 Kinds = Callable[[str], type[ChannelKind[Any]]]
 """The class of a channel kind; ConfigError for a kind that there is not."""
@@ -167,10 +167,10 @@ class Setup:
                 settings=kept,
                 created_at=self._now(),
             )
-            note = self._audit(document, "channel_added", who, address, kind)
+            note = self._noted(document, "channel_added", who, address, kind)
             try:
                 sealed = self._vault.sealed(document)
-                await self._engine.write(Insert(sealed), Insert(note))
+                await self._engine.write(Insert(sealed), note)
             except TakenError:
                 continue
             await self._tell()
@@ -195,11 +195,11 @@ class Setup:
                 return had
             if self._numbered_by(kind, had) not in ("", self._numbered_by(kind, after)):
                 await self._check_silent(had)
-            note = self._audit(had, "channel_changed", who, address, ", ".join(changed))
+            note = self._noted(had, "channel_changed", who, address, ", ".join(changed))
             try:
                 # First the note: on some stores a crash parts the two, and a change without a
                 # trace would be worse than a trace without a change.
-                await self._engine.write(Insert(note), Replace(after))
+                await self._engine.write(note, Replace(after))
             except MovedError:
                 continue
             await self._tell()
@@ -208,7 +208,7 @@ class Setup:
 
     async def note(self, channel: Channel, verb: str, who: Who, *, address: str = "") -> None:
         """Puts on record what somebody did with the channel that changed nothing of it."""
-        await self._engine.write(Insert(self._audit(channel, verb, who, address, "")))
+        await self._engine.write(self._noted(channel, verb, who, address, ""))
 
     def _changed(
         self, had: Channel, change: Change, settings_type: type[msgspec.Struct]
@@ -262,17 +262,9 @@ class Setup:
         with suppress(UnavailableError):
             await self._channels.refresh()
 
-    def _audit(self, channel: Channel, verb: str, who: Who, address: str, what: str) -> Audit:
-        return Audit(
-            id=secrets.token_hex(12),
-            project=channel.project,
-            actor=who.id,
-            verb=verb,
-            target=channel.id,
-            created_at=self._now(),
-            address=address,
-            data={"what": what[:AUDITED_MAX]},
-        )
+    def _noted(self, channel: Channel, verb: str, who: Who, address: str, what: str) -> Insert:
+        now, of = self._now(), channel.project
+        return audited(now, who.id, verb, channel.id, of, address, what=what)
 
 
 def _checked(

@@ -93,7 +93,9 @@ class Lists:
             index, equal, descending=descending, after=after, limit=limit, where=passes
         )
 
-    async def counts(self, who: Who, project: ProjectId) -> dict[str, tuple[int, bool]]:
+    async def counts(
+        self, who: Who, project: ProjectId, *, cap: int = COUNT_CAP
+    ) -> dict[str, tuple[int, bool]]:
         """How many dialogs each list has, and whether there are more than were counted."""
         walks: dict[str, tuple[Index[Dialog], _Equal]] = {
             "queue": (BY_OWNER, {"project": project, "open": True, "owner": None}),
@@ -108,24 +110,21 @@ class Lists:
         counts = {}
         for name, (index, equal) in walks.items():
             if allowed is None:
-                n = await self._engine.count(index, equal, cap=COUNT_CAP + 1)
-                counts[name] = (min(n, COUNT_CAP), n > COUNT_CAP)
+                n = await self._engine.count(index, equal, cap=cap + 1)
+                counts[name] = (min(n, cap), n > cap)
             else:
                 page = await self._engine.find(
                     index,
                     equal,
-                    limit=COUNT_CAP,
+                    limit=cap,
                     where=lambda row: row.channel in allowed,
-                    budget=COUNT_CAP,
+                    budget=cap,
                 )
                 counts[name] = (len(page.items), page.next is not None)
         return counts
 
     async def contact(self, row: Dialog) -> Contact:
-        contact = await self._engine.get(Contact, row.contact)
-        if contact is None:
-            raise NotFoundError
-        return contact
+        return await self._engine.known(Contact, row.contact)
 
     async def identities(self, row: Dialog) -> list[Identity]:
         """Everywhere that the person is known, the dialog's own first."""

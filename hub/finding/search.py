@@ -72,8 +72,12 @@ class Found:
 
 
 class Search:
-    def __init__(self, engine: Engine) -> None:
+    """`batch` entries are read again at once; `enough` keys are looked at before it says more."""
+
+    def __init__(self, engine: Engine, *, batch: int = BATCH, enough: int = ENOUGH) -> None:
         self._engine = engine
+        self._batch = batch
+        self._enough = enough
         self._is_history_read = False
 
     async def find(
@@ -106,7 +110,7 @@ class Search:
                 descending=True,
                 after=after,
                 limit=step,
-                budget=min(budget, ENOUGH),
+                budget=min(budget, self._enough),
             )
             budget -= keys.looked
             after, reached = keys.next, keys.last or reached
@@ -198,7 +202,7 @@ class Search:
 
     async def reread(self) -> bool:
         """Takes what was edited or deleted, once; True when there may be more."""
-        page = await self._engine.find(LOG_REREAD, limit=BATCH)
+        page = await self._engine.find(LOG_REREAD, limit=self._batch)
         rows = await self._engine.get_many(Dialog, sorted({each.dialog for each in page.items}))
         await self._keep(
             [_words(rows[each.dialog], each) for each in page.items if each.dialog in rows]
@@ -207,7 +211,7 @@ class Search:
             with suppress(AbsentError):
                 await self._engine.change(Entry, entry.id, _settled(entry))
         await self._forget_dropped(rows.values(), page.items)
-        return len(page.items) == BATCH
+        return len(page.items) == self._batch
 
     async def read_history(self) -> bool:
         """Reads some of what was stored before these rules, newest first; False at its end."""
@@ -220,7 +224,7 @@ class Search:
         reached = mark.value if mark is not None else ""
         if reached != DONE:
             page = await self._engine.find(
-                LOG_RECENT, descending=True, after=reached or None, limit=BATCH
+                LOG_RECENT, descending=True, after=reached or None, limit=self._batch
             )
             of_row: dict[DialogId, list[Entry]] = {}
             for entry in page.items:

@@ -306,6 +306,8 @@ def read(source: Path, into: Path | None) -> Manifest:
         )
     if not sealed or tuple(found) != manifest.parts:
         raise UnfitError(f"{source} is damaged")
+    if all(part.name != STORE for part in found):
+        raise UnfitError(f"{source} is no copy of a hub")
     return manifest
 
 

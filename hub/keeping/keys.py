@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hub.errors import ConfigError
+from hub.files.storage import sync
 
 KEY_BYTES = 32
 KEYS_MAX = 10
@@ -81,9 +82,10 @@ class Keys:
 
 def load(path: Path, *, make: bool) -> Keys:
     """The keys of that file; makes the file, readable by its owner alone, if told to."""
-    if make and not path.exists():
+    if make:
         try:
-            _make(path)
+            if not path.exists():
+                _make(path)
         except OSError as error:
             raise _unfit(f"cannot be made: {error.strerror}") from None
     keys = Keys(*_decoded(_lines(path)), path=path)
@@ -150,13 +152,13 @@ def _make(path: Path) -> None:
             os.link(beside, path)
     finally:
         beside.unlink()
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def _put(path: Path, lines: Sequence[str]) -> None:
     """Puts the lines in the place of the file, so that a crash leaves the old or the new."""
     _written(path, lines).replace(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def _written(path: Path, lines: Sequence[str]) -> Path:
@@ -187,14 +189,6 @@ def _opened(folder: Path) -> int:
         return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise _unfit(f"cannot be changed: {error.strerror}") from None
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _bytes(text: str) -> bytes:

@@ -6,7 +6,6 @@ How a body becomes events again is its door's business and is given by the calle
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hub.accounts import Who
+from hub.audits import audited
 from hub.channels.in_use import Channels
 from hub.channels.port import ChannelKind
 from hub.errors import ConflictError, NotFoundError, UnavailableError
@@ -23,8 +23,8 @@ from hub.events import ChannelEvent
 from hub.intake import UNKNOWN, Intake
 from hub.model import ChannelId, DialogId, ProjectId
 from hub.observe import LETTERS_REPLAYED, about
-from hub.records import Audit, DeadLetter
-from hub.store.engine import AbsentError, Engine, Insert, Page
+from hub.records import DeadLetter
+from hub.store.engine import AbsentError, Engine, Page
 from hub.store.schema import DEAD_LETTERS, LETTERS_WAITING
 
 log = logging.getLogger(__name__)
@@ -148,14 +148,6 @@ class Letters:
             return how(letter)
 
     async def _note(self, letter: DeadLetter, verb: str, who: Who, address: str) -> None:
-        note = Audit(
-            id=secrets.token_hex(12),
-            project=letter.project,
-            actor=who.id,
-            verb=verb,
-            target=letter.id,
-            created_at=self._now(),
-            address=address,
-            data={"channel": letter.channel},
-        )
-        await self._engine.write(Insert(note))
+        now, of = self._now(), letter.project
+        note = audited(now, who.id, verb, letter.id, of, address, channel=letter.channel)
+        await self._engine.write(note)

@@ -12,13 +12,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hub.accounts import Who
+from hub.audits import audited
 from hub.errors import BadValueError, ConflictError, NotFoundError, UnavailableError
 from hub.leads import ordering
 from hub.model import ChannelId, Dialog, DialogId, Project, ProjectId
 from hub.people.consents import Consents
 from hub.requests.automating import Automating
 from hub.requests.automation import Aim, Automation, Handled, Skipped
-from hub.requests.segments import Segments, made_id, noted
+from hub.requests.segments import Segments, made_id
 from hub.requests.verdicts import REACH, handled_id, is_decided, takes, verdict
 from hub.store.engine import Engine, Insert, MovedError, Page, Range, Replace, TakenError
 from hub.store.schema import AUTOMATIONS, BY_CREATED, HANDLED, HANDLED_OPEN
@@ -101,9 +102,11 @@ class Automations:
             return known
         if len(await self.of(project)) >= AUTOMATIONS_MAX:
             raise ConflictError("automations_full")
-        note = noted(automation.id, project, "automation_added", who, now, address, aim.name)
+        note = audited(
+            now, who.id, "automation_added", automation.id, project, address, what=aim.name
+        )
         try:
-            await self._engine.write(Insert(automation), Insert(note))
+            await self._engine.write(Insert(automation), note)
         except TakenError:
             return await self.get(project, automation.id)
         return automation
@@ -150,10 +153,8 @@ class Automations:
         open_calls: dict[str, str | bool] = {"project": project, "automation": id, "open": True}
         if await self._engine.count(HANDLED_OPEN, open_calls, cap=1):
             raise ConflictError("busy", automation.aim.name)
-        verb, now = "automation_dropped", self._now()
-        await self._engine.write(
-            Insert(noted(id, project, verb, who, now, address, automation.aim.name))
-        )
+        verb, now, name = "automation_dropped", self._now(), automation.aim.name
+        await self._engine.write(audited(now, who.id, verb, id, project, address, what=name))
         await self._engine.delete_if(Automation, id, lambda had: not had.enabled)
 
     async def handled(
@@ -246,9 +247,9 @@ class Automations:
             if after is None:
                 return had
             after = replace(after, changed_at=now)
-            note = noted(id, project, verb, who, now, address, after.aim.name)
+            note = audited(now, who.id, verb, id, project, address, what=after.aim.name)
             try:
-                await self._engine.write(Insert(note), Replace(after))
+                await self._engine.write(note, Replace(after))
             except MovedError:
                 continue
             return replace(after, rev=had.rev + 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Callable
 from datetime import datetime
 
@@ -11,23 +10,21 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hub.accounts import Who
+from hub.audits import audited
 from hub.calls import says, trunks
 from hub.channels.in_use import Channels
-from hub.errors import BadValueError, ConflictError, NotFoundError
+from hub.errors import BadValueError, ConflictError
 from hub.files.kept import Files
 from hub.leads import slots
 from hub.leads.quiet import whereabouts
 from hub.model import Project, ProjectId
 from hub.people.visit import Visit
-from hub.records import Audit
 from hub.requests import connections
 from hub.requests.connections import Filled, Read, When
 from hub.requests.handling import connected
 from hub.requests.terms import CONNECTIONS_MAX, Connection, Doubts, Handling, Terms, checked
 from hub.store.engine import Engine, Insert, MovedError, Replace, TakenError
 from hub.store.schema import CONNECTIONS
-
-AUDITED_MAX = 500
 
 
 class Shown(Struct, frozen=True):
@@ -67,7 +64,7 @@ class Connecting:
 
     async def all(self, project: ProjectId) -> list[Shown]:
         """The highest priority first."""
-        home = await self._project(project)
+        home = await self._engine.known(Project, project)
         had = await connected(self._engine, project)
         return [self._shown(each, had, home) for each in had]
 
@@ -75,7 +72,7 @@ class Connecting:
         """NotFoundError also for another project's."""
         found = await connections.get(self._engine, project, id)
         had = await connected(self._engine, project)
-        return self._shown(found, had, await self._project(project))
+        return self._shown(found, had, await self._engine.known(Project, project))
 
     async def add(
         self, project: ProjectId, key: str, terms: Terms, who: Who, *, address: str = ""
@@ -84,7 +81,7 @@ class Connecting:
 
         BadValueError for terms that cannot be, ConflictError("connections_full") past the limit.
         """
-        home, now = await self._project(project), self._now()
+        home, now = await self._engine.known(Project, project), self._now()
         terms, _ = checked(terms, home.schedule.zone, now)
         await self._check_calls(project, terms, None)
         id = hashlib.sha256(f"{project}:{key}".encode()).hexdigest()[:16]
@@ -101,10 +98,10 @@ class Connecting:
             created_at=now,
             changed_at=now,
         )
-        note = self._audit(made, "connection_added", who, address, terms.name)
+        note = audited(now, who.id, "connection_added", id, project, address, what=terms.name)
         await says.keep(self._files, terms.script, _by(id))
         try:
-            await self._engine.write(Insert(made), Insert(note))
+            await self._engine.write(Insert(made), note)
         except TakenError:
             return await self.get(project, id)
         return await self.get(project, id)
@@ -126,7 +123,7 @@ class Connecting:
         had = await connections.get(self._engine, project, id)
         if terms.source is not had.terms.source:
             raise BadValueError("another source is another connection", field="source")
-        home, now = await self._project(project), self._now()
+        home, now = await self._engine.known(Project, project), self._now()
         terms, _ = checked(terms, home.schedule.zone, now)
         changed = [
             name
@@ -158,7 +155,7 @@ class Connecting:
 
         Its terms must have been `checked`.
         """
-        home = await self._project(project)
+        home = await self._engine.known(Project, project)
         had = [
             each
             for each in await connected(self._engine, project)
@@ -204,30 +201,13 @@ class Connecting:
                 trunks.check_dialled(self._channels, project, number, f"numbers.{n}")
 
     async def _write(self, after: Connection, verb: str, who: Who, address: str, what: str) -> None:
-        note = self._audit(after, verb, who, address, what)
+        now, of = after.changed_at, after.project
+        note = audited(now, who.id, verb, after.id, of, address, what=what)
         try:
             # First the note: a trace without a change is better than a change without a trace.
-            await self._engine.write(Insert(note), Replace(after))
+            await self._engine.write(note, Replace(after))
         except MovedError:
             raise ConflictError("changed") from None
-
-    async def _project(self, project: ProjectId) -> Project:
-        found = await self._engine.get(Project, project)
-        if found is None:
-            raise NotFoundError
-        return found
-
-    def _audit(self, about: Connection, verb: str, who: Who, address: str, what: str) -> Audit:
-        return Audit(
-            id=secrets.token_hex(12),
-            project=about.project,
-            actor=who.id,
-            verb=verb,
-            target=about.id,
-            created_at=self._now(),
-            address=address,
-            data={"what": what[:AUDITED_MAX]},
-        )
 
 
 def _by(id: str) -> str:

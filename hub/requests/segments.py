@@ -7,7 +7,6 @@ back it looked is part of the answer.
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
@@ -15,10 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hub.accounts import Who
+from hub.audits import audited
 from hub.errors import BadValueError, ConflictError, NotFoundError, UnavailableError
 from hub.finding.filters import FIELDS, Filter, check, conditions, passes, subject
 from hub.model import ChannelId, Dialog, OperatorId, ProjectId
-from hub.records import Audit
 from hub.requests.automation import Filters, Name, Segment
 from hub.store.engine import Engine, Insert, MovedError, Page, Replace, TakenError
 from hub.store.schema import AUTOMATIONS, BY_CREATED, SEGMENTS
@@ -97,9 +96,11 @@ class Segments:
             SEGMENTS_MAX
         ):
             raise ConflictError("segments_full")
-        note = noted(segment.id, project, "segment_added", who, now, address, segment.name)
+        note = audited(
+            now, who.id, "segment_added", segment.id, project, address, what=segment.name
+        )
         try:
-            await self._engine.write(Insert(segment), Insert(note))
+            await self._engine.write(Insert(segment), note)
         except TakenError:
             return await self.get(project, segment.id, who)
         return segment
@@ -116,9 +117,9 @@ class Segments:
             )
             if replace(after, changed_at=had.changed_at) == had:
                 return had
-            note = noted(id, project, "segment_changed", who, now, address, draft.name)
+            note = audited(now, who.id, "segment_changed", id, project, address, what=draft.name)
             try:
-                await self._engine.write(Insert(note), Replace(after))
+                await self._engine.write(note, Replace(after))
             except MovedError:
                 continue
             return replace(after, rev=had.rev + 1)
@@ -131,8 +132,9 @@ class Segments:
         for each in automations.items:
             if each.aim.segment == id:
                 raise ConflictError("in_use", each.aim.name)
-        note = noted(id, project, "segment_dropped", who, self._now(), address, segment.name)
-        await self._engine.write(Insert(note))
+        now = self._now()
+        note = audited(now, who.id, "segment_dropped", id, project, address, what=segment.name)
+        await self._engine.write(note)
         await self._engine.delete_if(Segment, id, lambda _: True)
 
     async def count(
@@ -216,25 +218,3 @@ def checked(filters: Sequence[Filter]) -> None:
 def made_id(what: str, project: ProjectId, key: str) -> str:
     """The id of what was made in that project under that key."""
     return hashlib.sha256(f"{what}\0{project}\0{key}".encode()).hexdigest()[:20]
-
-
-def noted(
-    target: str,
-    project: ProjectId,
-    verb: str,
-    who: Who,
-    now: datetime,
-    address: str,
-    what: str,
-) -> Audit:
-    """A line for the record of who did what."""
-    return Audit(
-        id=secrets.token_hex(12),
-        project=project,
-        actor=who.id,
-        verb=verb,
-        target=target,
-        created_at=now,
-        address=address,
-        data={"what": what},
-    )

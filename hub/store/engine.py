@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args, get_type_hints
 import msgspec
 from msgspec.structs import replace
 
-from hub.errors import BadValueError, HubError, UnavailableError
+from hub.errors import BadValueError, HubError, NotFoundError, UnavailableError
 from hub.model import Document
 
 D = TypeVar("D", bound=Document)
@@ -173,6 +173,13 @@ class Engine(ABC):
 
     @abstractmethod
     async def get(self, of: type[D], id: str) -> D | None: ...
+
+    async def known(self, of: type[D], id: str) -> D:
+        """As `get`; NotFoundError when there is none."""
+        found = await self.get(of, id)
+        if found is None:
+            raise NotFoundError
+        return found
 
     @abstractmethod
     async def get_many(self, of: type[D], ids: Sequence[str]) -> dict[str, D]: ...

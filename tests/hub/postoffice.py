@@ -16,11 +16,12 @@ from hub import config
 from hub.bus import LocalBus
 from hub.model import DialogId, ProjectId
 from hub.records import Post
-from hub.store.engine import Engine
+from hub.store.engine import Engine, Insert
 from hub.store.schema import POSTS_OLD
 from hub.telling import mail
 from hub.telling.mail import Mail
 from tests.spine import Clock
+from tests.store.samples import dialog
 
 SHOP = ProjectId("shop")
 ANNA = "anna@example.com"
@@ -104,6 +105,12 @@ class Office:
     async def post(self) -> Post:
         [one] = await self.posts()
         return one
+
+
+async def office_of(engine: Engine, clock: Clock) -> Office:
+    """One whose letters are about a dialog that is there."""
+    await engine.write(Insert(dialog(id="site:1:1", project=SHOP)))
+    return Office(engine, clock)
 
 
 def plain(server: Server) -> str:

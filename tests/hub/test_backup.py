@@ -302,6 +302,7 @@ async def test_copies_of_newer_programs_and_strange_archives_are_refused(
         ([("files/shop/../../../evil", b"x"), *members], "no copy"),
         ([*members[:-1]], "cut short"),
         (members[1:], "damaged"),
+        (sealed([(MANIFEST, dict(members)[MANIFEST])], parts=[]), "no copy"),
         ([*members, ("hub.key", b"x")], "no copy"),
         ([], "cut short"),
     ):

@@ -203,10 +203,8 @@ class TestLocalBus(BusContract):
         with pytest.raises(GapError):
             await other.since(cursor)
 
-    async def test_the_keys_of_limits_do_not_grow_without_bound(
-        self, bus: Bus, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("hub.bus.BUCKETS_MAX", 2)
+    async def test_the_keys_of_limits_do_not_grow_without_bound(self) -> None:
+        bus = LocalBus(buckets_max=2)
         for key in ("a", "b", "c"):
             assert await bus.allow(key, 1, LONG) is None
         assert await bus.allow("c", 1, LONG) is not None
@@ -215,10 +213,9 @@ class TestLocalBus(BusContract):
 
 class TestRedisBus(BusContract):
     @pytest.fixture
-    async def bus(self, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bus]:
+    async def bus(self, redis_url: str) -> AsyncIterator[Bus]:
         # A machine that tests much else at once is slow, and not what is tested here.
-        monkeypatch.setattr("hub.redis_bus.ANSWER_SECONDS", 10)
-        made = RedisBus(redis_url)
+        made = RedisBus(redis_url, answer_seconds=10)
         await made.open()
         yield made
         await made.close()

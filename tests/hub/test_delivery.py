@@ -242,9 +242,9 @@ async def test_a_message_in_doubt_never_ends_as_failed(
 
 
 async def test_a_platform_that_does_not_answer_is_given_up_in_time(
-    hub: Hub, site: Platform, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, site: Platform
 ) -> None:
-    monkeypatch.setattr("hub.attempts.SEND_TIMEOUT", timedelta(milliseconds=10))
+    hub.delivery.timeout = timedelta(milliseconds=10)
     row = await ask(hub)
     await say(hub, row, "one")
 

@@ -14,6 +14,8 @@ from msgspec.structs import replace
 
 from hub import config
 from hub.accounts import Who
+from hub.audits import audited
+from hub.calls.speech import Mute
 from hub.errors import UnavailableError
 from hub.files.kept import key
 from hub.finding.bookmarks import Bookmark
@@ -23,7 +25,7 @@ from hub.keeping.backup import read
 from hub.keeping.housekeeping import DIALOGS_AT_ONCE, EVERY, TURN_LASTS, Housekeeping, due
 from hub.keeping.verify import verify
 from hub.model import Dialog, File, FileId, ProjectId
-from hub.records import Audit, DeadLetter, Words
+from hub.records import DeadLetter, Words
 from hub.store.engine import Insert
 from hub.store.schema import AUDIT, DEAD_LETTERS, FACTS, LOG_RECENT
 from hub.store.sqlite import SqliteEngine
@@ -311,13 +313,7 @@ async def test_records_and_dead_letters_go_after_their_own_time(
 ) -> None:
     for project in (SHOP, ProjectId("")):
         for days in (0, 40):
-            at = START + days * DAY
-            id = f"{project}-{days}"
-            await hub.engine.write(
-                Insert(
-                    Audit(id=id, project=project, actor="a", verb="v", target="t", created_at=at)
-                )
-            )
+            await hub.engine.write(audited(START + days * DAY, "a", "v", "t", project))
     letter = DeadLetter(
         id="letter",
         project=SHOP,
@@ -338,50 +334,49 @@ async def test_records_and_dead_letters_go_after_their_own_time(
 
 
 async def test_of_two_processes_one_does_the_chores_and_another_follows_a_dead_one(
-    hub: Hub, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    embedded: Hub, tmp_path: Path, clock: Clock
 ) -> None:
-    done: list[str] = []
+    folders = tmp_path / "first", tmp_path / "second"
+    first, second = (
+        keeper(embedded, tmp_path, backup={"folder": str(each)}, retention={"audit_days": 30})
+        for each in folders
+    )
 
-    def process(name: str) -> Housekeeping:
-        made = keeper(hub, tmp_path)
+    async def deletes(one: Housekeeping) -> bool:
+        await embedded.engine.write(audited(clock.at - 40 * DAY, "a", "v", "t"))
+        await one.round()
+        return await embedded.engine.count(AUDIT) == 0
 
-        async def chore() -> None:
-            done.append(name)
-
-        monkeypatch.setattr(made, "copy", chore)
-        monkeypatch.setattr(made, "delete", chore)
-        return made
-
-    first, second = process("first"), process("second")
     for _ in range(3):
-        await first.round()
-        await second.round()
+        assert await deletes(first)
+        assert not await deletes(second)
         clock.forward(EVERY)
-    assert set(done) == {"first"}
+    assert [each.exists() for each in folders] == [True, False]
+    assert await deletes(first)
     clock.forward(TURN_LASTS)
-    await second.round()
-    await first.round()
-    assert done[-2:] == ["second", "second"], "for the first was not heard of for too long"
+    assert await deletes(second), "for the first was not heard of for too long"
+    assert not await deletes(first)
+    assert [each.exists() for each in folders] == [True, True]
 
 
 async def test_a_chore_that_fails_keeps_the_next_from_nothing(
-    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    embedded: Hub, tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    done: list[str] = []
-    made = keeper(hub, tmp_path)
+    class Fallen(Mute):
+        async def tidy(self) -> None:
+            raise LookupError
 
-    async def falls() -> None:
-        raise LookupError
-
-    async def deletes() -> None:
-        done.append("deleted")
-
-    monkeypatch.setattr(made, "copy", falls)
-    monkeypatch.setattr(made, "delete", deletes)
-    await made.round()
-    await made.round()
-    assert done == ["deleted", "deleted"]
-    assert [each.message for each in caplog.records] == ["housekeeping.failed"] * 2
+    tables = {"backup": {"folder": "copies"}, "retention": {"audit_days": 30}}
+    settings = config.settings({"data": {"dir": "data"}} | tables, tmp_path)
+    (tmp_path / "copies").write_text("in the way")
+    await embedded.engine.write(audited(clock.at - 40 * DAY, "a", "v", "t"))
+    hub = embedded
+    await Housekeeping(settings, hub.engine, hub.files, hub.search, clock, "", Fallen()).round()
+    assert [each.message for each in caplog.records] == [
+        "housekeeping.failed",
+        "housekeeping.waits",
+    ]
+    assert await hub.engine.count(AUDIT) == 0
 
 
 async def test_what_calls_said_goes_with_the_round(hub: Hub, tmp_path: Path, clock: Clock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hub import legible
-from hub.content import Card, Spot
+from hub.content import Card, Remote, Spot
 from hub.events import (
     FormFilled,
     MessageEdited,
@@ -120,6 +121,23 @@ def test_what_stands_beside_the_words_is_legible_too(text: str, name: str, numbe
             made, sender=Sender(external_id="1")
         )
         assert legible.event(made) == made
+
+
+@pytest.mark.parametrize("told", [0, 900_000_001, 2**53, 2**63, 10**400, -(2**63) - 1])
+def test_no_number_is_more_than_a_store_can_hold(told: int) -> None:
+    kept = max(-(2**53), min(told, 2**53))
+    media = (Remote(ref="a", size_bytes=7), Remote(ref="b", size_bytes=told))
+    about: dict[str, Any] = {"sender": SENDER, "at": AT, "external_id": "1", "order": told}
+    said = MessageReceived(**about, media=media)
+    staff = StaffReplied(**about, media=media)
+    for message in (said, staff):
+        made = legible.event(message)
+        assert isinstance(made, MessageReceived | StaffReplied)
+        assert (made.order, [each.size_bytes for each in made.media]) == (kept, [7, max(0, kept)])
+    for mark in (MessageEdited(**about, text="x"), MessageReacted(**about, emoji="x")):
+        made_mark = legible.event(mark)
+        assert isinstance(made_mark, MessageEdited | MessageReacted)
+        assert made_mark.order == kept
 
 
 def test_a_reaction_is_no_place_for_a_letter() -> None:

@@ -72,16 +72,13 @@ async def test_every_list_shows_its_dialogs_newest_first_page_by_page(
     }
 
 
-async def test_counts_stop_at_their_cap_and_say_when_there_are_more(
-    hub: Hub, anna: Who, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hub.finding.lists.COUNT_CAP", 3)
+async def test_counts_stop_at_their_cap_and_say_when_there_are_more(hub: Hub, anna: Who) -> None:
     limited = operator("Anna", channels=["site"])
     for n, expected in ((2, (2, False)), (3, (3, False)), (4, (3, True))):
         for visitor in range(n):
             await ask(hub, 1, f"visitor{visitor}")
         for who in (anna, limited):
-            assert (await hub.lists.counts(who, SHOP))["all"] == expected
+            assert (await hub.lists.counts(who, SHOP, cap=3))["all"] == expected
 
 
 async def test_a_list_that_does_not_exist_is_refused(hub: Hub, anna: Who) -> None:

@@ -6,18 +6,17 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from hub import dialogs
 from hub.errors import ThrottledError
 from hub.hub import Hub
 from hub.observe import DELIVERIES_HELD, JsonFormatter
+from hub.records import Early
+from hub.store.engine import Insert
 from tests.scripted import Platform
-from tests.spine import Clock, ask, deliver, message, receive, say, sent
+from tests.spine import Clock, Mortal, ask, deliver, message, receive, say, sent
 
 Lines = Callable[[str], list[dict[str, str]]]
 
@@ -69,15 +68,12 @@ async def test_a_held_lane_says_why_and_is_counted(hub: Hub, site: Platform, lin
 
 
 async def test_what_is_said_while_a_message_is_taken_in_names_it(
-    hub: Hub, clock: Clock, lines: Lines, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, mortal: Mortal, clock: Clock, lines: Lines
 ) -> None:
-    opening = dialogs.append_all
-
-    async def told(*args: Any) -> Any:
+    async def told() -> None:
         logging.getLogger("hub.test").info("storing")
-        return await opening(*args)
 
-    monkeypatch.setattr(dialogs, "append_all", told)
+    mortal.meanwhile(told, before=1)
     [accepted] = await receive(hub, message(1, clock.at))
     assert accepted.entry is not None
 
@@ -85,18 +81,18 @@ async def test_what_is_said_while_a_message_is_taken_in_names_it(
     assert (line["channel"], line["entry"]) == ("site", accepted.entry.id)
 
 
-async def test_a_row_that_breaks_its_rules_is_named(
-    hub: Hub, clock: Clock, lines: Lines, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_row_that_breaks_its_rules_is_named(hub: Hub, clock: Clock, lines: Lines) -> None:
     row = await ask(hub)
-
-    async def broken(*_: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(hub.worker, "_record", broken)
-    clock.forward(timedelta(seconds=1))
-    with suppress(ZeroDivisionError):
-        await hub.worker.work()
+    poison = Early(
+        id="poison",
+        project=row.project,
+        channel=row.channel,
+        about="site:ivan.1",
+        event=b"not a mark",
+        created_at=clock.at,
+    )
+    await hub.engine.write(Insert(poison))
+    await hub.worker.work()
 
     [line] = lines("worker.failed")
     assert (line["channel"], line["dialog"]) == ("site", row.id)

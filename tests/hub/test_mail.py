@@ -20,7 +20,7 @@ from hub.store.engine import Engine, Insert
 from hub.telling import mail
 from hub.telling.errands import KEPT, RETRIES
 from hub.telling.mail import CLAIM
-from tests.hub.postoffice import ANNA, SHOP, Office, Server, plain, serving
+from tests.hub.postoffice import ANNA, SHOP, Office, Server, office_of, plain, serving
 from tests.spine import Clock
 
 
@@ -32,7 +32,7 @@ async def server() -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def office(engine: Engine, clock: Clock) -> Office:
-    return Office(engine, clock)
+    return await office_of(engine, clock)
 
 
 async def test_a_letter_says_what_happened_and_where_to_look(

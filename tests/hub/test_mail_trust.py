@@ -23,7 +23,7 @@ from hub.errors import ConfigError
 from hub.store.engine import Engine
 from hub.telling import mail
 from hub.telling.mailbox import is_mailbox
-from tests.hub.postoffice import SHOP, Office, Server, plain, serving
+from tests.hub.postoffice import SHOP, Office, Server, office_of, plain, serving
 from tests.spine import Clock
 
 
@@ -35,7 +35,7 @@ async def server() -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def office(engine: Engine, clock: Clock) -> Office:
-    return Office(engine, clock)
+    return await office_of(engine, clock)
 
 
 def certified(folder: Path, host: str = "127.0.0.1") -> tuple[Path, ssl.SSLContext]:

@@ -70,6 +70,27 @@ def test_a_bad_value_is_refused_by_its_key_with_exit_2(run: Run, settings: str, 
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("host", ["..", "x" * 100, "no such host", "http://[::1"])
+def test_a_host_that_is_none_is_refused_by_its_key(run: Run, host: str) -> None:
+    code, _, err = run("run", settings=f'[server]\nport = 0\nhost = "{host}"\n')
+    assert (code, err.splitlines()[-1]) == (2, f"hub: server.host: {host} cannot be found")
+
+
+@pytest.mark.parametrize("key", ["data.dir", "security.key_file"])
+def test_a_name_that_no_folder_can_hold_is_refused_by_its_key(run: Run, key: str) -> None:
+    section, name = key.split(".")
+    code, _, err = run("user", "add", "olga", settings=f'[{section}]\n{name} = "{"x" * 5_000}"\n')
+    assert code == 2
+    assert err.startswith(f"hub: {key}: ")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("table", ["nowhere.csv", "."])
+def test_a_table_that_cannot_be_read_is_named(run: Run, table: str, tmp_path: Path) -> None:
+    code, _, err = run("import", "--channel", "site", str(tmp_path / table))
+    assert (code, err.startswith(f"hub: {tmp_path / table}: ")) == (2, True)
+
+
 def test_an_added_operator_gets_a_code_and_a_second_of_that_name_is_refused(run: Run) -> None:
     code, out, _ = run("user", "add", "olga", "--name", "Ольга", "--role", "admin")
     assert code == 0

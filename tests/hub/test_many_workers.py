@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 
@@ -21,7 +21,7 @@ from hub.errors import UnavailableError
 from hub.events import DialogChanged, EntryChanged, HubEvent
 from hub.hub import Hub
 from hub.lanes import LEASE, WAIT_MAX
-from hub.model import Dialog, Entry, OutState
+from hub.model import Dialog, OutState
 from hub.records import Audit
 from hub.redis_bus import RedisBus
 from hub.store.engine import Engine, Insert, TakenError
@@ -44,6 +44,7 @@ from tests.spine import (
 )
 
 HOUR = timedelta(hours=1)
+Consider = Callable[[Dialog], Awaitable[None]] | None
 
 
 @pytest.fixture
@@ -62,8 +63,8 @@ def draw(record_property: Callable[[str, object], None]) -> random.Random:
     return random.Random(seed)
 
 
-def worker(hub: Hub, bus: RedisBus, name: str) -> Worker:
-    return Worker(hub.engine, bus, hub.files, hub.search, hub.now, name)
+def worker(hub: Hub, bus: RedisBus, name: str, consider: Consider = None) -> Worker:
+    return Worker(hub.engine, bus, hub.files, hub.search, hub.now, name, consider)
 
 
 async def all_said(ear: Subscription[Announcement]) -> list[HubEvent]:
@@ -131,18 +132,15 @@ async def test_lines_of_a_sealed_episode_are_not_announced_again(
 
 
 async def test_a_row_is_ruled_by_one_of_several_workers(
-    hub: Hub, bus: RedisBus, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, bus: RedisBus, clock: Clock
 ) -> None:
     rows = [(await ask(hub, 1, f"visitor{n}")).id for n in range(12)]
     ruled: list[str] = []
-    read = hub.search.read
 
-    async def counted(row: Dialog, entries: Sequence[Entry]) -> None:
+    async def counted(row: Dialog) -> None:
         ruled.append(row.id)
-        await read(row, entries)
 
-    monkeypatch.setattr(hub.search, "read", counted)
-    workers = [worker(hub, bus, name) for name in "abc"]
+    workers = [worker(hub, bus, name, counted) for name in "abc"]
     await asyncio.gather(*(each.work() for each in workers))
     assert sorted(ruled) == sorted(rows), "each once"
     for id in rows:

@@ -148,13 +148,23 @@ async def test_a_pause_of_the_whole_channel_is_kept_by_polling_too(
 def process(hub: Hub, engine: Engine, name: str) -> Polling:
     bus = LocalBus()
     pulses = Pulses(engine, bus, hub.channels, hub.now)
-    return Polling(engine, bus, hub.channels, hub.intake, pulses, hub.keys, "", hub.now, name)
+    return Polling(
+        engine,
+        bus,
+        hub.channels,
+        hub.intake,
+        pulses,
+        hub.keys,
+        "",
+        hub.now,
+        name,
+        turn_again=timedelta(milliseconds=10),
+    )
 
 
 async def test_two_processes_never_ask_at_once_and_the_second_takes_over(
-    hub: Hub, rich: Messenger, engine: Engine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, rich: Messenger, engine: Engine, clock: Clock
 ) -> None:
-    monkeypatch.setattr("hub.channels.polling.TURN_AGAIN", timedelta(milliseconds=10))
     now, most, asked = 0, 0, asyncio.Event()
 
     async def quiet() -> None:

@@ -49,9 +49,9 @@ def server(tmp_path: Path) -> Iterator[Valkey]:
 
 
 @asynccontextmanager
-async def process(url: str) -> AsyncIterator[RedisBus]:
+async def process(url: str, **limits: int) -> AsyncIterator[RedisBus]:
     """The bus as a process has it."""
-    bus = RedisBus(url)
+    bus = RedisBus(url, **limits)
     await bus.open()
     try:
         yield bus
@@ -315,11 +315,8 @@ async def test_typing_that_could_not_be_said_is_not_said_late(server: Valkey) ->
         assert [each.event for each in await other.since(f"{epoch}:0")] == [event(1), event(2)]
 
 
-async def test_too_much_that_could_not_be_said_makes_every_screen_look(
-    server: Valkey, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hub.redis_bus.UNSAID_MAX", 3)
-    async with process(server.url) as one, process(server.url) as other:
+async def test_too_much_that_could_not_be_said_makes_every_screen_look(server: Valkey) -> None:
+    async with process(server.url, unsaid_max=3) as one, process(server.url) as other:
         async with other.listen() as ear:
             old = await other.announce(event(0))
             await heard(ear, 1)

@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from hub.accounts import Who
 from hub.errors import BadValueError
 from hub.events import MessageDeleted, MessageEdited, Sender
-from hub.finding import search as room
 from hub.finding import words
 from hub.finding.search import Found, Search
 from hub.hub import Hub
@@ -253,18 +252,16 @@ async def test_the_rarest_word_is_the_one_that_is_walked(hub: Hub) -> None:
     assert (shown(found), found.next) == (["Привет, нужен подоконник"], None)
 
 
-async def test_what_is_found_is_not_kept_waiting_for_more_of_what_is_rare(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(room, "ENOUGH", 5)
+async def test_what_is_found_is_not_kept_waiting_for_more_of_what_is_rare(hub: Hub) -> None:
+    search = Search(hub.engine, enough=5)
     await write(hub, *("Окно и дверь" if n in (0, 19) else f"Окно {n}" for n in range(20)))
     await write(hub, *(f"Дверь {n}" for n in range(20)))
 
-    first = await hub.search.find(SHOP, "окно дверь")
+    first = await search.find(SHOP, "окно дверь")
     assert shown(first) == ["Окно и дверь"]
     assert first.next is not None
     assert first.looked_back_to is not None
-    last = await hub.search.find(SHOP, "окно дверь", after=first.next)
+    last = await search.find(SHOP, "окно дверь", after=first.next)
     assert (shown(last), last.next) == (["Окно и дверь"], None)
 
 
@@ -328,24 +325,22 @@ async def test_two_workers_at_once_read_each_message_once(hub: Hub) -> None:
     assert len(await find(hub, "message")) == 5
 
 
-async def test_history_that_nobody_read_is_read_once_newest_first(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_history_that_nobody_read_is_read_once_newest_first(hub: Hub) -> None:
     await write(hub, *(f"Окно {n}" for n in range(7)))
     await write(hub, "Дверь", visitor="anna")
     for held in await all_of(hub.engine, WORDS, {"project": SHOP, "stems": "окн"}):
         await hub.engine.delete_if(Words, held.id, lambda _: True)
     assert await find(hub, "окно") == []
 
-    monkeypatch.setattr("hub.finding.search.BATCH", 3)
-    assert await hub.search.read_history()
+    search = Search(hub.engine, batch=3)
+    assert await search.read_history()
     assert await find(hub, "окно") == ["Окно 6", "Окно 5"]
-    again = Search(hub.engine)
+    again = Search(hub.engine, batch=3)
     while await again.read_history():
         pass
     assert await find(hub, "окно") == [f"Окно {n}" for n in reversed(range(7))]
     mark = await hub.engine.get(Lock, f"words:{words.VERSION}")
-    assert not await hub.search.read_history()
+    assert not await search.read_history()
     assert not await Search(hub.engine).read_history()
     assert await hub.engine.get(Lock, f"words:{words.VERSION}") == mark
 

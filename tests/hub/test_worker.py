@@ -225,12 +225,11 @@ async def test_the_rules_survive_a_crash_after_every_write(
     assert k == 7
 
 
-async def test_more_rows_than_one_look_takes_are_all_ruled(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(room, "ROWS_AT_ONCE", 3)
+async def test_more_rows_than_one_look_takes_are_all_ruled(hub: Hub) -> None:
     for n in range(7):
         await ask(hub, 1, f"visitor{n}")
+    assert [await hub.worker.work(at_once=3) for _ in range(3)] == [True, True, False]
+    assert await all_of(hub.engine, RULES_DUE, {}) == []
     assert len(await facts(hub)) == 7
 
 

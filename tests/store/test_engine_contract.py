@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from hub.errors import RefusedError, UnavailableError
+from hub.errors import NotFoundError, RefusedError, UnavailableError
 from hub.finding.filters import Filter, Given, Op
 from hub.leads.quiet import Quiet
 from hub.model import Awaits, Dialog, Document, Entry, Lock, OperatorId
@@ -73,6 +73,7 @@ async def test_a_replaced_document_has_the_next_rev(engine: Engine) -> None:
     await engine.write(Insert(dialog()))
     await engine.write(Replace(dialog(name="Вера")))
     assert await engine.get(Dialog, "site:1:1") == dialog(name="Вера", rev=1)
+    assert await engine.known(Dialog, "site:1:1") == dialog(name="Вера", rev=1)
 
 
 async def test_a_document_that_moved_is_not_replaced(engine: Engine) -> None:
@@ -89,6 +90,8 @@ async def test_an_absent_document_cannot_be_replaced_or_changed(engine: Engine) 
         await engine.write(Replace(dialog()))
     with pytest.raises(AbsentError):
         await engine.change(Dialog, "site:1:1", lambda doc: doc)
+    with pytest.raises(NotFoundError):
+        await engine.known(Dialog, "site:1:1")
     assert await engine.get(Dialog, "site:1:1") is None
 
 
