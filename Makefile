@@ -21,7 +21,7 @@ ON_MONGO := $(wildcard tests/hub/test_intake*.py tests/hub/test_delivery*.py \
 # As many tests at a time as there are processors, the tests of a file one after another.
 TOGETHER := -n auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: run install test check lint types pytest mongo redis conformance bench screens format lock browser clean
+.PHONY: run install test check lint types pytest mongo redis conformance lag bench screens format lock browser clean
 
 run: install
 	$(BIN)/hub demo
@@ -76,6 +76,10 @@ redis: install
 conformance: install
 	cd tests/conformance/npm && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent
 	$(BIN)/pytest tests/conformance/npm/clients.py
+
+# Every answer up to a second late, as on a slow line: what is pressed and typed meanwhile is not lost.
+lag: install browser
+	$(BIN)/pytest $(TOGETHER) --dist=worksteal -m e2e --lag=1000
 
 # The browser of the end-to-end tests; only they need it.
 browser:

@@ -49,6 +49,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="local",
         help="the bus under the tests of the doors (HUB_TEST_REDIS names another server)",
     )
+    parser.addoption(
+        "--lag",
+        type=int,
+        default=0,
+        metavar="MS",
+        help="how late at most an answer of the hub comes to a page in a browser",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,11 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, BrowserContext, async_playwright
 
 from tests.chaos.process import Program
 
@@ -37,6 +38,20 @@ QUIET = [
 ]
 
 
+# In the page and not on the way to it: what is routed is kept in no cache, and tests route by
+# themselves. Answers overtake each other, as they do on a slow line.
+LATE = """{
+  const real = window.fetch;
+  const ours = /^[/](api[/]|widget[/][^/]+[/](config|slots)$)/;
+  window.fetch = async (what, how) => {
+    const answer = await real(what, how);
+    const { pathname } = new URL(answer.url || String(what), location.href);
+    if (ours.test(pathname)) await new Promise((on) => setTimeout(on, Math.random() * %d));
+    return answer;
+  };
+}"""
+
+
 def chromium() -> str:
     found = os.environ.get("HUB_TEST_CHROMIUM") or shutil.which("chromium")
     if not found:
@@ -52,11 +67,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def launched() -> AsyncIterator[Browser]:
+async def launched(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
     async with async_playwright() as play:
         made = await play.chromium.launch(executable_path=chromium(), args=QUIET)
+        lag: int = request.config.getoption("--lag")
+        if lag:
+            slow_down(made, lag)
         yield made
         await made.close()
+
+
+def slow_down(browser: Browser, most: int) -> None:
+    """Every page of every context that is opened from now on has its answers that much late."""
+    quick = browser.new_context
+
+    async def slow(**how: Any) -> BrowserContext:
+        context = await quick(**how)
+        await context.add_init_script(LATE % most)
+        return context
+
+    browser.new_context = slow  # type: ignore[method-assign]
 
 
 @pytest_asyncio.fixture(loop_scope="session")

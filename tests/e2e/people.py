@@ -116,4 +116,4 @@ async def shows(picture: Locator) -> None:
     """Waits until the picture's bytes came and made a picture."""
     await expect(picture).to_be_visible()
     await expect(picture).to_have_js_property("complete", True)
-    assert await picture.evaluate("picture => picture.naturalWidth") > 0
+    await expect(picture).not_to_have_js_property("naturalWidth", 0)

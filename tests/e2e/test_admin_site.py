@@ -156,6 +156,7 @@ async def test_a_secret_is_written_and_never_comes_back(browser: Browser, progra
     await page.get_by_role("button", name=say("admin.save")).click()
     await expect(page.get_by_text(say("admin.wrong.secret")).first).to_be_visible()
     await page.get_by_role("button", name=say("admin.secret.make")).click()
+    await expect(field(operator, "admin.identity.secret")).not_to_have_value("short")
     secret = await field(operator, "admin.identity.secret").input_value()
     assert len(secret) >= 16
     await save(operator)
@@ -182,7 +183,7 @@ async def test_pasted_code_is_seen_and_a_site_that_is_not_in_the_list_is_let_in_
     channel = await new_chat(operator)
     page, say = operator.page, operator.say
     await expect(page.get_by_text(say("admin.seen.never"))).to_be_visible()
-    assert f'data-channel="{channel}"' in await page.locator("pre").inner_text()
+    await expect(page.locator("pre")).to_contain_text(f'data-channel="{channel}"')
     async with Shop(program.url, channel) as shop:
         host = shop.url.removeprefix("http://")
         _, site = await open_page(browser, "ru")
@@ -279,13 +280,13 @@ async def test_on_a_phone_every_section_fits_and_the_preview_is_a_press_away(
     page, say = operator.page, operator.say
     await page.set_viewport_size({"width": 390, "height": 844})
     sections = page.get_by_role("combobox", name=say("admin.sections"))
+    await expect(sections).to_be_visible()
     for section in await sections.locator("option").all_inner_texts():
         await sections.select_option(label=section)
-        wide = await page.evaluate(
-            "Math.max(document.documentElement.scrollWidth, "
-            "document.querySelector('.admin').scrollWidth)"
+        await page.wait_for_function(
+            "() => Math.max(document.documentElement.scrollWidth, "
+            "document.querySelector('.admin').scrollWidth) <= 390"
         )
-        assert wide <= 390, section
     await sections.select_option(label=say("admin.section.looks"))
     await page.get_by_role("button", name=say("admin.preview.show")).click()
     await expect(preview(operator).get_by_role("dialog")).to_be_visible()

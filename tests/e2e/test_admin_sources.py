@@ -27,8 +27,9 @@ async def test_a_form_is_connected_tried_and_its_first_request_stands_in_the_inb
     await expect(step(operator, "channel.form.trial.hook.by_hand")).to_be_visible()
     await expect(step(operator, "channel.form.trial.seen.waiting")).to_be_visible()
 
-    handed = [await each.inner_text() for each in await page.locator(".handed code").all()]
-    address, header, key = handed
+    handed = page.locator(".handed code")
+    await expect(handed).to_have_count(3)
+    address, header, key = await handed.all_inner_texts()
     assert (address.startswith(program.url), header) == (True, "X-Hub-Key")
 
     body = page.get_by_label(say("admin.reading.body"))

@@ -71,8 +71,9 @@ async def test_a_bot_is_tried_before_it_is_saved_and_then_answers_a_visitor(
         await expect(page.get_by_text(say("admin.project.saved"))).to_be_visible()
 
         await page.set_viewport_size({"width": 390, "height": 844})
-        over = "document.querySelector('.admin').scrollWidth - innerWidth"
-        assert await page.evaluate(over) <= 0
+        await page.wait_for_function(
+            "() => document.querySelector('.admin').scrollWidth <= innerWidth"
+        )
 
         visitor = await Visitor.arrive(browser, shop.url)
         await visitor.open_chat()

@@ -139,7 +139,8 @@ async def test_a_call_is_seen_from_the_first_ring_to_its_result(
 
     told = say("inbox.calls.resulted", name="Ольга", result=say("inbox.calls.result.done"))
     await expect(operator.log).to_contain_text(told)
-    [folded] = await operator.log.locator("details.dialled").all()
+    folded = operator.log.locator("details.dialled")
+    await expect(folded).to_have_count(1)
     await expect(folded.locator("li")).not_to_have_count(0)
     await folded.locator("summary").click()
     await expect(folded.get_by_text(say("status.calling_visitor"))).to_be_visible()

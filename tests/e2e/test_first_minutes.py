@@ -33,7 +33,7 @@ async def test_within_a_minute_of_the_first_start_one_is_signed_in_and_reads_rus
     operator = await Operator.arrive(browser, printed["inbox"].removesuffix("/inbox"))
     await operator.sign_in("demo", printed["code"])
     await expect(operator.page.get_by_role("tab", name="Очередь")).to_be_visible()
-    assert await operator.page.evaluate("document.documentElement.lang") == "ru"
+    await expect(operator.page.locator("html")).to_have_attribute("lang", "ru")
     assert time.monotonic() - begun < 60
     assert operator.troubles == []
 

@@ -127,7 +127,7 @@ async def test_of_two_tabs_one_rings_and_both_follow_theme_and_sign_out(
     )
     await crowd(program.url, ["А теперь?"])
     await expect_heard(other, NEW)
-    assert await other.evaluate("() => window.shown.length") == 1
+    await other.wait_for_function("() => window.shown.length === 1")
 
     third = await operator.context.new_page()
     await third.goto(f"{program.url}/inbox")

@@ -102,8 +102,7 @@ async def test_the_card_breaks_no_rule_and_does_not_run_off_a_phone(
     await section.get_by_role("button", name=say("admin.texting.add")).click()
     assert await wrong(page, ".texting") == []
     await page.set_viewport_size({"width": 390, "height": 844})
-    wide = await page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 390
+    await page.wait_for_function("() => document.documentElement.scrollWidth <= 390")
     assert operator.troubles == []
 
 

@@ -131,8 +131,8 @@ async def test_the_unread_are_under_a_line_until_they_were_really_seen(
     async with guests(program.url, 2) as [guest, other]:
         await other.write("Другой диалог")
         await guest.write(*(f"Строка {n}" for n in range(1, 41)))
-        await operator.row("Строка 40").click()
         async with page.expect_response(tells(40)):
+            await operator.row("Строка 40").click()
             await expect(operator.log.get_by_text("Строка 40", exact=True)).to_be_in_viewport()
         await expect(unread).to_have_count(0)
         await operator.row("Другой диалог").click()

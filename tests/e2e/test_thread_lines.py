@@ -184,6 +184,9 @@ async def test_the_keyboard_chooses_the_line_that_is_answered(
     await operator.row("Второй вопрос").click()
     field = operator.page.get_by_label(operator.say("inbox.reply_text"))
     quoted = operator.page.locator(".quoted")
+    # What may be done with a line is known once the project's channels are.
+    ways = operator.log.get_by_role("button", name=operator.say("inbox.answer"))
+    await expect(ways).to_have_count(2)
     await field.press("Control+ArrowUp")
     await expect(quoted).to_contain_text("Второй вопрос")
     await field.press("Control+ArrowUp")

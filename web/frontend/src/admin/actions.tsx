@@ -134,6 +134,9 @@ function Fields({ place, action, names, onPut }: FieldsProps): JSX.Element | nul
               onChange={(event) => onPut({ ...action, operator: event.currentTarget.value })}
             >
               <option value="">{t("admin.action.assign.choose")}</option>
+              {action.operator && !operators.value.some(({ id }) => id === action.operator) ? (
+                <option value={action.operator}>…</option>
+              ) : null}
               {operators.value.map(({ id, name }) => (
                 <option key={id} value={id}>
                   {name}

@@ -3,7 +3,8 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Refused, api } from "../inbox/api";
 import { Icon } from "../inbox/parts";
-import { goTo } from "../inbox/route";
+import { unsaved } from "../inbox/leave";
+import { becomes } from "../inbox/route";
 import { project } from "../inbox/rows";
 import { refusal } from "../inbox/settings";
 import type { ChannelForm } from "./wire";
@@ -12,8 +13,9 @@ import { refused } from "./editing";
 import { type Values, blank, missing, nameOf, told } from "./filling";
 import { formOf } from "./forms";
 import { LINKS } from "./known";
+import { useLatest } from "./latest";
 import { KindMark } from "./mark";
-import { toWrong } from "./savebar";
+import { Leaving, attempt } from "./savebar";
 import { begin } from "./trial";
 import { Failed, Wait } from "./wait";
 import { first, t } from "./words";
@@ -44,12 +46,14 @@ export function Kinds(): JSX.Element {
   const [kinds, setKinds] = useState<string[] | null>(null);
   const [failed, setFailed] = useState(false);
   const id = project.value;
+  const latest = useLatest();
   const read = (): void => {
+    const wanted = latest();
     setFailed(false);
     void api
       .channelKinds(id)
-      .then(setKinds)
-      .catch(() => setFailed(true));
+      .then((all) => wanted() && setKinds(all))
+      .catch(() => wanted() && setFailed(true));
   };
   useEffect(read, [id]);
   if (failed) return <Failed onAgain={read} />;
@@ -94,7 +98,8 @@ export function Adding({ kind }: { kind: string }): JSX.Element {
 function New({ kind }: { kind: string }): JSX.Element {
   const site = kind === "site";
   const [form, setForm] = useState<ChannelForm | null>(null);
-  const [name, setName] = useState(site ? "" : first(`kind.${kind}`, kind));
+  const usual = site ? "" : first(`kind.${kind}`, kind);
+  const [name, setName] = useState(usual);
   const [values, setValues] = useState<Values>({});
   const [trouble, setTrouble] = useState("");
   const [busy, setBusy] = useState(false);
@@ -116,28 +121,27 @@ function New({ kind }: { kind: string }): JSX.Element {
   };
   useEffect(() => void read(), [kind]);
   if (!form) return trouble ? <Failed title={trouble} onAgain={() => void read()} /> : <Wait />;
-  const add = async (): Promise<void> => {
-    setTrouble("");
+  const settings = told(form.fields, values, blank(form.fields));
+  /** False if it was refused. */
+  const add = async (): Promise<boolean> => {
+    setTrouble(name.trim() ? "" : t("admin.wrong.empty"));
     refused.value = null;
     const lack = missing(form.fields, values);
-    if (lack) {
-      want(lack);
-      return toWrong();
-    }
+    if (lack) want(lack);
+    if (lack || !name.trim()) return false;
     setBusy(true);
     try {
-      const settings = told(form.fields, values, blank(form.fields));
       const made = await api.addChannel(project.value, kind, name.trim(), settings);
-      goTo(`#/admin/${encodeURIComponent(made.id)}`);
+      becomes(`#/admin/${encodeURIComponent(made.id)}`);
       if (!site) void begin(made.id);
+      return true;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const field = nameOf(error.problem.field ?? "");
-      if (form.fields.some((each) => each.name === field)) {
-        say(kind, field);
-        toWrong();
-      } else setTrouble(refusal(error.problem.code));
+      if (form.fields.some((each) => each.name === field)) say(kind, field);
+      else setTrouble(refusal(error.problem.code));
       setBusy(false);
+      return false;
     }
   };
   const steps = first(`channel.${kind}.steps`, "");
@@ -148,7 +152,7 @@ function New({ kind }: { kind: string }): JSX.Element {
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        if (name.trim()) void add();
+        void attempt(add);
       }}
     >
       {steps ? (
@@ -173,6 +177,7 @@ function New({ kind }: { kind: string }): JSX.Element {
           autofocus={site}
           maxLength={100}
           placeholder={site ? "example.com" : named(kind)}
+          aria-invalid={trouble !== "" && !name.trim()}
           value={name}
           onInput={(event) => setName(event.currentTarget.value)}
         />
@@ -197,10 +202,23 @@ function New({ kind }: { kind: string }): JSX.Element {
         <button type="submit" class="button strong" disabled={busy || !name.trim()}>
           {t(busy ? "admin.adding" : site ? "admin.add" : "admin.add_and_try")}
         </button>
-        <a class="button" href="#/admin">
+        <a
+          class="button"
+          href="#/admin"
+          onClick={() => {
+            // Whoever cancels has said so already.
+            unsaved.value = null;
+          }}
+        >
           {t("admin.drop")}
         </a>
       </p>
+      <Leaving
+        unsaved={name !== usual || Object.keys(settings).length > 0}
+        busy={busy}
+        onDrop={() => {}}
+        onSave={add}
+      />
     </form>
   );
 }

@@ -15,6 +15,7 @@ import {
 } from "./automating";
 import { AutomationForm } from "./automationform";
 import { BareSwitch } from "./fields";
+import { useLatest } from "./latest";
 import { SegmentForm } from "./segmentform";
 import { justSaved } from "./savebar";
 import { Failed, Wait } from "./wait";
@@ -38,11 +39,13 @@ function All(): JSX.Element {
   const [found, setFound] = useState<Found | null>(null);
   const [failed, setFailed] = useState(false);
   const id = here.value;
+  const latest = useLatest();
   const read = (): void => {
+    const wanted = latest();
     setFailed(false);
     Promise.all([automating.all(id), automating.segments(id)]).then(
-      ([automations, segments]) => setFound({ automations, segments }),
-      () => setFailed(true),
+      ([automations, segments]) => wanted() && setFound({ automations, segments }),
+      () => wanted() && setFailed(true),
     );
   };
   useEffect(() => {

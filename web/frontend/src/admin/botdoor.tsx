@@ -17,13 +17,12 @@ export function BotDoor({ channel }: { channel: string }): JSX.Element {
       here = false;
     };
   }, [project.value, channel]);
-  const on = bot?.settings.enabled ?? false;
   return (
     <section class="trying" aria-labelledby="bot-door">
       <div class="trying-head">
         <div>
           <h2 id="bot-door">{t("admin.bot")}</h2>
-          <p class="quiet">{t(on ? "admin.bot.door.on" : "admin.bot.door.off")}</p>
+          <p class="quiet">{bot ? t(bot.settings.enabled ? "admin.bot.door.on" : "admin.bot.door.off") : "\u00a0"}</p>
         </div>
         <a class="button" href={`#/admin/${encodeURIComponent(channel)}/bot`} aria-describedby="bot-door">
           {t("admin.bot.door.go")}

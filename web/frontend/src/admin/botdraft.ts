@@ -1,7 +1,7 @@
 // The bot of one channel while it is being written; kept while the person looks elsewhere.
 import { batch, computed, signal } from "@preact/signals";
 import { Refused, call } from "../inbox/api";
-import { project } from "../inbox/rows";
+import { project, tell } from "../inbox/rows";
 import { type Answered, type BotSettings, type BotView, type Fault, type Line, tidied, wrongIn } from "./bots";
 import { placeOf } from "./draft";
 import { type State, differing, refused, saved, saving } from "./editing";
@@ -67,7 +67,8 @@ export async function load(channel: string): Promise<void> {
     });
   try {
     const found = await read(channel);
-    if (whose.value === id && !unsaved.value) show(found);
+    // What was saved while it was read is newer than what was read.
+    if (whose.value === id && !unsaved.value && !(kept.value && kept.value.rev > found.rev)) show(found);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     if (whose.value === id && !kept.value) state.value = error.problem.status === 0 ? "failed" : "missing";
@@ -99,10 +100,12 @@ export async function save(channel: string): Promise<boolean> {
     refused.value = { place: fault[0], words: t(FAULTS[fault[1]]) };
     return false;
   }
-  const settings = tidied(draft.value);
+  const sent = draft.value;
+  const id = whose.value;
   saving.value = true;
   try {
-    show(await call<BotView>("PUT", at(project.value, channel), { rev: before.rev, settings }));
+    const view = await call<BotView>("PUT", at(project.value, channel), { rev: before.rev, settings: tidied(sent) });
+    if (whose.value === id) keepOver(view, sent);
     saved.value = true;
     return true;
   } catch (error) {
@@ -127,9 +130,16 @@ const unfit = (code: string): string =>
 
 /** What somebody else has saved is taken, and mine put over it for one more look. */
 export async function takeTheirs(channel: string): Promise<void> {
-  const mine = changed.value;
-  const found = await read(channel).catch(() => null);
-  if (!found) return;
+  const id = whose.value;
+  const keep = (found: BotView): void => {
+    if (whose.value === id && kept.value) keepOver(found, kept.value.settings);
+  };
+  await read(channel).then(keep, tell);
+}
+
+/** Takes it as the hub has it now, with what was typed since `before` over it. */
+function keepOver(found: BotView, before: BotSettings): void {
+  const mine = draft.value ? differing(before, draft.value) : {};
   show(found);
   draft.value = { ...found.settings, ...mine };
 }

@@ -12,6 +12,7 @@ import { city } from "./cities";
 import { changes, put } from "./draft";
 import { wrong } from "./editing";
 import { Count, Lines, Pick, Switch } from "./fields";
+import { useLatest } from "./latest";
 import { PhoneLine, Shown } from "./phoneline";
 import { CAUSES, type Calling as Settings, type Cause, type Project, type Whereabouts } from "./project";
 import { wrongKeys } from "./script";
@@ -243,13 +244,17 @@ function TryIt({ project }: { project: Project }): JSX.Element {
   const [phone, setPhone] = useState("");
   const [found, setFound] = useState<Whereabouts | null>(null);
   const [trouble, setTrouble] = useState("");
+  const latest = useLatest();
   const look = async (): Promise<void> => {
+    const wanted = latest();
     setTrouble("");
     setFound(null);
     try {
-      setFound(await calls.whereabouts(here.value, phone));
+      const answer = await calls.whereabouts(here.value, phone);
+      if (wanted()) setFound(answer);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
+      if (!wanted()) return;
       const { code, field } = error.problem;
       setTrouble(field === "phone" ? first(`admin.try.${code}`, "admin.wrong.phone") : refusal(code));
     }
@@ -274,7 +279,13 @@ function TryIt({ project }: { project: Project }): JSX.Element {
           placeholder="+7 423 200-00-00"
           aria-describedby="try-phone-said"
           value={phone}
-          onInput={(event) => setPhone(event.currentTarget.value)}
+          onInput={(event) => {
+            // What is said is of the phone that stands there.
+            latest();
+            setFound(null);
+            setTrouble("");
+            setPhone(event.currentTarget.value);
+          }}
         />
         <button type="submit" class="button" disabled={!phone.trim()}>
           {t("admin.try.go")}

@@ -27,10 +27,14 @@ export function CallTest({ trunk, script, connection = "", shown }: TestProps): 
   const [going, setGoing] = useState("");
   const call = useCall(id, going);
   useEffect(() => {
+    let here = true;
     ask<{ number: string }>("GET", `/me/seats/${encodeURIComponent(id)}`).then(
-      (seat) => setOwn(seat.number),
+      (seat) => here && setOwn(seat.number),
       () => {},
     );
+    return () => {
+      here = false;
+    };
   }, [id]);
   const begin = async (): Promise<void> => {
     setTrouble(null);

@@ -9,6 +9,7 @@ import { Kinds } from "./adding";
 import { Doors } from "./doors";
 import { type Shape, health } from "./health";
 import { BareSwitch } from "./fields";
+import { useLatest } from "./latest";
 import { KindMark } from "./mark";
 import { isExample } from "./start";
 import { Failed } from "./wait";
@@ -21,12 +22,14 @@ export function Channels(): JSX.Element {
   const [found, setFound] = useState<Arranged[] | null>(null);
   const id = project.value;
   const [failed, setFailed] = useState(false);
+  const latest = useLatest();
   const read = (): void => {
+    const wanted = latest();
     setFailed(false);
     void api
       .arranged(id)
-      .then((items) => project.value === id && setFound(items))
-      .catch(() => setFailed(true));
+      .then((items) => wanted() && setFound(items))
+      .catch(() => wanted() && setFailed(true));
   };
   useEffect(() => {
     setFound(null);
@@ -36,8 +39,11 @@ export function Channels(): JSX.Element {
     }, AGAIN);
     return () => clearInterval(timer);
   }, [id]);
-  const put = (next: ChannelSettings<unknown>): void =>
+  const put = (next: ChannelSettings<unknown>): void => {
+    // Whatever was asked before this tells of what is no more.
+    latest();
     setFound((items) => (items ?? []).map((one) => (one.id === next.id ? next : one)));
+  };
   const own = (found ?? []).filter((channel) => !isExample(channel.id));
   return (
     <div class="channels">

@@ -103,6 +103,16 @@ function Values(props: { one: Condition; n: number; onPut: (values: string[]) =>
   );
 }
 
+/** What the hub said of rows, each as it was then. */
+interface Told {
+  of: string[];
+  words: string[];
+  doubts: Doubt[];
+  wrong: string;
+  /** The one that it refused. */
+  at: number;
+}
+
 interface PlanningProps {
   rows: PlanRow[];
   kept: Connection | null;
@@ -111,7 +121,8 @@ interface PlanningProps {
 
 /** Rows of a field, its value and when to call; each is told back as the hub understands it. */
 export function Planning({ rows, kept, onPut }: PlanningProps): JSX.Element {
-  const [told, setTold] = useState<{ words: string[]; doubts: Doubt[]; wrong: string; at: number }>({
+  const [told, setTold] = useState<Told>({
+    of: (kept?.terms.planning ?? []).map((row) => JSON.stringify(row)),
     words: kept?.words ?? [],
     doubts: kept?.doubts ?? [],
     wrong: "",
@@ -122,14 +133,15 @@ export function Planning({ rows, kept, onPut }: PlanningProps): JSX.Element {
   useEffect(() => {
     if (!rows.length || !whole) return;
     let mine = true;
+    const of = rows.map((row) => JSON.stringify(row));
     const later = window.setTimeout(() => {
       connecting.plan(here.value, rows).then(
-        ({ words, doubts }) => mine && setTold({ words, doubts, wrong: "", at: -1 }),
+        ({ words, doubts }) => mine && setTold({ of, words, doubts, wrong: "", at: -1 }),
         (error: unknown) => {
           if (!(error instanceof Refused)) throw error;
           const { code, field = "" } = error.problem;
           const at = Number(/(\d+)/.exec(field)?.[1] ?? rows.length - 1);
-          if (mine) setTold({ words: [], doubts: [], wrong: first(`error.${code}`, "admin.wrong.value"), at });
+          if (mine) setTold({ of, words: [], doubts: [], wrong: first(`error.${code}`, "admin.wrong.value"), at });
         },
       );
     }, 400);
@@ -140,10 +152,16 @@ export function Planning({ rows, kept, onPut }: PlanningProps): JSX.Element {
   }, [asked]);
   const change = (n: number, part: Partial<PlanRow>): void =>
     onPut(rows.map((each, at) => (at === n ? { ...each, ...part } : each)));
+  /** What was told of a row as it stands is shown at it, wherever it stands now. */
+  const toldOf = (n: number): number => {
+    const row = JSON.stringify(rows[n]);
+    return told.of[n] === row ? n : told.of.indexOf(row);
+  };
+  const isWrong = (n: number): boolean => told.at >= 0 && toldOf(n) === told.at;
   const back = (n: number): string => {
-    if (told.at === n) return told.wrong;
-    const doubt = told.doubts.find((one) => one.row === n);
-    const words = told.words[n];
+    if (isWrong(n)) return told.wrong;
+    const doubt = told.doubts.find((one) => one.row === toldOf(n));
+    const words = told.words[toldOf(n)];
     return [
       words ? t("admin.links.planning.so", { when: words }) : "",
       doubt ? first(`planning.doubt.${doubt.code}`, doubt.code).replace("{n}", String(n + 1)) : "",
@@ -183,7 +201,7 @@ export function Planning({ rows, kept, onPut }: PlanningProps): JSX.Element {
             label={t("admin.remove", { what: t("admin.links.planning.nth", { n: n + 1 }) })}
             onClick={() => onPut(rows.filter((_, at) => at !== n))}
           />
-          <p class={told.at === n ? "said-back wrong" : "said-back"} aria-live="polite">
+          <p class={isWrong(n) ? "said-back wrong" : "said-back"} aria-live="polite">
             {back(n)}
           </p>
         </div>

@@ -10,6 +10,7 @@ import { full } from "../inbox/times";
 import { ConnectionForm } from "./connectionform";
 import { type Connection, type Invalid, addressOf, connecting } from "./connecting";
 import { BareSwitch } from "./fields";
+import { useLatest } from "./latest";
 import { justSaved } from "./savebar";
 import type { Condition } from "./terms";
 import { Failed, Wait } from "./wait";
@@ -30,9 +31,14 @@ function All(): JSX.Element {
   const [found, setFound] = useState<Connection[] | null>(null);
   const [failed, setFailed] = useState(false);
   const id = here.value;
+  const latest = useLatest();
   const read = (): void => {
+    const wanted = latest();
     setFailed(false);
-    connecting.all(id).then(setFound, () => setFailed(true));
+    connecting.all(id).then(
+      (all) => wanted() && setFound(all),
+      () => wanted() && setFailed(true),
+    );
   };
   useEffect(() => {
     justSaved.value = "";
@@ -136,6 +142,7 @@ function InvalidForms(): JSX.Element | null {
   const [said, setSaid] = useState("");
   const id = here.value;
   const read = async (after: string | null): Promise<void> => {
+    setBusy(true);
     try {
       const page = await connecting.invalid(id, after);
       setAll((had) => (after ? [...had, ...page.items] : page.items));
@@ -144,6 +151,7 @@ function InvalidForms(): JSX.Element | null {
       if (!(error instanceof Refused)) throw error;
       setSaid(t("admin.failed"));
     }
+    setBusy(false);
   };
   useEffect(() => void read(null), []);
   const resend = async (ids: string[]): Promise<void> => {
@@ -205,7 +213,7 @@ function InvalidForms(): JSX.Element | null {
           </button>
         ) : null}
         {next ? (
-          <button type="button" class="button" onClick={() => void read(next)}>
+          <button type="button" class="button" disabled={busy} onClick={() => void read(next)}>
             {t("admin.more")}
           </button>
         ) : null}

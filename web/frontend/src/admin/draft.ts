@@ -1,7 +1,7 @@
 // A project's settings while they are being changed, on all their pages together.
 import { batch, computed, signal } from "@preact/signals";
 import { Refused } from "../inbox/api";
-import { project } from "../inbox/rows";
+import { project, tell } from "../inbox/rows";
 import { calendar } from "../inbox/trouble";
 import { calls } from "./calls";
 import { type State, differing, refused, saved, saving } from "./editing";
@@ -49,7 +49,9 @@ export async function load(): Promise<void> {
     });
   try {
     const found = await calls.project(id);
-    if (project.value === id && !changes.value) show(found);
+    // What was saved while it was read is newer than what was read.
+    const older = kept.value?.id === id && kept.value.rev > found.rev;
+    if (project.value === id && !changes.value && !older) show(found);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     if (!kept.value) state.value = error.problem.status === 404 ? "missing" : "failed";
@@ -65,11 +67,18 @@ export function show(found: Project): void {
   });
 }
 
-/** What the calendar of a year has changed, kept beside what else is being edited. */
+/** What somebody else, or the calendar of a year, has changed; what is being edited stays over it. */
 export function takeOver(found: Project): void {
-  const mine = changes.value;
+  keepOver(found, kept.value);
+}
+
+/** Takes it as the hub has it now, with what was typed since `before` over it. */
+function keepOver(found: Project, before: Project | null): void {
+  const now = draft.value;
+  if (project.value !== found.id || now?.id !== found.id) return;
+  const mine = before ? differing(before, now) : {};
   show(found);
-  if (mine) draft.value = { ...found, ...mine };
+  draft.value = { ...found, ...mine };
 }
 
 export function drop(): void {
@@ -83,10 +92,11 @@ export function drop(): void {
 export async function save(): Promise<boolean> {
   const before = kept.value;
   const change = changes.value;
+  const sent = draft.value;
   if (!before || !change || saving.value) return true;
   saving.value = true;
   try {
-    show(await calls.changeProject(before.id, before.rev, change));
+    keepOver(await calls.changeProject(before.id, before.rev, change), sent);
     saved.value = true;
     return true;
   } catch (error) {
@@ -107,9 +117,7 @@ export async function save(): Promise<boolean> {
 
 /** Somebody else has saved meanwhile: theirs is taken, and mine put over it for one more look. */
 export async function takeTheirs(): Promise<void> {
-  const id = project.value;
-  const found = await calls.project(id).catch(() => null);
-  if (found && project.value === id) takeOver(found);
+  await calls.project(project.value).then(takeOver, tell);
 }
 
 /** The hub's own name for a place, $.schedule.week[0][1], as ours. */

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { freshKey } from "../keys";
 import { Refused } from "../inbox/api";
-import { goTo } from "../inbox/route";
+import { becomes } from "../inbox/route";
 import { project as here, tell } from "../inbox/rows";
 import type { Key } from "../texts";
 import { placeOf } from "./draft";
@@ -55,31 +55,40 @@ export function Drafting<Kept extends { id: string }, Draft extends { name: stri
   children,
 }: DraftingProps<Kept, Draft, Known>): JSX.Element {
   const [now, setNow] = useState<{ known: Known; kept: Kept | null; draft: Draft } | null>(null);
+  /** What was there before anything was written. */
+  const begun = (of: { known: Known; kept: Kept | null }): Draft => (of.kept ? kind.draftOf(of.kept) : kind.blank(of.known));
   const [trouble, setTrouble] = useState<"" | "admin.missing" | "admin.failed">("");
   const [busy, setBusy] = useState(false);
   const key = useRef(freshKey());
+  const there = useRef(true);
   const project = here.value;
 
-  /** Shows it as the hub has it now, and mine over it. */
-  const show = async (mine: Partial<Draft>): Promise<void> => {
+  /** Shows it as the hub has it now, or mine over it. */
+  const show = async (mineOver: boolean): Promise<void> => {
     const [known, kept = null] = await kind.read(project, id);
+    if (!there.current) return;
     refused.value = null;
     setTrouble(id && !kept ? "admin.missing" : "");
-    setNow({ known, kept, draft: { ...(kept ? kind.draftOf(kept) : kind.blank(known)), ...mine } });
+    setNow((was) => {
+      const mine = mineOver && was ? differing(begun(was), was.draft) : {};
+      return { known, kept, draft: { ...begun({ known, kept }), ...mine } };
+    });
   };
   const read = async (): Promise<void> => {
     setTrouble("");
     refused.value = null;
     try {
-      await show({});
+      await show(false);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
+      if (!there.current) return;
       setTrouble(error.problem.status === 404 ? "admin.missing" : "admin.failed");
     }
   };
   useEffect(() => {
     void read();
     return () => {
+      there.current = false;
       refused.value = null;
     };
   }, []);
@@ -88,9 +97,10 @@ export function Drafting<Kept extends { id: string }, Draft extends { name: stri
   if (!now) return <Wait />;
 
   const { known, kept, draft } = now;
-  const before = kept ? kind.draftOf(kept) : kind.blank(known);
+  const before = begun(now);
   const put = (change: Partial<Draft>): void => {
-    setNow({ ...now, draft: { ...draft, ...change } });
+    // An answer may come to a field that was drawn before the last letter was typed.
+    setNow((was) => was && { ...was, draft: { ...was.draft, ...change } });
     justSaved.value = "";
     const { place = "", overtaken } = refused.value ?? {};
     const [part = ""] = place.split(".");
@@ -105,6 +115,7 @@ export function Drafting<Kept extends { id: string }, Draft extends { name: stri
       return true;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
+      if (!there.current) return false;
       const { code, field, current } = error.problem;
       const usual = field ? "admin.wrong.value" : "error.refused";
       refused.value = {
@@ -125,16 +136,18 @@ export function Drafting<Kept extends { id: string }, Draft extends { name: stri
     }
     return ask(async () => {
       const saved = await (kept ? kind.change(project, kept, wanted) : kind.add(project, key.current, wanted));
-      setNow({ known, kept: saved, draft: kind.draftOf(saved) });
+      if (!there.current) return;
+      // What is typed while it is being saved stays.
+      setNow((was) => ({ known, kept: saved, draft: { ...kind.draftOf(saved), ...(was && differing(draft, was.draft)) } }));
       justSaved.value = saved.id;
-      if (!id) goTo(kind.addressOf(saved.id));
+      if (!id) becomes(kind.addressOf(saved.id));
     });
   };
   const room = `#/admin/~${kind.room}`;
   const drop = async (one: Kept): Promise<void> => {
     await ask(async () => {
       await kind.drop(project, one);
-      goTo(room);
+      if (there.current) becomes(room);
     });
   };
 
@@ -147,7 +160,7 @@ export function Drafting<Kept extends { id: string }, Draft extends { name: stri
           </a>
           <h1 class="site-title">{draft.name || t(kind.words.new)}</h1>
         </header>
-        <div class="link-form">
+        <div class="link-form" inert={busy && !id}>
           {children({
             draft,
             known,
@@ -164,12 +177,12 @@ export function Drafting<Kept extends { id: string }, Draft extends { name: stri
         busy={busy}
         onDrop={() => {
           // What I began from is no more, if somebody else has saved it.
-          if (refused.value?.overtaken) return void show({}).catch(tell);
+          if (refused.value?.overtaken) return void show(false).catch(tell);
           refused.value = null;
           put(before);
         }}
         onSave={save}
-        onTheirs={() => show(differing(before, draft)).catch(tell)}
+        onTheirs={() => show(true).catch(tell)}
       />
     </div>
   );

@@ -25,6 +25,8 @@ interface Refusal {
 
 /** What the last save was refused for. */
 export const refused = signal<Refusal | null>(null);
+/** The channel that was asked for last. */
+let asked = "";
 /** Nothing is called wrong before the person tried to save it. */
 const tried = signal(false);
 
@@ -74,11 +76,13 @@ export async function load(channel: string): Promise<void> {
       site.value = null;
       state.value = "loading";
     });
+  asked = channel;
   try {
-    show(await api.channelSettings(project.value, channel));
+    const view = await api.channelSettings(project.value, channel);
+    if (asked === channel && !changes.value) show(view);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    state.value = error.problem.status === 404 ? "missing" : "failed";
+    if (asked === channel && !kept.value) state.value = error.problem.status === 404 ? "missing" : "failed";
   }
 }
 
@@ -114,26 +118,34 @@ export async function save(): Promise<string> {
   tried.value = true;
   const [place] = troubles.value.keys();
   if (place !== undefined) return place;
-  return send(before, change);
+  return send(before, change, { name: name.value, settings: site.value ?? before.settings });
 }
 
 /** Changes one thing at once, past what else is being edited. */
 export async function apply(change: ChannelChange): Promise<void> {
   const before = kept.value;
-  if (!before) return;
-  const mine = changes.value;
-  if ((await send(before, change)) !== "" || !mine) return;
-  batch(() => {
-    if (mine.name) name.value = mine.name;
-    if (mine.settings && site.value) site.value = { ...site.value, ...mine.settings, ...change.settings };
-  });
+  if (before) await send(before, change, before);
 }
 
-async function send(before: ChannelSettings, change: ChannelChange): Promise<string> {
+/** Sends it; what differs from `sent` by then was typed meanwhile, or is not sent, and stays. */
+async function send(
+  before: ChannelSettings,
+  change: ChannelChange,
+  sent: Pick<ChannelSettings, "name" | "settings">,
+): Promise<string> {
   saving.value = true;
   try {
-    show(await api.changeChannel(project.value, before.id, change));
-    saved.value = true;
+    const view = await api.changeChannel(project.value, before.id, change);
+    if (kept.value?.id !== before.id || !site.value) return "";
+    const mine = differing(sent.settings, site.value);
+    const called = name.value === sent.name ? view.name : name.value;
+    batch(() => {
+      show(view);
+      name.value = called;
+      // One thing that was changed at once is as it was just changed.
+      site.value = { ...view.settings, ...mine, ...(sent === before ? change.settings : {}) };
+      saved.value = true;
+    });
     return "";
   } catch (error) {
     if (!(error instanceof Refused) || !site.value) throw error;

@@ -9,11 +9,12 @@ import type { ChannelChange, ChannelForm, ChannelSettings } from "./wire";
 import { Asked, say, want } from "./asked";
 import { BotDoor } from "./botdoor";
 import { Copied } from "./copied";
-import { refused } from "./editing";
+import { differing, refused } from "./editing";
 import { BareSwitch } from "./fields";
 import { type Value, type Values, missing, nameOf, told } from "./filling";
 import { formOf } from "./forms";
 import { health } from "./health";
+import { useLatest } from "./latest";
 import { KindMark } from "./mark";
 import { Reading } from "./reading";
 import { SaveBar, attempt } from "./savebar";
@@ -38,6 +39,7 @@ export function Linked({ found }: { found: View }): JSX.Element {
   const [saved, setSaved] = useState(false);
   const [trouble, setTrouble] = useState("");
   const { id, kind } = view;
+  const latest = useLatest();
 
   useEffect(() => {
     let here = true;
@@ -55,9 +57,10 @@ export function Linked({ found }: { found: View }): JSX.Element {
   }, [id]);
   /** How it is now; what is being changed is told from what it was when the person began. */
   const look = (): void => {
+    const wanted = latest();
     void api
       .channelSettings<Values>(project.value, id)
-      .then((next) => setView((had) => ({ ...next, name: had.name, settings: had.settings })))
+      .then((next) => wanted() && setView((had) => ({ ...next, name: had.name, settings: had.settings })))
       .catch(() => {});
   };
 
@@ -72,10 +75,13 @@ export function Linked({ found }: { found: View }): JSX.Element {
     refused.value = null;
     try {
       const next = await api.changeChannel<Values>(project.value, id, change);
+      // Whatever was asked before this tells of what is no more.
+      latest();
       setView(next);
       if (change.settings || change.name) {
-        setValues(next.settings);
-        setName(next.name);
+        // What is typed while it is being saved stays.
+        setValues((now) => ({ ...next.settings, ...(differing(values, now) as Values) }));
+        setName((now) => (now === name ? next.name : now));
       }
       return true;
     } catch (error) {

@@ -7,7 +7,7 @@ import { refusal } from "../inbox/settings";
 import { Frame, Text } from "./fields";
 import { phoneOf } from "./checks";
 import type { Trunk } from "./script";
-import { loadTrunks } from "./trunks";
+import { awaited, loadTrunks } from "./trunks";
 import { t } from "./words";
 
 /** By what the project calls; or the ways to get something to call by. */
@@ -78,7 +78,9 @@ interface ShownProps {
 }
 
 /** The number that the client sees: one of those confirmed for the line, where there is a line. */
-export function Shown({ place, trunk, value, label, otherwise, onPut }: ShownProps): JSX.Element {
+export function Shown({ place, trunk, value, label, otherwise, onPut }: ShownProps): JSX.Element | null {
+  // A field that turned into a list under the hand would lose what was typed.
+  if (awaited.value) return null;
   if (!trunk)
     return (
       <Text

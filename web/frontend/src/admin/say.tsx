@@ -5,6 +5,7 @@ import { project } from "../inbox/rows";
 import { refusal } from "../inbox/settings";
 import { refused, wrong } from "./editing";
 import { Pick } from "./fields";
+import { useLatest } from "./latest";
 import { EXAMPLES } from "./known";
 import { Phrase } from "./phrase";
 import type { Say } from "./script";
@@ -95,20 +96,33 @@ function Recorded({ place, value, onPut }: RecordedProps): JSX.Element {
   useEffect(() => {
     if (!value.recording || found?.file === value.recording) return;
     // One that is gone is said to be so when the form is saved.
-    telephony.recording(project.value, value.recording).then(setFound, () => {});
+    let mine = true;
+    telephony.recording(project.value, value.recording).then(
+      (known) => mine && setFound(known),
+      () => {},
+    );
+    return () => {
+      mine = false;
+    };
   }, [value.recording]);
+  // A long upload ends in the form as it stands then.
+  const now = useRef({ value, onPut });
+  now.current = { value, onPut };
+  const latest = useLatest();
   const keep = async (made: Promise<Recording>): Promise<void> => {
+    const wanted = latest();
     setBusy(true);
     setTrouble("");
     try {
       const kept = await made;
+      if (!wanted()) return;
       setFound(kept);
       setAddress("");
       if (refused.value?.place === `${place}.recording`) refused.value = null;
-      onPut({ ...value, recording: kept.file });
+      now.current.onPut({ ...now.current.value, recording: kept.file });
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      setTrouble(refusal(error.problem.code));
+      if (wanted()) setTrouble(refusal(error.problem.code));
     }
     setBusy(false);
   };
@@ -177,20 +191,27 @@ function Listen({ say, label }: { say: Say; label: string }): JSX.Element {
   const [trouble, setTrouble] = useState("");
   const player = useRef<HTMLAudioElement>(null);
   const asked = JSON.stringify(say);
+  const latest = useLatest();
   useEffect(() => {
-    // What was heard is not what is written now.
+    // What was heard, or is being said, is not what is written now.
+    latest();
     setSound("");
     setTrouble("");
+    setBusy(false);
   }, [asked]);
   useEffect(() => (sound ? () => URL.revokeObjectURL(sound) : undefined), [sound]);
   const listen = async (): Promise<void> => {
+    const wanted = latest();
     setBusy(true);
     setTrouble("");
     try {
-      setSound(URL.createObjectURL(await telephony.listen(project.value, say)));
+      const said = await telephony.listen(project.value, say);
+      if (!wanted()) return;
+      setSound(URL.createObjectURL(said));
       requestAnimationFrame(() => void player.current?.play().catch(() => {}));
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
+      if (!wanted()) return;
       setTrouble(first(`admin.wrong.${error.problem.code}`, "") || refusal(error.problem.code));
     }
     setBusy(false);

@@ -15,6 +15,9 @@ import { first, t } from "./words";
 /** On which page each part is changed. */
 const HOME: Record<string, Home> = { schedule: "hours", calling: "calling", texting: "calling", policy: "rules" };
 
+/** The pages that show parts of one and the same draft. */
+const OURS = new RegExp(`^${ROOM}(hours|calling|rules)$`);
+
 type Home = "hours" | "calling" | "rules";
 
 const part = (place: string): string => place.split(".")[0] ?? "";
@@ -63,6 +66,7 @@ export function Setup({ home, check, children }: SetupProps): JSX.Element {
         unsaved={changes.value !== null}
         saved={saved.value}
         busy={saving.value}
+        within={(rest) => OURS.test(rest)}
         onDrop={drop}
         onSave={() => checkAndSave(check)}
         onTheirs={takeTheirs}

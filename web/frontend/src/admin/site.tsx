@@ -11,7 +11,7 @@ import { Install } from "./install";
 import { Invitation, Looks, Offline, Texts } from "./looks";
 import { Analytics, Identity, Sites } from "./outside";
 import { Preview, type PreviewProps, type Show } from "./preview";
-import { SaveBar, useWarning } from "./savebar";
+import { SaveBar } from "./savebar";
 import { Failed } from "./wait";
 import { t } from "./words";
 
@@ -77,7 +77,6 @@ export function Site({ channel, part }: SiteProps): JSX.Element {
   useEffect(() => {
     saved.value = false;
   }, [section]);
-  useWarning(changes.value !== null);
 
   const view = kept.value;
   const now = site.value;
@@ -93,7 +92,7 @@ export function Site({ channel, part }: SiteProps): JSX.Element {
   const [fault] = troubles.value.keys();
   return (
     <div class="site">
-      <Head view={view} />
+      <Head view={view} fixed={view.as_code || section === "bot"} />
       <div class="site-body">
         <Sections channel={channel} section={section} />
         {section === "bot" ? (
@@ -116,6 +115,7 @@ export function Site({ channel, part }: SiteProps): JSX.Element {
           busy={saving.value}
           wrong={fault === undefined ? "" : wrong(fault)}
           done={t("admin.saved")}
+          within={(rest) => ofSite(rest, channel)}
           onDrop={drop}
           onSave={() => saveOrGo(channel)}
         />
@@ -124,7 +124,19 @@ export function Site({ channel, part }: SiteProps): JSX.Element {
   );
 }
 
-function Head({ view }: { view: ChannelSettings }): JSX.Element {
+/** Whether that address is of a section of the chat that is saved with all others. */
+function ofSite(rest: string, channel: string): boolean {
+  const [id, section] = rest.split("/");
+  return id === encodeURIComponent(channel) && section !== "bot";
+}
+
+interface HeadProps {
+  view: ChannelSettings;
+  /** Its name is not changed here. */
+  fixed: boolean;
+}
+
+function Head({ view, fixed }: HeadProps): JSX.Element {
   const field = useRef<HTMLInputElement>(null);
   return (
     <header class="site-head">
@@ -142,7 +154,7 @@ function Head({ view }: { view: ChannelSettings }): JSX.Element {
         class="site-name"
         aria-label={t("admin.name")}
         maxLength={100}
-        readOnly={view.as_code}
+        readOnly={fixed}
         value={name.value}
         onInput={(event) => {
           name.value = event.currentTarget.value;

@@ -36,7 +36,7 @@ export async function begin(channel: string): Promise<void> {
     const { code } = error.problem;
     trouble.value = { channel, words: first(`admin.trial.refused.${code}`, "") || refusal(code) };
   }
-  asking.value = "";
+  if (asking.value === channel) asking.value = "";
 }
 
 /** A channel that was made this moment may still be starting. */

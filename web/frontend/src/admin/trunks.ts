@@ -9,6 +9,9 @@ import { type Voice, telephony } from "./telephony";
 /** Null until they are known. */
 export const trunks = signal<Trunks | null>(null);
 export const voice = signal<Voice | null>(null);
+/** Whether it is still to be seen what there is. */
+export const awaited = signal(true);
+let asked = 0;
 
 /** The one that makes calls by that script. */
 export function trunkFor({ first, connect }: Script): Trunk | null {
@@ -18,14 +21,17 @@ export function trunkFor({ first, connect }: Script): Trunk | null {
 
 export async function loadTrunks(): Promise<void> {
   const id = project.value;
+  const mine = (asked += 1);
   try {
     const found = await telephony.trunks(id);
-    if (project.value === id) trunks.value = found;
+    if (asked === mine) trunks.value = found;
+    if (asked === mine) awaited.value = false;
     const said = await telephony.voice(id);
-    if (project.value === id) voice.value = said;
+    if (asked === mine) voice.value = said;
   } catch (error) {
     // The page goes on without: nothing is offered that nobody knows of.
     if (!(error instanceof Refused)) throw error;
+    if (asked === mine) awaited.value = false;
   }
 }
 
@@ -33,6 +39,7 @@ export async function loadTrunks(): Promise<void> {
 export function useTrunks(): Trunks | null {
   useEffect(() => {
     trunks.value = null;
+    awaited.value = true;
     void loadTrunks();
   }, [project.value]);
   return trunks.value;

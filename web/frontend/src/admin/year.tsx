@@ -36,8 +36,12 @@ export function YearCalendar({ project }: { project: Project }): JSX.Element {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState("");
-  const [done, setDone] = useState(false);
+  /** The year that was just put in force. */
+  const [done, setDone] = useState(0);
   const week = JSON.stringify(kept.value?.schedule.week);
+  const asked = `${year} ${week}`;
+  /** What the proposals that are shown were asked for; others take their place in a moment. */
+  const [told, setTold] = useState("");
   useEffect(() => {
     let mine = true;
     setTrouble("");
@@ -46,13 +50,14 @@ export function YearCalendar({ project }: { project: Project }): JSX.Element {
       .then((answer) => {
         if (!mine) return;
         setFound(answer);
+        setTold(asked);
         setChosen(new Set(answer.proposals.filter((each) => each.chosen).map((each) => each.date)));
       })
       .catch(() => mine && setTrouble(t("admin.year.failed")));
     return () => {
       mine = false;
     };
-  }, [year, week]);
+  }, [asked]);
 
   const confirm = async (): Promise<void> => {
     const rev = kept.value?.rev;
@@ -61,8 +66,8 @@ export function YearCalendar({ project }: { project: Project }): JSX.Element {
     setTrouble("");
     try {
       takeOver(await calls.confirmCalendar(here.value, year, rev, [...chosen]));
-      setFound((had) => had && { ...had, confirmed: true });
-      setDone(true);
+      setFound((had) => (had?.year === year ? { ...had, confirmed: true } : had));
+      setDone(year);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       setTrouble(first(`admin.refused.project.${error.problem.code}`, "") || refusal(error.problem.code));
@@ -73,7 +78,7 @@ export function YearCalendar({ project }: { project: Project }): JSX.Element {
     const next = new Set(chosen);
     if (on) next.add(date);
     else next.delete(date);
-    setDone(false);
+    setDone(0);
     setChosen(next);
   };
   const fixed = project.as_code.includes("hours");
@@ -95,7 +100,7 @@ export function YearCalendar({ project }: { project: Project }): JSX.Element {
             aria-pressed={one === year}
             onClick={() => {
               setYear(one);
-              setDone(false);
+              setDone(0);
             }}
           >
             {one}
@@ -106,7 +111,7 @@ export function YearCalendar({ project }: { project: Project }): JSX.Element {
         <>
           {unsaved ? <p class="remark warn">{t("admin.year.saved_hours")}</p> : null}
           {found.moves_known ? null : <p class="remark warn">{t("admin.year.no_moves", { year })}</p>}
-          <fieldset class="proposals" disabled={fixed || busy}>
+          <fieldset class="proposals" disabled={fixed || busy || told !== asked}>
             <legend class="visually-hidden">{t("admin.year.of", { year })}</legend>
             {past.length ? (
               <details>
@@ -117,11 +122,11 @@ export function YearCalendar({ project }: { project: Project }): JSX.Element {
             {found.proposals.filter(({ date }) => date >= today).map(line)}
           </fieldset>
           <p class="steps">
-            <button type="button" class="button strong" disabled={fixed || busy || unsaved} onClick={() => void confirm()}>
+            <button type="button" class="button strong" disabled={fixed || busy || unsaved || told !== asked} onClick={() => void confirm()}>
               {t(found.confirmed ? "admin.year.again" : "admin.year.confirm", { year })}
             </button>
             <span class="quiet" role="status">
-              {done ? t("admin.year.done") : found.confirmed ? t("admin.year.confirmed") : ""}
+              {done === year ? t("admin.year.done") : found.confirmed ? t("admin.year.confirmed") : ""}
             </span>
           </p>
         </>

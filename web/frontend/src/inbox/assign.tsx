@@ -78,7 +78,7 @@ function Choose({ dialog }: { dialog: Dialog }): JSX.Element {
           </li>
         ))}
       </ul>
-      {all && shown.length === 0 ? <p class="quiet assign-none">{t("inbox.assign.none")}</p> : null}
+      {all && shown.length === 0 ? <p class="quiet assign-none">{t(words ? "inbox.assign.none" : "inbox.assign.alone")}</p> : null}
     </Sheet>
   );
 }

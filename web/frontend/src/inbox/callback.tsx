@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useId, useRef, useState } from "preact/hooks";
 import { freshKey } from "../keys";
 import { type Wish, api } from "./api";
-import { theirs } from "./callbacks";
+import { clockOf, theirs } from "./callbacks";
 import { hasTrunk } from "./calls";
 import { Doubts, Steps, When, fromField, inHours, toField, useAsking } from "./callbackwhen";
 import { thread } from "./reading";
@@ -30,7 +30,7 @@ export function Callback({
   const [soon, setSoon] = useState(wanted.soon ?? false);
   const [value, setValue] = useState(toField(inHours(1)));
   const asking = useAsking();
-  const zones = dialog.visit.zone ? [dialog.visit.zone] : [];
+  const zones = clockOf(dialog);
 
   const ask = async (at: string | null, anyway = false): Promise<void> => {
     const wish: Wish = { key: key.current, phone: phone.trim(), at, anyway };

@@ -5,7 +5,7 @@ import { phone } from "./row";
 import { clock } from "./rows";
 import { first, lang, t } from "./settings";
 import { due, hours } from "./times";
-import type { Entry, Lead } from "./wire";
+import type { Dialog, Entry, Lead } from "./wire";
 
 const NAMED = ["connection", "automation", "own", "bot"] as const;
 
@@ -23,6 +23,11 @@ export function doer(entry: Entry): string {
   if (entry.author.kind === "operator") return entry.author.name;
   const rule = entry.data.rule ?? (entry.author.kind === "rule" ? entry.author.id : "");
   return rule ? ruleName(rule, entry.author.name || (entry.data.name ?? "")) : "";
+}
+
+/** The zone that the browser of the person says; one that hides where it is says UTC. */
+export function clockOf({ visit }: Dialog): string[] {
+  return visit.zone.includes("/") && !visit.zone.startsWith("Etc/") ? [visit.zone] : [];
 }
 
 /** What time it is where the person is, and where that is: «06:10, Владивосток». */

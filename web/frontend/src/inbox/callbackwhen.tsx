@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useId, useRef, useState } from "preact/hooks";
 import { Refused } from "./api";
 import { thereAt } from "./callbacks";
 import { refusal, t } from "./settings";
@@ -97,7 +97,9 @@ export function useAsking(): Asking {
   const [busy, setBusy] = useState(false);
   const [trouble, setTrouble] = useState("");
   const [doubts, setDoubts] = useState<readonly Doubt[]>([]);
+  const wishes = useRef(0);
   const clear = (): void => {
+    wishes.current += 1;
     setTrouble("");
     setDoubts([]);
   };
@@ -105,13 +107,15 @@ export function useAsking(): Asking {
     if (busy) return null;
     setBusy(true);
     clear();
+    const mine = wishes.current;
     try {
       const decided = await what();
-      setDoubts(decided.warnings);
+      // Of a wish that was changed meanwhile nothing is odd any more.
+      if (mine === wishes.current) setDoubts(decided.warnings);
       return decided;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      setTrouble(refusal(error.problem.code));
+      if (mine === wishes.current) setTrouble(refusal(error.problem.code));
       return null;
     } finally {
       setBusy(false);

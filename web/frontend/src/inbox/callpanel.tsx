@@ -2,6 +2,7 @@ import "./callpanel.css";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Refused, api } from "./api";
+import { clockOf } from "./callbacks";
 import { CallNow } from "./callnow";
 import { outcomeOf, enderOf } from "./callsaid";
 import { learnCalls, liveIn, second, taskIn } from "./calls";
@@ -147,9 +148,11 @@ function Confirm({ dialog }: { dialog: Dialog }): JSX.Element | null {
   const wanted = (one: Lead): boolean => one.dialog === dialog.id && one.status === "awaiting_operator";
   useEffect(() => {
     let here = true;
+    let heard = 0;
     const read = (): void => {
+      const before = heard;
       api.leads(dialog.project, "waiting", null, { phone: dialog.phone }).then(
-        (page) => here && setLead(page.items.find(wanted) ?? null),
+        (page) => here && before === heard && setLead(page.items.find(wanted) ?? null),
         (error: unknown) => {
           if (!(error instanceof Refused)) throw error;
         },
@@ -158,7 +161,9 @@ function Confirm({ dialog }: { dialog: Dialog }): JSX.Element | null {
     read();
     const deaf = listen({
       lead: (one) => {
-        if (one.dialog === dialog.id) setLead(wanted(one) ? one : null);
+        if (one.dialog !== dialog.id) return;
+        heard += 1;
+        setLead(wanted(one) ? one : null);
       },
       again: read,
     });
@@ -168,10 +173,11 @@ function Confirm({ dialog }: { dialog: Dialog }): JSX.Element | null {
     };
   }, [dialog.id, dialog.phone]);
   if (!lead) return null;
-  const decide = async (what: () => Promise<unknown>): Promise<void> => {
+  const decide = async (what: () => Promise<Lead | null>): Promise<void> => {
     setBusy(true);
     try {
-      await what();
+      const now = await what();
+      setLead(now && wanted(now) ? now : null);
     } catch (error) {
       tell(error);
     }
@@ -192,7 +198,7 @@ function Confirm({ dialog }: { dialog: Dialog }): JSX.Element | null {
             type="button"
             class="button"
             disabled={busy}
-            onClick={() => void decide(() => api.cancelLead(lead, "not_needed"))}
+            onClick={() => void decide(async () => (await api.cancelLead(lead, "not_needed")).lead)}
           >
             {t("inbox.calls.decline")}
           </button>
@@ -234,7 +240,7 @@ function Task({ call, dialog }: { call: Call; dialog: Dialog }): JSX.Element {
             <CallNow
               dialog={dialog.id}
               phone={call.phone}
-              zones={dialog.visit.zone ? [dialog.visit.zone] : []}
+              zones={clockOf(dialog)}
               strong
             />
           </div>

@@ -2,8 +2,10 @@ import "./callback.css";
 import type { JSX } from "preact";
 import { useId, useState } from "preact/hooks";
 import { api } from "./api";
+import { clockOf } from "./callbacks";
 import { Doubts, When, fromField, inHours, toField, useAsking } from "./callbackwhen";
 import { learnCalls } from "./calls";
+import { thread } from "./reading";
 import { t } from "./settings";
 import { askCallback } from "./steps";
 import type { Call, Dialog, Result } from "./wire";
@@ -26,7 +28,7 @@ export function ResultForm({ call, dialog }: { call: Call; dialog: Dialog }): JS
     const told = await asking.send(() => api.resultOf(call, wish));
     if (told?.call.result) {
       learnCalls([told.call]);
-      if (code === "wrong_number") askCallback(dialog, { soon: true, phone: "" });
+      if (code === "wrong_number" && thread.peek()?.id === dialog.id) askCallback(dialog, { soon: true, phone: "" });
     }
   };
   return (
@@ -56,7 +58,7 @@ export function ResultForm({ call, dialog }: { call: Call; dialog: Dialog }): JS
       {code === "call_again" ? (
         <When
           value={value}
-          zones={dialog.visit.zone ? [dialog.visit.zone] : []}
+          zones={clockOf(dialog)}
           onInput={(next) => {
             asking.clear();
             setValue(next);

@@ -9,6 +9,7 @@ export type Outcome =
   | "unreachable"
   | "invalid_number"
   | "provider_refused"
+  | "too_late"
   | "congestion"
   | "no_key"
   | "cancelled"

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { fileAddress, safe } from "../links";
 import { Alike } from "./alike";
 import { isHere } from "./awaited";
+import { clockOf } from "./callbacks";
 import { callsIn } from "./calls";
 import { FileCard } from "./files";
 import { lazy } from "./lazy";
@@ -121,7 +122,7 @@ function Reach(props: {
           <CallNow
             dialog={dialog.id}
             phone={number}
-            zones={dialog.visit.zone ? [dialog.visit.zone] : []}
+            zones={clockOf(dialog)}
             icon
           />
         </li>

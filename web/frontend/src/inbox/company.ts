@@ -8,7 +8,8 @@ const LOOK = 45_000;
 const RENEW = 20_000;
 const WRITES = 5_000;
 
-type Looks = ReadonlyMap<string, Looker & { until: number }>;
+/** That somebody looks, or that they turned away, and when this screen came to know of it. */
+type Looks = ReadonlyMap<string, Looker & { at: number; here: boolean }>;
 
 const looks = signal<ReadonlyMap<string, Looks>>(new Map());
 /** The dialog that is open on this screen. */
@@ -19,7 +20,7 @@ const ends = new Map<string, number>();
 /** The other operators who have this dialog before them. */
 export function here(dialog: string): Looker[] {
   const all = looks.value.get(dialog);
-  return all ? [...all.values()].filter((look) => look.until > clock.value) : [];
+  return all ? [...all.values()].filter((look) => look.here && look.at + LOOK > clock.value) : [];
 }
 
 /** The name of the operator who is writing there, empty if nobody is. */
@@ -27,10 +28,12 @@ export function writer(dialog: string): string {
   return writers.value.get(dialog) ?? "";
 }
 
-export function setHere(dialog: string, all: Looker[]): void {
-  const until = Date.now() + LOOK;
-  const fresh = new Map(all.map((one) => [one.operator, { ...one, until }]));
-  looks.value = new Map(looks.value).set(dialog, fresh);
+/** Who is there by an answer to what was asked at that moment; what was heard since is newer. */
+export function setHere(dialog: string, all: Looker[], asked: number): void {
+  const at = Date.now();
+  const since = [...(looks.value.get(dialog) ?? [])].filter(([, look]) => look.at >= asked);
+  const told = all.map((one) => [one.operator, { ...one, at, here: true }] as const);
+  looks.value = new Map(looks.value).set(dialog, new Map([...told, ...since]));
 }
 
 /** Somebody turned to the dialog or away from it. */
@@ -38,8 +41,7 @@ export function showLooking(look: Looker & { dialog: string; here: boolean }): v
   const { dialog, operator, name } = look;
   if (operator === me.value?.operator.id) return;
   const fresh = new Map(looks.value.get(dialog));
-  if (look.here) fresh.set(operator, { operator, name, until: Date.now() + LOOK });
-  else fresh.delete(operator);
+  fresh.set(operator, { operator, name, at: Date.now(), here: look.here });
   looks.value = new Map(looks.value).set(dialog, fresh);
 }
 

@@ -60,8 +60,10 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
   }, [text, mode]);
 
   useEffect(() => {
-    // On a phone the keyboard would cover the thread that was just opened.
-    if (matchMedia("(min-width: 900px)").matches) field.current?.focus({ preventScroll: true });
+    // On a phone the keyboard would cover the thread that was just opened; and whoever already types
+    // elsewhere goes on there, since the dialog may have come late.
+    const elsewhere = document.activeElement?.matches("input, textarea, select");
+    if (matchMedia("(min-width: 900px)").matches && !elsewhere) field.current?.focus({ preventScroll: true });
     return () => void save(dialog.id);
   }, []);
 

@@ -49,6 +49,8 @@ export const drafts = signal<ReadonlyMap<string, Draft>>(new Map());
 const unsaved = new Set<string>();
 const saved = new Map<string, Mode>();
 const saving = new Set<string>();
+/** How often something was written or told there: an answer asked for before that is too old. */
+const turns = new Map<string, number>();
 const timers = new Map<string, number>();
 
 /** A shared computer keeps one operator's drafts from the next. */
@@ -80,6 +82,7 @@ window.addEventListener("storage", (event) => {
 });
 
 function recall(dialog: string, record: string | null, mine = true): void {
+  turn(dialog);
   if (record === null) {
     put(dialog, EMPTY);
     return;
@@ -91,6 +94,13 @@ function recall(dialog: string, record: string | null, mine = true): void {
   } catch {
     // Half-written by a browser that died, or of an older shape: nothing to take up.
   }
+}
+
+/** Taken before the hub is asked for a draft, told to `receive` with the answer. */
+export const turnOf = (dialog: string): number => turns.get(dialog) ?? 0;
+
+function turn(dialog: string): void {
+  turns.set(dialog, turnOf(dialog) + 1);
 }
 
 export function draft(dialog: string): Draft {
@@ -116,6 +126,7 @@ export function write(dialog: string, change: Partial<Draft>): void {
   const only = Object.keys(change);
   // Which of the two is chosen is worth keeping only together with something written.
   if (only.length === 1 && only[0] === "mode" && isEmpty(before)) return;
+  turn(dialog);
   unsaved.add(dialog);
   keep(dialog);
   later(dialog, PAUSE);
@@ -167,6 +178,7 @@ export async function save(dialog: string): Promise<void> {
     if (error.passing || error.problem.status === 401) return;
   } finally {
     saving.delete(dialog);
+    turn(dialog);
   }
   if (draft(dialog) === now || (isEmpty(draft(dialog)) && isEmpty(now))) {
     unsaved.delete(dialog);
@@ -174,9 +186,13 @@ export async function save(dialog: string): Promise<void> {
   }
 }
 
-/** Takes up what the hub keeps; what was written here since goes before it. */
-export function receive(dialog: string, kept: Kept | null): void {
+/** Takes up what the hub kept when it was asked; what was written here since goes before it. */
+export function receive(dialog: string, kept: Kept | null, asked: number): void {
   const now = draft(dialog);
+  if (asked !== turnOf(dialog)) {
+    if (unsaved.has(dialog)) later(dialog, PAUSE);
+    return;
+  }
   if (kept) saved.set(dialog, kept.mode);
   else saved.delete(dialog);
   if (unsaved.has(dialog)) {
@@ -196,6 +212,7 @@ export function receive(dialog: string, kept: Kept | null): void {
 export function discard(dialog: string): void {
   for (const one of draft(dialog).uploads) forget(one);
   const { mode } = draft(dialog);
+  turn(dialog);
   put(dialog, { ...EMPTY, mode });
   clearTimeout(timers.get(dialog));
   if (saved.has(dialog) || saving.has(dialog)) {
@@ -207,6 +224,7 @@ export function discard(dialog: string): void {
 
 /** The hub has a message of that mode, and with it has let go of its draft. */
 export function wasSent(dialog: string, mode: Mode): void {
+  turn(dialog);
   if (saved.get(dialog) !== mode || saving.has(dialog) || !isEmpty(draft(dialog))) return;
   clearTimeout(timers.get(dialog));
   saved.delete(dialog);

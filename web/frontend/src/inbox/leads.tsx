@@ -124,6 +124,7 @@ function LeadList({ view, sought }: { view: LeadView; sought: string }): JSX.Ele
   const here = useRef(true);
   // What is told while an answer is on its way: that may be older.
   const fresh = useRef<Lead[] | null>(null);
+  const questions = useRef(0);
   const isSought = useRef(soughtBy(sought)).current;
   const learn = (told: readonly Lead[]): void => {
     fresh.current?.push(...told.filter(isSought));
@@ -133,11 +134,12 @@ function LeadList({ view, sought }: { view: LeadView; sought: string }): JSX.Ele
     }));
   };
   const load = async (after: string | null): Promise<void> => {
+    const mine = (questions.current += 1);
     fresh.current = [];
     setKept((had) => ({ ...had, state: "loading" }));
     try {
       const page = await api.leads(where, view, after, { q: sought });
-      if (!here.current) return;
+      if (!here.current || mine !== questions.current) return;
       const told = fresh.current ?? [];
       fresh.current = null;
       setKept((had) => ({
@@ -148,7 +150,7 @@ function LeadList({ view, sought }: { view: LeadView; sought: string }): JSX.Ele
       }));
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      if (here.current) setKept((had) => ({ ...had, state: "failed" }));
+      if (here.current && mine === questions.current) setKept((had) => ({ ...had, state: "failed" }));
     }
   };
   useEffect(() => {

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { leave } from "./leave";
 import { Icon } from "./parts";
 import { showSeat, showSounds } from "./route";
 import { me } from "./rows";
@@ -95,7 +96,7 @@ export function Settings(): JSX.Element {
           <Icon name="key" />
           {t(me.value?.must_set_password ? "inbox.password.title" : "inbox.password.change")}
         </button>
-        <button type="button" class="menu-item" onClick={() => void signOut()}>
+        <button type="button" class="menu-item" onClick={() => leave(null, () => void signOut())}>
           <Icon name="leave" />
           {t("inbox.sign_out")}
         </button>

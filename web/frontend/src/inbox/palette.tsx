@@ -1,6 +1,6 @@
 import "./palette.css";
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Refused, api } from "./api";
 import { Avatar, Keys } from "./parts";
 import { previewOf } from "./preview";
@@ -70,27 +70,35 @@ const asAct = (act: Act): Item => ({ key: act.name, ...act });
 /** Dialogs by name, steps and places in one field. */
 export function Palette(): JSX.Element {
   const [query, setQuery] = useState("");
-  const [at, setAt] = useState(0);
+  const [marked, mark] = useState("");
   const [further, setFurther] = useState<readonly string[]>([]);
   const list = useRef<HTMLDivElement>(null);
   const items = found(query, further);
-  const chosen = Math.min(at, items.length - 1);
+  const chosen = Math.max(0, items.findIndex((item) => item.key === marked));
+
+  // It is the same one that Enter means, wherever it comes to stand when others are found late.
+  useLayoutEffect(() => mark(items[0]?.key ?? ""), [query]);
 
   useEffect(() => {
     setFurther([]);
     const words = query.trim();
     if (words.length < 2) return;
+    let here = true;
     const pause = window.setTimeout(async () => {
       try {
         const page = await api.search(project.value, words, null);
         const named = page.items.filter((hit) => hit.entry === null).map((hit) => hit.dialog);
+        if (!here) return;
         learn(named);
         setFurther(named.map((row) => row.id));
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
       }
     }, PAUSE);
-    return () => clearTimeout(pause);
+    return () => {
+      here = false;
+      clearTimeout(pause);
+    };
   }, [query]);
 
   useEffect(() => {
@@ -112,7 +120,7 @@ export function Palette(): JSX.Element {
       return;
     }
     const by = event.code === "ArrowDown" ? 1 : event.code === "ArrowUp" ? -1 : 0;
-    if (by) setAt((chosen + by + items.length) % Math.max(1, items.length));
+    if (by) mark(items.at((chosen + by) % Math.max(1, items.length))?.key ?? "");
     else if (event.code === "Enter" || event.code === "NumpadEnter") run(items[chosen]);
     else return;
     event.preventDefault();
@@ -134,7 +142,6 @@ export function Palette(): JSX.Element {
         value={query}
         onInput={(event) => {
           setQuery(event.currentTarget.value);
-          setAt(0);
         }}
         onKeyDown={press}
       />
@@ -152,7 +159,7 @@ export function Palette(): JSX.Element {
             class="palette-item"
             role="option"
             aria-selected={i === chosen}
-            onPointerMove={() => setAt(i)}
+            onPointerMove={() => mark(item.key)}
             onClick={() => run(item)}
           >
             {item.row ? <Avatar name={item.row.name} kind={item.row.kind} /> : null}

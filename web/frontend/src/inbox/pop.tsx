@@ -1,8 +1,9 @@
 import "./pop.css";
 import type { JSX } from "preact";
 import { hide, incoming, second } from "./calls";
+import { leave } from "./leave";
 import { Icon, IconButton } from "./parts";
-import { back, open } from "./route";
+import { LIST, back, open } from "./route";
 import { phone } from "./row";
 import { dialogs } from "./rows";
 import { type } from "./search";
@@ -24,10 +25,11 @@ export function Pops(): JSX.Element {
 function Pop({ call }: { call: Call }): JSX.Element {
   const known = call.name || (call.dialog ? (dialogs.value.get(call.dialog)?.name ?? "") : "");
   const name = known || phone(call.phone);
-  const find = (): void => {
-    back();
-    type(call.phone);
-  };
+  const find = (): void =>
+    leave(LIST, () => {
+      back();
+      type(call.phone);
+    });
   return (
     <div class="pop" role="group" aria-label={t("inbox.calls.pop.rings", { name })}>
       <span class="call-sign" aria-hidden="true">

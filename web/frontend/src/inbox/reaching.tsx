@@ -16,9 +16,17 @@ export function Reaching({ Title }: { Title: "h2" | "h3" }): JSX.Element | null 
   const [known, setKnown] = useState<Reaches | null>(null);
   const [link, setLink] = useState<{ channel: string; url: string } | null>(null);
 
+  const questions = useRef(0);
+  const shown = useRef(0);
+  const wanted = useRef("");
+
   async function load(): Promise<void> {
+    const mine = (questions.current += 1);
     try {
-      setKnown(await api.reaches());
+      const found = await api.reaches();
+      if (mine < shown.current) return;
+      shown.current = mine;
+      setKnown(found);
     } catch (error) {
       tell(error);
     }
@@ -36,8 +44,11 @@ export function Reaching({ Title }: { Title: "h2" | "h3" }): JSX.Element | null 
   }, [known]);
 
   async function begin(project: string, channel: string): Promise<void> {
+    wanted.current = channel;
     try {
-      setLink({ channel, url: (await api.linkReach(project, channel)).url });
+      const { url } = await api.linkReach(project, channel);
+      // Another one may have been pressed meanwhile.
+      if (wanted.current === channel) setLink({ channel, url });
     } catch (error) {
       tell(error);
     }
@@ -101,9 +112,15 @@ export function Reaching({ Title }: { Title: "h2" | "h3" }): JSX.Element | null 
 function Email({ kept, onSaved }: { kept: string; onSaved: () => Promise<void> }): JSX.Element {
   const [email, setEmail] = useState(kept);
   const [wrong, setWrong] = useState(false);
-  useEffect(() => setEmail(kept), [kept]);
+  const sent = useRef(kept);
+  useEffect(() => {
+    // What is being typed is not taken away by what comes.
+    if (email.trim() === sent.current) setEmail(kept);
+    sent.current = kept;
+  }, [kept]);
   async function save(): Promise<void> {
     try {
+      sent.current = email.trim();
       await api.change({ email: email.trim() });
       setWrong(false);
       await onSaved();

@@ -1,7 +1,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { Refused, api } from "./api";
 import { before, setHere } from "./company";
-import { receive } from "./drafts";
+import { receive, turnOf } from "./drafts";
 import { choose, dialogs, learn, me, project, tell } from "./rows";
 import type { Contact, Dialog, Entry, Known, Whole } from "./wire";
 
@@ -20,6 +20,8 @@ export interface Thread {
   identities: Known[];
   /** Up to which line this operator has read it, on any screen. */
   seen: number;
+  /** The question whose answer is shown: on a slow line an older one may come after it. */
+  told: number;
   /** What others said after this line is under the unread divider; 0: there is none. */
   divider: number;
   state: "loading" | "ready" | "failed";
@@ -87,22 +89,40 @@ function blank(id: string): Thread {
     reachable: true,
     identities: [],
     seen: 0,
+    told: 0,
     divider: 0,
     state: "loading",
   };
 }
 
+/** What the hub said of a dialog, and when it was asked. */
+interface Told {
+  whole: Whole;
+  n: number;
+  at: number;
+  turn: number;
+}
+
+let questions = 0;
+
+async function ask(id: string): Promise<Told> {
+  const asked = { n: (questions += 1), at: Date.now(), turn: turnOf(id) };
+  return { whole: await api.dialog(id), ...asked };
+}
+
 /** What is known besides the lines; the divider stays where it stood while the thread is open. */
-function about(open: Thread, whole: Whole): Thread {
+function about(open: Thread, { whole, n, at, turn }: Told): Thread {
   if (whole.dialog.project !== project.value) choose(whole.dialog.project);
   learn([whole.dialog]);
-  setHere(open.id, whole.here ?? []);
-  receive(open.id, whole.draft ?? null);
+  if (n < open.told) return open;
+  setHere(open.id, whole.here ?? [], at);
+  receive(open.id, whole.draft ?? null, turn);
   const seen = Math.max(open.seen, whole.seen_seq ?? 0);
   const first = open.entries.size === 0 && open.seen === 0;
   const { contact, others, identities = [] } = whole;
   const reachable = identities.find((one) => one.channel === whole.dialog.channel)?.reachable ?? true;
-  return { ...open, contact, others, identities, reachable, seen, divider: first ? seen : open.divider };
+  const divider = first ? seen : open.divider;
+  return { ...open, contact, others, identities, reachable, seen, divider, told: n };
 }
 
 /** Opens the dialog at its newest lines. */
@@ -111,7 +131,7 @@ export async function openThread(id: string): Promise<void> {
     thread.value = blank(id);
   const asked = thread.value?.target;
   try {
-    const [whole, log] = await Promise.all([api.dialog(id), api.log(id, { limit: 100 })]);
+    const [told, log] = await Promise.all([ask(id), api.log(id, { limit: 100 })]);
     const open = thread.value;
     if (open?.id !== id || open.target !== asked) return;
     batch(() => {
@@ -119,7 +139,7 @@ export async function openThread(id: string): Promise<void> {
       const first = log.items[0]?.seq ?? 0;
       const joins = [...open.entries.values()].some((entry) => entry.seq === first - 1);
       thread.value = {
-        ...about(open, whole),
+        ...about(open, told),
         entries: joins || !log.more ? open.entries : new Map(),
         more: joins ? open.more : log.more,
         newer: false,
@@ -158,15 +178,15 @@ export async function jumpTo(id: string, seq: number): Promise<void> {
   }
   thread.value = { ...(before?.id === id ? before : blank(id)), state: "loading", target };
   try {
-    const [whole, log] = await Promise.all([
-      api.dialog(id),
+    const [told, log] = await Promise.all([
+      ask(id),
       api.log(id, { around_seq: seq, limit: 60 }),
     ]);
     const open = thread.value;
     if (open?.id !== id || open.target?.n !== target.n) return;
     batch(() => {
       thread.value = {
-        ...about(open, whole),
+        ...about(open, told),
         entries: new Map(log.items.map((entry) => [entry.id, entry])),
         more: log.more,
         newer: log.newer,
@@ -206,6 +226,7 @@ export async function loadOlder(): Promise<void> {
     thread.value = { ...still, state: "ready", more: page ? page.more : still.more };
     if (page) learnEntries(page.items);
   });
+  void heal(open.id);
 }
 
 export async function loadNewer(): Promise<void> {
@@ -244,9 +265,9 @@ export async function heal(id: string): Promise<void> {
 /** Reads again who the person of the open thread is and whether a reply would arrive. */
 export async function meet(id: string): Promise<void> {
   if (thread.value?.id !== id) return;
-  const whole = await api.dialog(id).catch(() => null);
+  const told = await ask(id).catch(() => null);
   const open = thread.value;
-  if (whole && open?.id === id && open.state === "ready") thread.value = about(open, whole);
+  if (told && open?.id === id && open.state !== "failed") thread.value = about(open, told);
 }
 
 const SOON = 1_000;

@@ -19,11 +19,16 @@ interface RowProps {
   stop: boolean;
 }
 
+/** By what a dialog is called: the name of the person, else the phone. */
+export function nameOf(row: Dialog): string {
+  return row.name || (row.phone ? phone(row.phone) : t("inbox.guest"));
+}
+
 /** One dialog at its height in the list; hovering or focusing offers to take it or hand it over. */
 export function Row({ id, n, top, of, stop }: RowProps): JSX.Element | null {
   const row = dialogs.value.get(id);
   if (!row) return null;
-  const name = row.name || (row.phone ? phone(row.phone) : t("inbox.guest"));
+  const name = nameOf(row);
   const gone = !belongs(row, view.value, filter.value, me.value?.operator.id ?? "");
   return (
     <li
@@ -91,7 +96,7 @@ function Second({ row }: { row: Dialog }): JSX.Element {
         <bdi>{draft}</bdi>
       </>
     );
-  if (awaitsCall(row) && row.unanswered === 0)
+  if (awaitsCall(row) && (row.unanswered === 0 || !row.preview))
     return <>{[row.name ? phone(row.phone) : "", t("inbox.row.waits_call")].filter(Boolean).join(" · ")}</>;
   return <Preview row={row} />;
 }

@@ -85,7 +85,7 @@ function emptyListings(): Record<View, Listing> {
 }
 
 function letGo(): void {
-  for (const name of VIEWS) places[name].clear();
+  for (const name of VIEWS) unask(name);
   batch(() => {
     listings.value = emptyListings();
     held.value = null;
@@ -99,6 +99,7 @@ export function learn(rows: readonly Dialog[]): void {
     if ((known.get(row.id)?.rev ?? -1) >= row.rev) continue;
     known.set(row.id, row);
     fresh.set(row.id, row);
+    for (const heard of hearing) heard.add(row.id);
   }
   if (fresh.size === 0) return;
   const next = { ...listings.value };
@@ -164,7 +165,16 @@ function isOf(row: Dialog, name: View): boolean {
   );
 }
 
+/** What was heard of while a list was being read: the answer may be from before it. */
+const hearing = new Set<Set<string>>();
+
 const asked: Record<View, number> = { queue: 0, mine: 0, all: 0, closed: 0 };
+
+/** Forgets where rows stand; a page that is on its way would join a list that is no more. */
+function unask(which: View): void {
+  places[which].clear();
+  asked[which] += 1;
+}
 
 export async function loadList(which: View, { more = false } = {}): Promise<void> {
   const before = listings.value[which];
@@ -175,11 +185,13 @@ export async function loadList(which: View, { more = false } = {}): Promise<void
   const stale = (): boolean =>
     project.value !== where || filter.value !== by || asked[which] !== question;
   set(which, { state: "loading" });
+  const heard = new Set<string>();
+  hearing.add(heard);
   try {
     if (more) {
       const page = await api.dialogs(where, which, before.next, PAGE, asFor(which, by));
       if (stale()) return;
-      batch(() => join(which, page, [...listings.value[which].order]));
+      batch(() => join(which, page, [...listings.value[which].order], heard));
       return;
     }
     // After a gap as much is read again as was on the screen, so that it does not jump.
@@ -196,11 +208,13 @@ export async function loadList(which: View, { more = false } = {}): Promise<void
     } while (next !== null && rows.length < enough && page.items.length);
     batch(() => {
       places[which].clear();
-      join(which, { ...page, items: rows }, []);
+      join(which, { ...page, items: rows }, [], heard);
     });
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     if (!stale()) set(which, { state: "failed" });
+  } finally {
+    hearing.delete(heard);
   }
 }
 
@@ -209,11 +223,11 @@ function asFor(which: View, by: Filter): Partial<Filter> {
   return { ...by, sort: sortOf(which, by) };
 }
 
-function join(which: View, page: Page, order: Place[]): void {
+function join(which: View, page: Page, order: Place[], heard: Iterable<string>): void {
   const sort = sortOf(which, filter.value);
   set(which, { next: null });
   learn(page.items);
-  const moves = [];
+  const moves: { was: Place | undefined; now: Place }[] = [];
   for (const item of page.items) {
     const row = known.get(item.id);
     if (!row || !isOf(row, which)) continue;
@@ -221,7 +235,18 @@ function join(which: View, page: Page, order: Place[]): void {
     moves.push({ was: places[which].get(row.id), now });
     places[which].set(row.id, now);
   }
-  // What was heard of while the page was on its way already stands in the list.
+  const shown = moves.map(({ now }) => now).sort((a, b) => compare(a, b, sort));
+  const last = page.next === null ? undefined : shown.at(-1);
+  const there = new Set(shown.map(({ id }) => id));
+  for (const id of heard) {
+    const row = known.get(id);
+    if (there.has(id) || !row || !isOf(row, which)) continue;
+    const now = placeOf(row, sort);
+    if (last && compare(now, last, sort) > 0) continue;
+    moves.push({ was: places[which].get(id), now });
+    places[which].set(id, now);
+  }
+  // Rows above a further page already stand in the list.
   const start = order.length ? listings.value[which].order : order;
   set(which, {
     order: moved(start, moves, sort),
@@ -247,17 +272,22 @@ export function beside(id: string, by: 1 | -1): string | null {
 const RECOUNT = 1_000;
 let recount = 0;
 let counted = 0;
+/** Something changed while the counts were on their way: they may be from before it. */
+let behind = false;
 
 /** Counts are asked for, not kept: only the server sees all rows. Bursts make one question. */
 export function loadCounts(): void {
+  behind = true;
   if (recount) return;
   const wait = Math.max(120, counted + RECOUNT - Date.now());
   recount = window.setTimeout(async () => {
     const where = project.value;
+    behind = false;
     const fresh = await api.counts(where).catch(() => null);
     counted = Date.now();
     recount = 0;
     if (fresh && project.value === where) counts.value = fresh;
+    if (behind && project.value) loadCounts();
   }, wait);
 }
 
@@ -265,7 +295,7 @@ export function loadCounts(): void {
 export function reload(): void {
   const where = project.value;
   const others = VIEWS.filter((name) => name !== view.value);
-  for (const name of others) places[name].clear();
+  for (const name of others) unask(name);
   listings.value = { ...emptyListings(), [view.value]: listings.value[view.value] };
   void loadList(view.value);
   loadCounts();

@@ -50,10 +50,11 @@ export function leaveSearch(): void {
 
 /** Asks for what is typed, or for the next page of it. */
 export async function ask({ more = false } = {}): Promise<void> {
-  clearTimeout(pause);
   const words = query.value.trim();
   const before = findings.value;
-  if (!words || (more && (before.next === null || before.state === "loading"))) return;
+  if (more && (before.next === null || before.state === "loading" || before.query !== words)) return;
+  clearTimeout(pause);
+  if (!words) return;
   const mine = (question += 1);
   findings.value = { ...before, state: "loading" };
   try {

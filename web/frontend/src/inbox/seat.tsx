@@ -16,6 +16,8 @@ interface Seat {
   rings: boolean;
 }
 
+const PARTS = ["number", "tones", "enabled"] as const;
+
 /** Where the operator's own calls go in this project, with a ring to try it. */
 export function MySeat({ Title }: { Title: "h2" | "h3" }): JSX.Element | null {
   const id = project.value;
@@ -28,14 +30,24 @@ export function MySeat({ Title }: { Title: "h2" | "h3" }): JSX.Element | null {
   const [ringing, setRinging] = useState("");
   const call = useCall(id, ringing);
 
-  const show = (found: Seat): void => {
+  const of = useRef(id);
+  of.current = id;
+  /** Takes what is kept; what was typed since it was sent stays as it is. */
+  const show = (found: Seat, sent?: Seat): void => {
     setKept(found);
-    setSeat(found);
+    setSeat((now) => {
+      if (!now || !sent) return found;
+      const typed = PARTS.filter((part) => now[part] !== sent[part]).map((part) => [part, now[part]]);
+      return { ...found, ...Object.fromEntries(typed) };
+    });
   };
   useEffect(() => {
     if (!id) return;
     let here = true;
     setRinging("");
+    // The phone of another project is not to be saved as this one's.
+    setKept(null);
+    setSeat(null);
     ask<Seat>("GET", at).then((found) => here && show(found), tell);
     return () => {
       here = false;
@@ -57,7 +69,7 @@ export function MySeat({ Title }: { Title: "h2" | "h3" }): JSX.Element | null {
     setSaved(false);
     setTrouble("");
   };
-  const unsaved = (["number", "tones", "enabled"] as const).some((part) => seat[part] !== kept[part]);
+  const unsaved = PARTS.some((part) => seat[part] !== kept[part]);
   const refuse = (error: unknown): void => {
     if (!(error instanceof Refused)) throw error;
     const { code, field } = error.problem;
@@ -65,10 +77,13 @@ export function MySeat({ Title }: { Title: "h2" | "h3" }): JSX.Element | null {
   };
   const save = async (change: Partial<Seat> = {}): Promise<boolean> => {
     const { number, tones, enabled } = { ...seat, ...change };
+    const sent = seat;
     setBusy(true);
     setTrouble("");
     try {
-      show(await ask<Seat>("PUT", at, { number, tones: tones.trim(), enabled }));
+      const found = await ask<Seat>("PUT", at, { number, tones: tones.trim(), enabled });
+      if (of.current !== id) return false;
+      show(found, sent);
       setSaved(true);
       return true;
     } catch (error) {

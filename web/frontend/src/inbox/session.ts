@@ -3,6 +3,7 @@ import { Refused, api, csrf, whenSignedOut } from "./api";
 import { learnCalls, reloadCalls } from "./calls";
 import * as company from "./company";
 import { hear as hearCall, missed as missedCalls } from "./callsheard";
+import { unsaved } from "./leave";
 import { hear as hearLead, missed } from "./leadsheard";
 import * as live from "./live";
 import * as outbox from "./outbox";
@@ -173,8 +174,8 @@ function leave(): void {
 onTabs((word) => {
   if (word.t === "out" && phase.value !== "sign-in") leave();
   if (word.t === "in" && phase.value === "sign-in") void startUp();
-  // Who reads a dialog here is not taken out of it by what he does in another tab.
-  if (word.t === "project" && phase.value === "inside" && !reading.thread.value)
+  // Who reads a dialog or fills a form here is not taken out of it by what he does in another tab.
+  if (word.t === "project" && phase.value === "inside" && !reading.thread.value && !unsaved.value)
     if (rows.projects.value.some((one) => one.id === word.id)) rows.choose(word.id);
 });
 

@@ -1,8 +1,9 @@
 // What the operator can do from the keyboard: one table for the keys, the palette and the help.
 import { compose } from "./composer";
 import { toSearch } from "./found";
+import { leave } from "./leave";
 import { opened } from "./reading";
-import { back, goTo, page, showLeads, showSounds } from "./route";
+import { LIST, back, goTo, page, showLeads, showSounds } from "./route";
 import { VIEWS, look, role } from "./rows";
 import { density, letters, presence, setPresence, t, theme } from "./settings";
 import { askAssign, askCallback, closeAndNext, markSpam, noReply, take } from "./steps";
@@ -55,10 +56,11 @@ export function everywhere(): Act[] {
   const views = VIEWS.map((name, i) => ({
     name: t("inbox.act.view", { name: t(`inbox.view.${name}`) }),
     keys: String(i + 1),
-    run: () => {
-      if (page.value !== "dialogs") back();
-      look(name);
-    },
+    run: () =>
+      leave(LIST, () => {
+        if (page.value !== "dialogs") back();
+        look(name);
+      }),
   }));
   return [
     ...views,

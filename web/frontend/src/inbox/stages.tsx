@@ -82,8 +82,10 @@ export function Stages({ call, ringOnly = false }: { call: Call | null; ringOnly
   );
 }
 
-function end({ outcome, ended_by, talk_at }: Call, ringOnly: boolean): string {
+function end({ outcome, ended_by, legs, side, talk_at }: Call, ringOnly: boolean): string {
   if (ringOnly && outcome === "talked") return t("inbox.ring.over_ring");
+  // No phone was rung: somebody was in another call for as long as this one waited.
+  if (outcome === "busy" && side && !legs.length) return t(`inbox.ring.over_taken.${side}`);
   const how = t("inbox.ring.over", { outcome: t(`inbox.ring.outcome.${outcome ?? "unknown"}`) });
   const by = talk_at && (ended_by === "operator" || ended_by === "visitor") ? t(`inbox.ring.by.${ended_by}`) : "";
   return [how, by].filter(Boolean).join(". ");

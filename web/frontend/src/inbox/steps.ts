@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { type Step, api } from "./api";
-import { openThread } from "./reading";
+import { openThread, thread } from "./reading";
 import { open } from "./route";
 import { beside, learn, tell } from "./rows";
 import { t } from "./settings";
@@ -38,7 +38,9 @@ export function take(dialog: Dialog, step: Step): Promise<boolean> {
 /** Closes the dialog and opens its neighbour in the list, the one below if there is one. */
 export async function closeAndNext(dialog: Dialog): Promise<void> {
   const next = beside(dialog.id, 1) ?? beside(dialog.id, -1);
-  if ((await take(dialog, "close")) && next && next !== dialog.id) open(next);
+  if (!(await take(dialog, "close")) || !next || next === dialog.id) return;
+  // Whoever went elsewhere while it was being closed stays there.
+  if (thread.peek()?.id === dialog.id) open(next);
 }
 
 /** Marks the dialog as spam; for a moment that can be taken back. */

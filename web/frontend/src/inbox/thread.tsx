@@ -13,6 +13,7 @@ import { type Item, Menu } from "./menu";
 import { Avatar, Empty, Icon, IconButton } from "./parts";
 import { opened, openThread, thread } from "./reading";
 import { back, open } from "./route";
+import { nameOf } from "./row";
 import { channels, me } from "./rows";
 import { first, t } from "./settings";
 import { askAssign, askCallback, callingBack, closeAndNext, markSpam, noReply, take } from "./steps";
@@ -104,7 +105,7 @@ function mayWrite(dialog: Dialog): boolean {
 
 function Head({ dialog, onCard }: { dialog: Dialog; onCard: () => void }): JSX.Element {
   const [timeline, setTimeline] = useState(false);
-  const name = dialog.name || t("inbox.guest");
+  const name = nameOf(dialog);
   const channel = channels.value.find((one) => one.id === dialog.channel);
   const mine = dialog.owner === me.value?.operator.id;
   const others = here(dialog.id);

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Refused, api } from "./api";
 import { byCall, isOfCall } from "./callgroups";
 import { saidOfCallWhole } from "./callsaid";
@@ -16,16 +16,21 @@ export function Timeline({ dialog, onClose }: { dialog: Dialog; onClose: () => v
   const [more, setMore] = useState(false);
   const [state, setState] = useState<"loading" | "ready" | "failed">("loading");
 
+  const questions = useRef(0);
+
   async function load(before?: number): Promise<void> {
+    const mine = (questions.current += 1);
     setState("loading");
     try {
       const page = await api.timeline(dialog.id, before);
+      // Meanwhile something else was asked, of which more is known.
+      if (mine !== questions.current) return;
       setItems((known) => (before === undefined ? page.items : [...known, ...page.items]));
       setMore(page.more);
       setState("ready");
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      setState("failed");
+      if (mine === questions.current) setState("failed");
     }
   }
 
@@ -94,7 +99,12 @@ export function Timeline({ dialog, onClose }: { dialog: Dialog; onClose: () => v
         </ol>
       )}
       {more ? (
-        <button type="button" class="more" onClick={() => void load(items.at(-1)?.seq)}>
+        <button
+          type="button"
+          class="more"
+          disabled={state === "loading"}
+          onClick={() => void load(items.at(-1)?.seq)}
+        >
           {t("inbox.older")}
         </button>
       ) : null}

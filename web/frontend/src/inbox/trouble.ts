@@ -25,24 +25,35 @@ export function learn(event: Event & { event: "channel.told" }): void {
   const known = all.value.find(({ channel }) => channel === event.channel);
   if (event.state === "ok") {
     if (known) all.value = all.value.filter((one) => one !== known);
+    // What is on its way may still have it.
+    if (asking) reload();
   } else if (known?.state !== event.state || known.reason !== event.reason) reload();
 }
 
+let questions = 0;
+let asking = false;
+
 export function reload(): void {
   const where = project.value;
+  const mine = (questions += 1);
+  asking = false;
   if (role.value !== "admin") {
     all.value = [];
     calendar.value = null;
     return;
   }
+  asking = true;
   void api.troubles(where).then(
     (found) => {
-      if (project.value !== where) return;
+      if (project.value !== where || mine !== questions) return;
+      asking = false;
       all.value = found.items;
       calendar.value = found.calendar;
     },
     // What is unknown is said again within the minute.
-    () => {},
+    () => {
+      if (mine === questions) asking = false;
+    },
   );
 }
 

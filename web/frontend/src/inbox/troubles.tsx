@@ -2,7 +2,7 @@ import "./troubles.css";
 import type { JSX } from "preact";
 import { ADMIN } from "./address";
 import { Icon } from "./parts";
-import { goTo, place } from "./route";
+import { place } from "./route";
 import { clock } from "./rows";
 import { first, t } from "./settings";
 import { full, hours, sameDay } from "./times";
@@ -26,7 +26,7 @@ export function Troubles(): JSX.Element | null {
           <li key={trouble.channel}>
             <Icon name="alert" />
             <span>{words(trouble)}</span>
-            <a href={`${ADMIN}/${encodeURIComponent(trouble.channel)}`} onClick={go}>
+            <a href={`${ADMIN}/${encodeURIComponent(trouble.channel)}`}>
               {t("inbox.trouble.settings")}
             </a>
           </li>
@@ -35,14 +35,14 @@ export function Troubles(): JSX.Element | null {
           <li>
             <Icon name="clock" />
             <span>{t("inbox.trouble.calendar", { year })}</span>
-            <a href={HOURS} onClick={go}>
+            <a href={HOURS}>
               {t("inbox.trouble.calendar_look")}
             </a>
           </li>
         ) : null}
         {all.length > SHOWN ? (
           <li>
-            <a href={ADMIN} onClick={go}>
+            <a href={ADMIN}>
               {t("inbox.trouble.more", { n: all.length - SHOWN })}
             </a>
           </li>
@@ -53,12 +53,6 @@ export function Troubles(): JSX.Element | null {
 }
 
 const isHours = (): boolean => place.value.page === "admin" && place.value.rest.startsWith("~hours");
-
-function go(event: MouseEvent & { currentTarget: HTMLAnchorElement }): void {
-  if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-  event.preventDefault();
-  goTo(event.currentTarget.hash);
-}
 
 const moment = (at: string): string =>
   sameDay(at, new Date(clock.value).toISOString()) ? hours(at) : full(at);

@@ -36,6 +36,9 @@ export class CallForm {
   private readonly submit: HTMLButtonElement;
   private readonly form: HTMLFormElement;
   private at: string = NOW;
+  /** The time that the person chose by hand; nothing if none. */
+  private picked: string | null = null;
+  private offers = 0;
   private other: HTMLSelectElement | null = null;
   private busy = false;
 
@@ -101,6 +104,8 @@ export class CallForm {
   /** Times are asked for each time, since they run out while one is thinking. */
   private async offer(): Promise<void> {
     const { say, times } = this;
+    const offer = (this.offers += 1);
+    const drawn = times.querySelector("input") !== null;
     if (!times.childElementCount) {
       times.append(make("legend", "", say("widget.call.when")), make("div", "bones"));
     }
@@ -108,10 +113,11 @@ export class CallForm {
     try {
       slots = await this.asks.slots();
     } catch {
-      times.hidden = true;
-      this.at = NOW;
+      // Those that were offered before are worth more than none.
+      times.hidden = !drawn;
       return;
     }
+    if (offer !== this.offers) return;
     times.hidden = false;
     this.drawTimes(slots);
   }
@@ -133,7 +139,10 @@ export class CallForm {
       radio.type = "radio";
       radio.name = name;
       radio.value = at;
-      radio.addEventListener("change", () => this.choose(at));
+      radio.addEventListener("change", () => {
+        this.choose(at);
+        this.picked = this.at;
+      });
       choices.append(make("label", "choice", radio, make("span", "", words)));
       return radio;
     };
@@ -145,10 +154,19 @@ export class CallForm {
       this.other = this.calendar(days);
       times.append(this.other);
     }
-    const first = offered[0]?.[0] ?? "";
-    this.choose(first);
-    const radio = choices.querySelector<HTMLInputElement>("input");
-    if (radio) radio.checked = true;
+    this.choose(this.kept(offered.map(([at]) => at)));
+    for (const radio of choices.querySelectorAll("input"))
+      radio.checked = radio.value === (offered.some(([at]) => at === this.at) ? this.at : "");
+  }
+
+  /** What to begin with: the person's own choice, if it is still offered; an answer may come late. */
+  private kept(offered: string[]): string {
+    const first = offered[0] ?? "";
+    const { other, picked } = this;
+    if (picked === null || offered.includes(picked)) return picked ?? first;
+    if (!other || ![...other.options].some(({ value }) => value === picked)) return first;
+    other.value = picked;
+    return "";
   }
 
   private calendar(days: Slots["days"]): HTMLSelectElement {
@@ -161,7 +179,7 @@ export class CallForm {
       for (const slot of day.slots) group.append(new Option(`${group.label}, ${slot.label}`, slot.at));
       select.append(group);
     }
-    select.addEventListener("change", () => (this.at = select.value));
+    select.addEventListener("change", () => (this.at = this.picked = select.value));
     return select;
   }
 

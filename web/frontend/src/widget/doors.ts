@@ -99,13 +99,19 @@ function direct(
     asked = null;
     door.href = plain;
   };
-  const open = (): void =>
+  let opening = false;
+  const open = (): void => {
+    // However often it is tapped until the answer is here, it is opened once.
+    if (opening) return;
+    opening = true;
     void ask().then((led) => {
+      opening = false;
       const opened = window.open(led, "_blank");
       if (opened) opened.opener = null;
       else location.assign(led);
       forget();
     });
+  };
   if (joins) door.addEventListener("pointerdown", () => void ask());
   door.addEventListener("click", (event) => {
     asks.chosen(kind);

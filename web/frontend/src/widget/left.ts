@@ -30,7 +30,11 @@ export function leaving(
   trouble.setAttribute("role", "alert");
   const submit = make("button", "strong", say("widget.left.go", { name }));
   submit.type = "submit";
+  let gone = false;
   const on = (): void => {
+    // The question may be passed over while the number is on its way.
+    if (gone) return;
+    gone = true;
     asks.passed();
     go();
   };

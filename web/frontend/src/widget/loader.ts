@@ -50,6 +50,7 @@ function begin(script: HTMLScriptElement, channel: string): void {
   let failures = 0;
   let asked = 0;
   let waiting = 0;
+  let questions = 0;
   let unread = 0;
   let address = location.href;
 
@@ -238,6 +239,7 @@ function begin(script: HTMLScriptElement, channel: string): void {
     const again = (wait: number): void => {
       waiting = window.setTimeout(() => ask(attempt + 1), wait * (0.5 + Math.random() / 2));
     };
+    const mine = (questions += 1);
     const query = new URLSearchParams({ p: location.origin + location.pathname });
     const lang = wished();
     if (lang) query.set("lang", lang);
@@ -245,6 +247,8 @@ function begin(script: HTMLScriptElement, channel: string): void {
       .then(async (answer) => {
         if (answer.ok) {
           const config = (await answer.json()) as Config;
+          // Asked for again meanwhile, in another language perhaps.
+          if (mine !== questions) return;
           shelf.write("config", config);
           show(config);
           // A closed chat looks now and then whether it opened, whatever the page's clock says.
@@ -259,7 +263,7 @@ function begin(script: HTMLScriptElement, channel: string): void {
         }
       })
       .catch(() => {
-        if (signal.aborted) return;
+        if (signal.aborted || mine !== questions) return;
         const kept = place ? null : shelf.read<Config>("config");
         if (kept) {
           show(kept);

@@ -67,6 +67,8 @@ export class View {
   private slow = 0;
   private closing: HTMLElement | null = null;
   private offers: HTMLElement | null = null;
+  private ways: HTMLElement | null = null;
+  private waysOf = "";
 
   constructor(
     private readonly texts: Texts,
@@ -209,8 +211,12 @@ export class View {
     const parts = [this.messages.bubbles.words(greeting)];
     if (!config.open && config.offline?.mode !== "hide")
       parts.push(this.messages.bubbles.words(config.offline?.text || say("widget.offline_message")));
-    const ways = doors(say, config, { ...asks, call: () => this.showCall(true) });
-    if (ways) parts.push(ways);
+    // Somebody may be leaving a number there when the same settings come anew.
+    const { callback, phone, messengers, consents } = config;
+    const waysOf = JSON.stringify([callback, phone, messengers, consents]);
+    if (waysOf !== this.waysOf) this.ways = doors(say, config, { ...asks, call: () => this.showCall(true) });
+    this.waysOf = waysOf;
+    if (this.ways) parts.push(this.ways);
     const { subscription } = config;
     if (subscription && asks.subscribes()) {
       // What is being typed there outlives settings that were fetched anew.
