@@ -427,16 +427,25 @@ def _unmarked(row: Dialog, entry: Entry) -> Dialog:
     )
     if row.open or not entry.data.get("open"):
         return row
-    return replace(
+    row = replace(
         row,
         open=True,
         closed_at=None,
         closed_by="",
         cycle=replace(row.cycle, closed_at=None, closed_by="", result=""),
         chat_status=Status.CHATTING if row.chat_status is Status.CHAT_CLOSED else row.chat_status,
+    )
+    others = (Awaits.CUSTOMER, Awaits.BOT, Awaits.NOBODY)
+    awaited = next((each for each in others if each.value == entry.data.get("awaits")), None)
+    if awaited is not None and not row.unanswered:
+        return replace(row, awaits=awaited)
+    since = callside.moment(entry.data.get("waiting_since", ""))
+    were = entry.data.get("unanswered", "")[:6]
+    return replace(
+        row,
         awaits=Awaits.OPERATOR,
-        waiting_since=row.waiting_since or entry.stored_at,
-        unanswered=max(row.unanswered, 1),
+        waiting_since=since or row.waiting_since or entry.stored_at,
+        unanswered=max(row.unanswered + (int(were) if were.isdecimal() else 0), 1),
     )
 
 

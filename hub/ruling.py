@@ -403,10 +403,14 @@ class Ruling:
 
 
 def statuses_of(row: Dialog) -> dict[str, str]:
-    """What both sides of a request were, for whoever takes a mark back."""
+    """What both sides of a request were and who was waited for, for whoever takes a mark back."""
     sides = {"chat": row.chat_status, "call": row.call_status}
     were = {side: status.value for side, status in sides.items() if status is not None}
-    return were | ({"open": "1"} if row.open else {})
+    if row.open:
+        were |= {"open": "1", "awaits": row.awaits.value, "unanswered": str(row.unanswered)}
+    if row.open and row.waiting_since is not None:
+        were["waiting_since"] = row.waiting_since.isoformat()
+    return were
 
 
 def _possible(say: Say, can: Capabilities) -> tuple[tuple[Button, ...], ...]:

@@ -44,8 +44,8 @@ def planned(row: Dialog, entry: Entry) -> Dialog:
 
 
 def tapped(row: Dialog) -> Dialog:
-    """The person calls us, so nobody has to act; a talk that has begun stays what it is."""
-    if row.asked_at is not None or row.chat_status is not None:
+    """The person calls us, so nobody has to act; a talk, and spam, stay what they are."""
+    if row.asked_at is not None or row.chat_status is not None or is_spam(row):
         return row
     if Status.MOBILE_DIRECT not in moves(row.call_status, RequestType.MOBILE_DIRECT, Side.CALL):
         return row

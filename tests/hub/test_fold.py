@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from hub.fold import FIELDS_MAX, PREVIEW_CHARS, closing, fold
 from hub.model import (
+    HUB,
     Attachment,
     Author,
     Awaits,
@@ -211,6 +212,13 @@ def test_only_the_next_entry_is_folded(seq: int) -> None:
 def test_an_entry_of_another_dialog_is_not_folded() -> None:
     with pytest.raises(ValueError, match="does not follow"):
         fold(empty(), replace(entry(empty(), EntryKind.IN, IVAN), dialog=DialogId("tg:2:1")))
+
+
+def test_a_tap_on_the_number_takes_no_mark_of_spam_away() -> None:
+    row = empty(RequestType.TAXI)
+    for verb in (Verb.SPAM, Verb.TAPPED):
+        row = fold(row, entry(row, EntryKind.SYSTEM, HUB, verb=verb, question=False))
+    assert (row.type, row.call_status) == (RequestType.TAXI, Status.SPAM)
 
 
 def test_a_question_opens_the_dialog_and_waits_for_an_operator() -> None:

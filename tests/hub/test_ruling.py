@@ -12,7 +12,7 @@ from hub.events import MessageReceived
 from hub.finding.filters import Filter, Op
 from hub.hub import Hub
 from hub.leads.lead import Lead
-from hub.model import Contact, Dialog, Entry, EntryKind, Identity, Project, Timer, Verb
+from hub.model import Awaits, Contact, Dialog, Entry, EntryKind, Identity, Project, Timer, Verb
 from hub.policy import (
     Assign,
     AutoClose,
@@ -339,15 +339,37 @@ async def test_a_mark_of_spam_is_taken_back_within_ten_seconds(
     hub: Hub, clock: Clock, anna: Who
 ) -> None:
     await receive(hub, message(1, clock.at))
+    await receive(hub, message(2, clock.at))
+    clock.forward(HOUR)
     row = await current(hub)
     marked = await hub.peace.mark_spam(anna, row.id)
     assert (marked.open, marked.chat_status) == (False, Status.SPAM)
     clock.forward(timedelta(seconds=9))
     back = await hub.peace.unmark_spam(anna, row.id)
     identity = await hub.engine.get(Identity, row.identity)
-    assert (back.open, back.chat_status, back.unanswered) == (True, Status.CHATTING, 1)
+    assert (back.open, back.chat_status) == (True, Status.CHATTING)
+    # Whoever waited an hour has waited an hour.
+    assert (back.awaits, back.waiting_since, back.unanswered) == (
+        *(Awaits.OPERATOR, row.waiting_since, 2),
+    )
     assert identity is not None
     assert identity.spam_at is None
+
+
+async def test_a_mark_of_spam_taken_back_waits_for_whom_it_waited_and_for_what_came_since(
+    hub: Hub, clock: Clock, anna: Who
+) -> None:
+    await receive(hub, message(1, clock.at))
+    row = await current(hub)
+    await hub.desk.reply(anna, row.id, "answer-1", "Да, есть")
+    await hub.peace.mark_spam(anna, row.id)
+    back = await hub.peace.unmark_spam(anna, row.id)
+    assert (back.awaits, back.waiting_since, back.unanswered) == (Awaits.CUSTOMER, None, 0)
+    await hub.peace.mark_spam(anna, row.id)
+    clock.forward(SECOND)
+    await receive(hub, message(2, clock.at))
+    back = await hub.peace.unmark_spam(anna, row.id)
+    assert (back.awaits, back.unanswered) == (Awaits.OPERATOR, 1)
 
 
 async def test_a_dialog_whose_visitor_is_silent_after_our_answer_closes_by_itself(

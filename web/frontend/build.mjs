@@ -15,7 +15,7 @@ const first = path.join(src, "inbox/main.tsx");
 /** Which sentences the code of a folder carries with it. */
 const PREFIXES = {
   inbox: ["inbox.", "status.", "kind.", "error.", "failure.", "invalid.", "connection."],
-  admin: ["admin.", "call.says.", "channel.", "filter.", "rules.", "planning.", "automation."],
+  admin: ["admin.", "call.says.", "channel.", "consent.", "filter.", "rules.", "planning.", "automation."],
   widget: ["widget."],
   "widget/loader.ts": ["widget.launcher."],
 };

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { Icon, IconButton } from "../inbox/parts";
+import { type Purpose, PURPOSES, usual } from "./consents";
 import type { ConsentText, Messenger, PrechatField, SiteSettings } from "./wire";
 import { freeName, phoneOf } from "./checks";
 import { put, wrong } from "./editing";
@@ -10,7 +11,6 @@ interface SectionProps {
   site: SiteSettings;
 }
 
-const PURPOSES = ["processing", "transfer", "advertising"] as const;
 const KINDS = ["telegram", "vk", "whatsapp", "viber", "max"] as const;
 const EXAMPLES: Record<Messenger["kind"], string> = {
   telegram: "https://t.me/company_bot",
@@ -81,7 +81,7 @@ export function Callback({ site }: SectionProps): JSX.Element {
   );
 }
 
-function Consent({ purpose, site }: SectionProps & { purpose: ConsentText["purpose"] }): JSX.Element {
+function Consent({ purpose, site }: SectionProps & { purpose: Purpose }): JSX.Element {
   const given = site.consents.find((one) => one.purpose === purpose);
   const first = purpose === "processing";
   const set = (next: ConsentText | null): void => {
@@ -110,7 +110,7 @@ function Consent({ purpose, site }: SectionProps & { purpose: ConsentText["purpo
             place={`consents.${purpose}.text`}
             label={t("admin.consent.text")}
             help={t("admin.consent.text.help")}
-            example={t(`admin.consent.${purpose}.example`)}
+            example={usual(purpose)}
             max={2000}
             value={now.text}
             onInput={(text) => set({ ...now, text })}

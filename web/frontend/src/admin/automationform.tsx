@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Refused } from "../inbox/api";
 import { theirs } from "../inbox/callbacks";
 import { open } from "../inbox/route";
-import { phone } from "../inbox/row";
+import { phone } from "../inbox/names";
 import { channels, project as here, tell } from "../inbox/rows";
 import { due, full } from "../inbox/times";
 import {

@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Refused } from "../inbox/api";
 import { project as here } from "../inbox/rows";
-import { phone as written } from "../inbox/row";
+import { phone as written } from "../inbox/names";
 import { due } from "../inbox/times";
 import { type Tried, connecting } from "./connecting";
 import { Area, Text } from "./fields";

@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Refused, api } from "../inbox/api";
-import { phone } from "../inbox/row";
+import { phone } from "../inbox/names";
 import { project } from "../inbox/rows";
 import { refusal } from "../inbox/settings";
 import { Frame, Text } from "./fields";

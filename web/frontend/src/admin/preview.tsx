@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { me, project, projects } from "../inbox/rows";
 import { compact } from "../inbox/window";
+import { agreed, asked } from "./consents";
 import type { SiteSettings } from "./wire";
 import type { Config } from "../widget/wire";
 import { t } from "./words";
@@ -111,15 +112,6 @@ export function Preview({ channel, site, closed, show }: PreviewProps): JSX.Elem
   );
 }
 
-/** The two boxes of whoever is to be sent offers, in the product's words where the site has none. */
-function agreed(site: SiteSettings): Config["consents"] & object {
-  return (["processing", "advertising"] as const).map((purpose) => {
-    const own = site.consents.find((one) => one.purpose === purpose);
-    const text = own?.text || t(`admin.consent.${purpose}.example`);
-    return { purpose, text, url: own?.url ?? "", version: "preview", required: true };
-  });
-}
-
 /** The settings in the shape in which a site's page gets them. */
 export function config(site: SiteSettings, closed: boolean): Config {
   const here = projects.value.find((one) => one.id === project.value);
@@ -145,7 +137,7 @@ export function config(site: SiteSettings, closed: boolean): Config {
     callback: site.callback,
     subscription: site.subscription.enabled ? { text: site.subscription.text, consents: agreed(site) } : null,
     prechat: site.prechat,
-    consents: site.consents.map((one) => ({ ...one, version: "preview" })),
+    consents: asked(site),
     offline: site.offline.mode === "hide" ? { mode: "message", text: "" } : site.offline,
     invite: site.invite.enabled ? { ...site.invite, after_seconds: 0, pages: [] } : null,
     rating: site.rating,

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { phone } from "../inbox/row";
+import { phone } from "../inbox/names";
 import { project } from "../inbox/rows";
 import { type Seat, telephony } from "./telephony";
 import { t } from "./words";

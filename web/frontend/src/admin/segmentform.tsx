@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Refused } from "../inbox/api";
 import { Icon, IconButton } from "../inbox/parts";
 import { open } from "../inbox/route";
-import { phone } from "../inbox/row";
+import { phone } from "../inbox/names";
 import { project as here } from "../inbox/rows";
 import { date, full } from "../inbox/times";
 import { type Counted, type Draft, SEGMENT, type Segment, addressOf, automating } from "./automating";

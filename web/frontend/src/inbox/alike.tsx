@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api } from "./api";
 import { Avatar } from "./parts";
 import { openThread } from "./reading";
-import { phone } from "./row";
+import { phone } from "./names";
 import { tell } from "./rows";
 import { t } from "./settings";
 import { date } from "./times";

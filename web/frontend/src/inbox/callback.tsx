@@ -7,7 +7,7 @@ import { clockOf, theirs } from "./callbacks";
 import { hasTrunk } from "./calls";
 import { Doubts, Steps, When, fromField, inHours, toField, useAsking } from "./callbackwhen";
 import { thread } from "./reading";
-import { phone as written } from "./row";
+import { phone as written } from "./names";
 import { t } from "./settings";
 import { Sheet } from "./sheet";
 import type { Wanted } from "./steps";

@@ -1,7 +1,7 @@
 // What the lines of a log and a lead say of calls to come: who or which rule, when, and why.
 import { isOfCall } from "./callgroups";
 import { saidOfDial, saidOfResult } from "./callsaid";
-import { phone } from "./row";
+import { phone } from "./names";
 import { clock } from "./rows";
 import { first, lang, t } from "./settings";
 import { due, hours } from "./times";

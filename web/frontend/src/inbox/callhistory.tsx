@@ -5,7 +5,7 @@ import { Refused, api } from "./api";
 import { enderOf, legWords, outcomeOf } from "./callsaid";
 import { calls, callsIn, learnCalls } from "./calls";
 import { Icon } from "./parts";
-import { phone } from "./row";
+import { phone } from "./names";
 import { me, role } from "./rows";
 import { first, t } from "./settings";
 import { Sheet } from "./sheet";

@@ -6,7 +6,7 @@ import { api } from "./api";
 import { Doubts, useAsking } from "./callbackwhen";
 import { theirs } from "./callbacks";
 import { Icon } from "./parts";
-import { phone as written } from "./row";
+import { phone as written } from "./names";
 import { t } from "./settings";
 import { Sheet } from "./sheet";
 import type { Lead } from "./wire";

@@ -9,7 +9,7 @@ import { learnCalls, liveIn, second, taskIn } from "./calls";
 import { listen } from "./leadsheard";
 import { Icon } from "./parts";
 import { ResultForm } from "./callresult";
-import { phone } from "./row";
+import { phone } from "./names";
 import { tell } from "./rows";
 import { first, t } from "./settings";
 import { hours, seconds } from "./times";

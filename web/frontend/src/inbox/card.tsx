@@ -12,7 +12,7 @@ import { isMute } from "./may";
 import { lines, opened, thread } from "./reading";
 import { Refusals } from "./refusals";
 import { open, showLeads } from "./route";
-import { phone } from "./row";
+import { phone } from "./names";
 import { previewOf } from "./preview";
 import { first, t } from "./settings";
 import { emailed } from "./steps";

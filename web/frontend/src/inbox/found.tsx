@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { type Mark, snippet } from "../snippet";
+import { nameOf } from "./names";
 import { Avatar, Empty, Icon, IconButton } from "./parts";
 import { previewOf } from "./preview";
 import { open, openAt } from "./route";
@@ -95,7 +96,7 @@ export function Found(): JSX.Element {
 function Row({ hit }: { hit: Hit }): JSX.Element {
   const { entry } = hit;
   const dialog = dialogOf(hit);
-  const name = dialog.name || t("inbox.guest");
+  const name = nameOf(dialog);
   const at = entry?.at ?? dialog.last_at;
   const who =
     entry?.kind === "note"
@@ -120,7 +121,7 @@ function Row({ hit }: { hit: Hit }): JSX.Element {
           else open(dialog.id);
         }}
       >
-        <Avatar name={name} kind={dialog.kind} />
+        <Avatar name={dialog.name} kind={dialog.kind} />
         <span class="row-main">
           <span class="row-name">
             {/* Its marks are of the name that was found; the person may have another one by now. */}

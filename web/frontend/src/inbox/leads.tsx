@@ -12,7 +12,7 @@ import { inOrder, learnt, soughtBy } from "./leadsorder";
 import { type Item, Menu } from "./menu";
 import { Avatar, Empty, Icon, IconButton } from "./parts";
 import { open } from "./route";
-import { phone } from "./row";
+import { phone } from "./names";
 import { channels, clock, project, tell } from "./rows";
 import { first, t } from "./settings";
 import { due, full } from "./times";

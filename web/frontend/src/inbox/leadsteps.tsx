@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useId, useState } from "preact/hooks";
 import { api } from "./api";
 import { Doubts, Steps, When, fromField, inHours, toField, useAsking } from "./callbackwhen";
-import { phone as written } from "./row";
+import { phone as written } from "./names";
 import { t } from "./settings";
 import { Sheet } from "./sheet";
 import { due } from "./times";

@@ -2,7 +2,7 @@ import "./callhistory.css";
 import type { JSX } from "preact";
 import { live, second } from "./calls";
 import { open } from "./route";
-import { phone } from "./row";
+import { phone } from "./names";
 import { first, t } from "./settings";
 import { seconds } from "./times";
 

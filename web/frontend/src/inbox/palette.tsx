@@ -2,6 +2,7 @@ import "./palette.css";
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Refused, api } from "./api";
+import { nameOf } from "./names";
 import { Avatar, Keys } from "./parts";
 import { previewOf } from "./preview";
 import { open } from "./route";
@@ -58,7 +59,7 @@ function found(query: string, further: readonly string[]): Item[] {
 function asItem(row: Dialog): Item {
   return {
     key: row.id,
-    name: row.name || t("inbox.guest"),
+    name: nameOf(row),
     aside: previewOf(row) || first(`status.${row.status}`),
     row,
     run: () => open(row.id),

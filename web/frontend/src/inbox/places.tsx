@@ -1,7 +1,7 @@
 import "./places.css";
 import type { JSX } from "preact";
 import { Icon } from "./parts";
-import { phone } from "./row";
+import { phone } from "./names";
 import { t } from "./settings";
 import type { Button, Card, Spot } from "./wire";
 

@@ -4,7 +4,7 @@ import { hide, incoming, second } from "./calls";
 import { leave } from "./leave";
 import { Icon, IconButton } from "./parts";
 import { LIST, back, open } from "./route";
-import { phone } from "./row";
+import { phone } from "./names";
 import { dialogs } from "./rows";
 import { type } from "./search";
 import { first, t } from "./settings";

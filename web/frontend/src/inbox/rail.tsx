@@ -223,6 +223,11 @@ function Fold(props: FoldProps): JSX.Element {
     };
   }, [open]);
 
+  // What is opened over the page from the card is not looked at through it.
+  useEffect(() => {
+    if (shown.value) setOpen(false);
+  }, [shown.value]);
+
   return (
     <div class="fold" ref={frame}>
       <button

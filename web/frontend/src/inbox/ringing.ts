@@ -1,5 +1,6 @@
 // Which of what comes in is told by a sound and a notification, and by which tab.
 import { effect } from "@preact/signals";
+import { nameOf } from "./names";
 import { previewOf } from "./preview";
 import { thread } from "./reading";
 import { open } from "./route";
@@ -86,7 +87,7 @@ function show(dialog: Dialog, reason: Rings): void {
   const { preview } = dialog;
   const said =
     previewOf(dialog) || (preview?.attachment ? first(`inbox.preview.${preview.attachment}`) : "");
-  const title = dialog.name || t("inbox.guest");
+  const title = nameOf(dialog);
   notify(
     reason === "transfer" ? t("inbox.notice.transfer", { name: title }) : title,
     said || first(`status.${dialog.status}`),

@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { begun } from "./drafts";
 import { previewOf } from "./preview";
+import { nameOf, phone } from "./names";
 import { Avatar, Icon, IconButton } from "./parts";
 import { thread, typing } from "./reading";
 import { open } from "./route";
@@ -17,11 +18,6 @@ interface RowProps {
   top: number;
   of: number;
   stop: boolean;
-}
-
-/** By what a dialog is called: the name of the person, else the phone. */
-export function nameOf(row: Dialog): string {
-  return row.name || (row.phone ? phone(row.phone) : t("inbox.guest"));
 }
 
 /** One dialog at its height in the list; hovering or focusing offers to take it or hand it over. */
@@ -195,10 +191,4 @@ function short(name: string): string {
     .slice(0, 2)
     .join("")
     .toUpperCase();
-}
-
-/** A number as people read it aloud; what is not of that shape stays as it is. */
-export function phone(number: string): string {
-  const parts = /^\+7(\d{3})(\d{3})(\d{2})(\d{2})$/.exec(number);
-  return parts ? `+7 ${parts[1]} ${parts[2]}-${parts[3]}-${parts[4]}` : number;
 }

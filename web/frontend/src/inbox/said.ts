@@ -1,6 +1,6 @@
 import { spans } from "../marks";
 import { doer, saidOfCall, whyOfCall } from "./callbacks";
-import { phone } from "./row";
+import { phone } from "./names";
 import { dialogs, me } from "./rows";
 import { first, t } from "./settings";
 import { due } from "./times";

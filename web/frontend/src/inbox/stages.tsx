@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Refused, call as ask } from "./api";
 import { listen } from "./callsheard";
-import { phone } from "./row";
+import { phone } from "./names";
 import { tell } from "./rows";
 import { t } from "./settings";
 import type { Call, Leg } from "./wire";

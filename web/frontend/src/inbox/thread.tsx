@@ -13,7 +13,7 @@ import { type Item, Menu } from "./menu";
 import { Avatar, Empty, Icon, IconButton } from "./parts";
 import { opened, openThread, thread } from "./reading";
 import { back, open } from "./route";
-import { nameOf } from "./row";
+import { nameOf } from "./names";
 import { channels, me } from "./rows";
 import { first, t } from "./settings";
 import { askAssign, askCallback, callingBack, closeAndNext, markSpam, noReply, take } from "./steps";
