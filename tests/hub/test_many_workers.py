@@ -224,13 +224,16 @@ async def test_workers_that_die_with_sends_in_flight_leave_honest_states(
     for visitor, row in rows.items():
         await say(hub, row, *(f"{visitor} {n}" for n in range(8)))
     platform.script.extend([slow] * 10_000)
-    deaths = 0
+    lives = deaths = 0
 
     async def process() -> None:
-        """A worker's life: until it dies or nothing is due."""
-        nonlocal deaths
+        """A worker's life until it dies, as the first does whatever the dice, or nothing is due."""
+        nonlocal lives, deaths
         mortal = Mortal(engine)
         mortal.dice = lambda: draw.random() < 0.08
+        if lives == 0:
+            mortal.dies_after(draw.randrange(6))
+        lives += 1
         pulses = Pulses(mortal, LocalBus(), hub.channels, clock)
         mine = Delivery(mortal, LocalBus(), hub.channels, pulses, clock)
         try:
