@@ -6,13 +6,12 @@ import asyncio
 import random
 from datetime import timedelta
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hub.calls.call import Call, Outcome, Seat
-from hub.calls.exchange import Exchange, caller
+from hub.calls.exchange import Exchange
 from hub.dialogs import latest
 from hub.events import CallChanged, PhoneCalled, Sender
 from hub.hub import Hub
@@ -484,31 +483,3 @@ async def test_a_talk_whose_end_is_never_told_was_cut(hub: Hub, clock: Clock) ->
     await Exchange(hub.engine, hub.bus, clock).overdue(call)
     row = await dialog_of(hub, call)
     assert (row.call_status, row.awaits) == (Status.DROPPED, Awaits.OPERATOR)
-
-
-@given(st.text(max_size=40) | st.from_regex(r"(sip:)?\+?[0-9 ()-]{1,20}(@[a-z.]+)?"))
-def test_whoever_calls_is_a_number_an_extension_or_nobody(written: str) -> None:
-    read = caller(written)
-    assert read is None or read == "" or (read[0] == "+" and read[1:].isdecimal())
-
-
-@pytest.mark.parametrize(
-    ("written", "read"),
-    [
-        ("79161234567", IVAN),
-        ("+7 (916) 123-45-67", IVAN),
-        ("89161234567", IVAN),
-        ("9161234567", IVAN),
-        ("sip:79161234567@vpbx.example", IVAN),
-        ("+37411234567", "+37411234567"),
-        ("101", None),
-        ("sip:101@office.example", None),
-        ("sip:olga@office.example", ""),
-        ("anonymous", ""),
-        ("", ""),
-        ("٧٩١٦١٢٣٤٥٦٧", ""),
-        ("02345678", ""),
-    ],
-)
-def test_a_number_is_read_as_exchanges_write_it(written: str, read: str | None) -> None:
-    assert caller(written) == read
