@@ -28,12 +28,16 @@ const EDGE = 200;
 /** How much is seen of what was read before, above the unread divider. */
 const ABOVE = 72;
 
+/** Where the log goes by itself: to the unread divider, to the end, or nowhere. */
+type Following = "news" | "end" | null;
+
 const visible = (): boolean => document.visibilityState === "visible";
 
 /** The lines of the open dialog; where they are read from and what is new in them is kept. */
 export function Log({ id }: { id: string }): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
-  const following = useRef(true);
+  const following = useRef<Following>("news");
+  const put = useRef(0);
   const height = useRef(0);
   const oldest = useRef("");
   const [below, setBelow] = useState(0);
@@ -56,15 +60,20 @@ export function Log({ id }: { id: string }): JSX.Element {
     const line = target && target.n !== jumped.current ? lineIn(area, target.seq) : null;
     const arrives = known.current !== newest && !newer && !cutOff.current;
     // A line to be looked at is still to come: the end is not what is wanted meanwhile.
-    if (target && target.n !== jumped.current) following.current = false;
-    if (arrives && oldest.current && !(following.current && visible())) parted(entries, known.current);
+    if (target && target.n !== jumped.current) following.current = null;
+    const watched = following.current !== null && visible();
+    const wasAtEnd = height.current - area.scrollTop - area.clientHeight < NEAR;
+    const divides = arrives && Boolean(oldest.current) && !watched && parted(entries, known.current);
+    if (divides && following.current) following.current = "news";
+    else if (arrives && oldest.current && watched && wasAtEnd) following.current = "end";
     if (target && line) {
       jumped.current = target.n;
       show(area, line);
       setBelow(0);
     } else if (following.current && !newer) {
-      toNews(area);
-      setBelow(0);
+      follow(area);
+      if (left(area) < NEAR) setBelow(0);
+      else if (arrives && oldest.current) setBelow((n) => n + 1);
     } else if (head !== oldest.current && oldest.current) {
       // Older lines came in above: what was being read stays where it was.
       area.scrollTop += area.scrollHeight - height.current;
@@ -90,7 +99,8 @@ export function Log({ id }: { id: string }): JSX.Element {
     const inner = area?.firstElementChild;
     if (!area || !inner) return;
     const grown = new ResizeObserver(() => {
-      if (following.current) toNews(area);
+      follow(area);
+      height.current = area.scrollHeight;
     });
     grown.observe(inner);
     grown.observe(area);
@@ -101,23 +111,37 @@ export function Log({ id }: { id: string }): JSX.Element {
     };
   }, []);
 
+  function follow(area: HTMLElement): void {
+    if (!following.current) return;
+    const end = area.scrollHeight - area.clientHeight;
+    area.scrollTop = following.current === "end" ? end : Math.min(end, newsIn(area));
+    put.current = area.scrollTop;
+  }
+
+  function scrolled(area: HTMLElement): void {
+    // What we put there ourselves may have grown before it is told of; only the operator turns away.
+    if (!following.current || area.scrollTop !== put.current) {
+      following.current = left(area) < NEAR && !thread.value?.newer ? "end" : null;
+    }
+    if (left(area) < NEAR) setBelow(0);
+    if (area.scrollTop < EDGE) void loadOlder();
+    if (left(area) < EDGE) void loadNewer();
+    look();
+  }
+
   /** Only what stands before open eyes was seen. */
   function look(): void {
     const area = box.current;
     if (!area || !visible() || thread.value?.newer || thread.value?.state === "failed") return;
-    const left = area.scrollHeight - area.scrollTop - area.clientHeight;
     const last = lines.peek().reduce((most, entry) => Math.max(most, entry.seq), 0);
-    if (left < NEAR && last) saw(last);
+    if (left(area) < NEAR && last) saw(last);
   }
 
   function toEnd(): void {
-    following.current = true;
+    following.current = "end";
     setBelow(0);
-    if (thread.value?.newer) {
-      void openThread(id);
-      return;
-    }
-    box.current?.scrollTo({ top: box.current.scrollHeight });
+    if (thread.value?.newer) void openThread(id);
+    else if (box.current) follow(box.current);
   }
 
   const typist = typing.value.has(id);
@@ -132,15 +156,7 @@ export function Log({ id }: { id: string }): JSX.Element {
         aria-live="polite"
         aria-label={t("inbox.messages")}
         aria-busy={now?.state === "loading"}
-        onScroll={(event) => {
-          const area = event.currentTarget;
-          const left = area.scrollHeight - area.scrollTop - area.clientHeight;
-          following.current = left < NEAR && !thread.value?.newer;
-          if (following.current) setBelow(0);
-          if (area.scrollTop < EDGE) void loadOlder();
-          if (left < EDGE) void loadNewer();
-          look();
-        }}
+        onScroll={(event) => scrolled(event.currentTarget)}
       >
         <div class="log-inner">
           {now?.more ? (
@@ -184,20 +200,27 @@ export function Log({ id }: { id: string }): JSX.Element {
   );
 }
 
-/** Draws the divider if what just came is the first that this operator has not seen. */
-function parted(entries: Entry[], known: string | undefined): void {
+/** Draws the divider if what just came is the first that this operator has not seen; tells if so. */
+function parted(entries: Entry[], known: string | undefined): boolean {
   const open = thread.peek();
   const before = entries.find((entry) => entry.id === known);
   const last = entries.at(-1);
-  if (open && before && last && isNews(last) && open.seen >= before.seq) divide("here");
+  const parts = Boolean(open && before && last && isNews(last) && open.seen >= before.seq);
+  if (parts) divide("here");
+  return parts;
 }
 
-/** The end, but no further than the unread divider stays in sight. */
-function toNews(area: HTMLElement): void {
+/** How far the end is below what is seen. */
+function left(area: HTMLElement): number {
+  return area.scrollHeight - area.scrollTop - area.clientHeight;
+}
+
+/** How far the log may go with the unread divider still in sight. */
+function newsIn(area: HTMLElement): number {
   const line = area.querySelector<HTMLElement>(".unread");
-  const end = area.scrollHeight - area.clientHeight;
-  const at = line ? line.getBoundingClientRect().top - area.getBoundingClientRect().top + area.scrollTop : end;
-  area.scrollTop = Math.min(end, line ? Math.max(0, at - ABOVE) : end);
+  if (!line) return Number.POSITIVE_INFINITY;
+  const above = line.getBoundingClientRect().top - area.getBoundingClientRect().top;
+  return Math.max(0, above + area.scrollTop - ABOVE);
 }
 
 function lineIn(area: HTMLElement, seq: number): HTMLElement | null {
