@@ -8,22 +8,31 @@ from playwright.async_api import Browser, expect
 from tests.chaos.process import Program
 
 from .guest import guests
-from .test_journey import signed_in
+from .people import Visitor
+from .test_journey import signed_in, site
 from .wire import Wire
 
+__all__ = ["site"]
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 # As a slow machine shows it: lines are drawn and the log is put at their end, then they grow, and
 # only then the browser tells that it was scrolled.
-GROWS = """
-new MutationObserver((_, watch) => {
-  if (!document.querySelector(".log .message")) return;
-  watch.disconnect();
-  const higher = new CSSStyleSheet();
-  higher.replaceSync(".log .message { min-height: 60px }");
-  document.adoptedStyleSheets.push(higher);
-}).observe(document, { childList: true, subtree: true });
-"""
+GROWS = """{
+  const growIn = (root) => new MutationObserver((_, watch) => {
+    if (root.querySelectorAll("[role=log] .text, [role=log] .bubble").length < %d) return;
+    watch.disconnect();
+    const higher = new CSSStyleSheet();
+    higher.replaceSync("[role=log] :is(.message, .line) { min-height: 70px }");
+    root.adoptedStyleSheets.push(higher);
+  }).observe(root, { childList: true, subtree: true });
+  growIn(document);
+  const attach = Element.prototype.attachShadow;
+  Element.prototype.attachShadow = function (how) {
+    const root = attach.call(this, how);
+    growIn(root);
+    return root;
+  };
+}"""
 
 
 async def test_lines_that_grow_after_they_were_drawn_leave_the_end_in_sight(
@@ -34,12 +43,30 @@ async def test_lines_that_grow_after_they_were_drawn_leave_the_end_in_sight(
         await guest.write(*(f"Строка {n}" for n in range(1, 41)))
         await operator.row("Строка 40").click()
         await expect(operator.log.get_by_text("Строка 40", exact=True)).to_be_in_viewport()
-        await operator.page.add_init_script(GROWS)
+        await operator.page.add_init_script(GROWS % 40)
         await operator.page.reload()
         await expect(operator.log.get_by_text("Строка 40", exact=True)).to_be_in_viewport()
         await guest.write("Строка 41")
         await expect(operator.log.get_by_text("Строка 41", exact=True)).to_be_in_viewport()
     assert operator.troubles == []
+
+
+async def test_the_chat_of_a_visitor_keeps_its_end_in_sight_as_well(
+    browser: Browser, program: Program, wire: Wire, site: str
+) -> None:
+    visitor = await Visitor.arrive(browser, site)
+    await visitor.open_chat()
+    for n in range(1, 11):
+        await visitor.write(f"Строка {n}")
+    await visitor.page.add_init_script(GROWS % 11)
+    await visitor.page.reload()
+    await visitor.open_chat()
+    await expect(visitor.log.get_by_text("Строка 10", exact=True)).to_be_in_viewport()
+    operator = await signed_in(browser, program, wire.url)
+    await operator.row("Строка 10").click()
+    await operator.reply("Строка 11")
+    await expect(visitor.log.get_by_text("Строка 11", exact=True)).to_be_in_viewport()
+    assert visitor.troubles == []
 
 
 async def test_whoever_read_to_the_end_is_not_thrown_back_to_where_the_unread_began(

@@ -31,6 +31,7 @@ export class Messages {
   private readonly watch = new ResizeObserver(() => this.follow());
   private silence = 0;
   private following = true;
+  private put = 0;
   private theirs = 0;
 
   constructor(
@@ -48,6 +49,8 @@ export class Messages {
     box.setAttribute("role", "region");
     box.setAttribute("aria-label", say("widget.dialog"));
     box.addEventListener("scroll", () => {
+      // Lines may have grown since we scrolled to their end: only the visitor turns away from it.
+      if (this.following && box.scrollTop === this.put) return;
       this.following = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
       if (this.following) this.pill.hidden = true;
     });
@@ -83,7 +86,9 @@ export class Messages {
   }
 
   follow(): void {
-    if (this.following) this.box.scrollTop = this.box.scrollHeight;
+    if (!this.following) return;
+    this.box.scrollTop = this.box.scrollHeight;
+    this.put = this.box.scrollTop;
   }
 
   showTyping(name: string): void {
