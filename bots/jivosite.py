@@ -24,7 +24,6 @@ from hub.events import (
     Ignored,
     MessageReceived,
     Sender,
-    StaffReplied,
 )
 from hub.model import cut
 from hub.people import contacts
@@ -183,29 +182,18 @@ def _talk(told: _Told, sender: Sender, hook: Hook) -> list[ChannelEvent]:
         at = moment(min(max(stamp * 1_000, earliest), latest) if stamp else latest)
         id = f"chat:{chat}:{stamp}:{at_once[stamp]}"
         text = "" if line.message in (None, UNSHOWN) else line.message or ""
+        message = MessageReceived(
+            sender=sender,
+            at=at,
+            external_id=id,
+            order=at_once[stamp],
+            text=text,
+            visit=_visit(told),
+        )
         if line.type == "visitor":
-            said.append(
-                MessageReceived(
-                    sender=sender,
-                    at=at,
-                    external_id=id,
-                    order=at_once[stamp],
-                    text=text,
-                    visit=_visit(told),
-                )
-            )
+            said.append(message)
         elif line.type == "agent":
-            name = names.get(_id(line.agent_id), "")
-            said.append(
-                StaffReplied(
-                    sender=sender,
-                    at=at,
-                    external_id=id,
-                    order=at_once[stamp],
-                    text=text,
-                    name=name,
-                )
-            )
+            said.append(message.by_staff(names.get(_id(line.agent_id), "")))
     return said
 
 

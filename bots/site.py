@@ -13,7 +13,7 @@ import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -46,60 +46,52 @@ VERIFIED = "~"
 """What begins the id of a visitor for whom the site has signed; no minted id has it."""
 
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{8,64}\Z")]
+Phone = Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{6,14}\Z")]
 
 
 class _Frame(msgspec.Struct, frozen=True, kw_only=True, tag_field="t"):
     pass
 
 
-class _Send(_Frame, frozen=True, kw_only=True, tag="send"):
+class _Named(_Frame, frozen=True, kw_only=True):
     key: Key
+    name: str = ""
+    visit: Visit | None = None
+
+
+class _Asking(_Named, frozen=True, kw_only=True):
+    given: tuple[Given, ...] = ()
+    page: str = ""
+
+
+class _Send(_Named, frozen=True, kw_only=True, tag="send"):
     at: int
     order: Annotated[int, Meta(ge=0, le=2**53)] = 0
     text: str = ""
     attachments: tuple[Attachment, ...] = ()
     reply_to: Annotated[str, Meta(max_length=300)] = ""
-    name: str = ""
-    visit: Visit | None = None
 
 
-class _Call(_Frame, frozen=True, kw_only=True, tag="call"):
-    key: Key
-    phone: Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{6,14}\Z")]
+class _Call(_Asking, frozen=True, kw_only=True, tag="call"):
+    phone: Phone
     time: CallTime | None = None
     zone: Annotated[str, Meta(max_length=64)] = ""
     comment: str = ""
-    name: str = ""
-    visit: Visit | None = None
-    given: tuple[Given, ...] = ()
-    page: str = ""
 
 
-class _Left(_Frame, frozen=True, kw_only=True, tag="left"):
-    key: Key
-    phone: Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{6,14}\Z")]
+class _Left(_Asking, frozen=True, kw_only=True, tag="left"):
+    phone: Phone
     messenger: Annotated[str, Meta(max_length=20)] = ""
     sent: bool = True
     zone: Annotated[str, Meta(max_length=64)] = ""
-    name: str = ""
-    visit: Visit | None = None
-    given: tuple[Given, ...] = ()
-    page: str = ""
 
 
-class _Tap(_Frame, frozen=True, kw_only=True, tag="tap"):
-    key: Key
-    name: str = ""
-    visit: Visit | None = None
+class _Tap(_Named, frozen=True, kw_only=True, tag="tap"):
+    pass
 
 
-class _Subscribe(_Frame, frozen=True, kw_only=True, tag="subscribe"):
-    key: Key
+class _Subscribe(_Asking, frozen=True, kw_only=True, tag="subscribe"):
     email: Annotated[str, Meta(min_length=3, max_length=300)]
-    name: str = ""
-    visit: Visit | None = None
-    given: tuple[Given, ...] = ()
-    page: str = ""
 
 
 class _Consent(_Frame, frozen=True, kw_only=True, tag="consent"):
@@ -130,8 +122,8 @@ class _Typing(_Frame, frozen=True, kw_only=True, tag="typing"):
     pass
 
 
-_Named = _Send | _Call | _Left | _Tap | _Subscribe
-_Any = _Named | _Consent | _Fields | _Rate | _Delivered | _Read | _Typing
+_Keyed = _Send | _Call | _Left | _Tap | _Subscribe | _Consent
+_Any = _Keyed | _Fields | _Rate | _Delivered | _Read | _Typing
 _Told = _Any | Annotated[list[_Any], Meta(min_length=1)]
 _decoder: msgspec.json.Decoder[_Told] = msgspec.json.Decoder(_Told)
 
@@ -192,7 +184,7 @@ class Site(ChannelKind[SiteSettings]):
 
     def call_id(self, visitor: str, key: str) -> str:
         """What a wish to be called is known by in the channel."""
-        return _call_id(visitor, key)
+        return _id(visitor, "call", key)
 
     def allows(self, origin: str, host: str) -> bool:
         """Whether a page of that origin may show the chat; the hub's own pages always may."""
@@ -255,52 +247,31 @@ def _event(frame: _Any, visitor: str, now: datetime) -> ChannelEvent:
             )
         case _Call():
             return CallAsked(
-                sender=sender,
-                at=now,
-                external_id=_call_id(visitor, frame.key),
+                **_asked(frame, sender, now, "call"),
                 phone=frame.phone,
                 time=frame.time,
                 zone=frame.zone,
                 comment=frame.comment,
-                visit=frame.visit,
-                given=frame.given,
-                page=frame.page,
             )
         case _Left():
             return PhoneLeft(
-                sender=sender,
-                at=now,
-                external_id=f"{visitor}:left:{frame.key}",
+                **_asked(frame, sender, now, "left"),
                 phone=frame.phone,
                 messenger=frame.messenger,
                 sent=frame.sent,
                 zone=frame.zone,
-                visit=frame.visit,
-                given=frame.given,
-                page=frame.page,
             )
         case _Tap():
             return PhoneTapped(
-                sender=sender,
-                at=now,
-                external_id=f"{visitor}:tap:{frame.key}",
-                visit=frame.visit,
+                sender=sender, at=now, external_id=_id(visitor, "tap", frame.key), visit=frame.visit
             )
         case _Subscribe():
-            return Subscribed(
-                sender=sender,
-                at=now,
-                external_id=f"{visitor}:subscribe:{frame.key}",
-                email=frame.email,
-                visit=frame.visit,
-                given=frame.given,
-                page=frame.page,
-            )
+            return Subscribed(**_asked(frame, sender, now, "subscribe"), email=frame.email)
         case _Consent():
             return ConsentGiven(
                 sender=sender,
                 at=now,
-                external_id=f"{visitor}:consent:{frame.key}",
+                external_id=_id(visitor, "consent", frame.key),
                 given=frame.given,
                 page=frame.page,
             )
@@ -316,8 +287,19 @@ def _event(frame: _Any, visitor: str, now: datetime) -> ChannelEvent:
             return TypingNoticed(sender=sender, at=now)
 
 
-def _call_id(visitor: str, key: str) -> str:
-    return f"{visitor}:call:{key}"
+def _id(visitor: str, what: str, key: str) -> str:
+    return f"{visitor}:{what}:{key}"
+
+
+def _asked(frame: _Asking, sender: Sender, now: datetime, what: str) -> dict[str, Any]:
+    return {
+        "sender": sender,
+        "at": now,
+        "external_id": _id(sender.external_id, what, frame.key),
+        "visit": frame.visit,
+        "given": frame.given,
+        "page": frame.page,
+    }
 
 
 def _reached(sender: Sender, now: datetime, external_id: str, state: OutState) -> DeliveryReported:

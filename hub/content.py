@@ -43,6 +43,12 @@ def spot_at(
     return Spot(latitude=float(latitude), longitude=float(longitude), title=title, address=address)
 
 
+def size_of(told: object) -> int:
+    """How many bytes a platform says that a file has; 0 for what is no number of any."""
+    # In JSON `true` is no number, and in Python it is one.
+    return told if isinstance(told, int) and not isinstance(told, bool) and told > 0 else 0
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody's name and number; `own` only where the platform proves that they are the sender's.
 

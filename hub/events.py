@@ -78,6 +78,21 @@ class MessageReceived(Reported, frozen=True, kw_only=True, tag="message.received
     pressed: str = ""
     press: str = ""
 
+    def by_staff(self, name: str = "") -> StaffReplied:
+        """The same, said to the `sender` by somebody of ours in the messenger itself."""
+        return StaffReplied(
+            sender=self.sender,
+            at=self.at,
+            external_id=self.external_id,
+            order=self.order,
+            text=self.text,
+            reply_to=self.reply_to,
+            name=name,
+            media=self.media,
+            spot=self.spot,
+            card=self.card,
+        )
+
 
 class StaffReplied(Reported, frozen=True, kw_only=True, tag="staff.replied"):
     """Somebody of ours answered the `sender` in the messenger itself, under this `name`."""

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from bots.line.text import Span, Style, from_utf16, marked
-from hub.content import Card, FileKind, Remote, Spot, spot_at
+from hub.content import Card, FileKind, Remote, Spot, size_of, spot_at
 from hub.errors import PayloadError
 from hub.events import (
     ChannelEvent,
@@ -320,14 +320,14 @@ def _media(body: _Body) -> list[Remote]:
     for each in body.attachments or ():
         kind = FILES.get(_word(each.get("type")))
         held = _payload(each)
-        url, token, size = _word(held.get("url")), _word(held.get("token")), each.get("size")
+        url, token = _word(held.get("url")), _word(held.get("token"))
         ref = VIDEO + token if kind == "video" and token else url
         if kind and ref:
             found.append(
                 Remote(
                     ref=ref,
                     name=_word(each.get("filename")),
-                    size_bytes=size if isinstance(size, int) and size > 0 else 0,
+                    size_bytes=size_of(each.get("size")),
                     kind=kind,
                 )
             )

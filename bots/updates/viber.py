@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from bots.line.text import marked
-from hub.content import Card, FileKind, Remote, Spot, spot_at
+from hub.content import Card, FileKind, Remote, Spot, size_of, spot_at
 from hub.errors import PayloadError
 from hub.events import (
     ChannelEvent,
@@ -171,12 +171,11 @@ def _message(told: _Written, at: datetime, ours: Callable[[Tracked, str], bool])
 
 
 def _media(kind: str, held: Mapping[str, Any]) -> tuple[Remote, ...]:
-    ref, size = _word(held.get("media")), held.get("size")
+    ref, size = _word(held.get("media")), size_of(held.get("size"))
     if kind not in FILES or not ref:
         return ()
     name = _word(held.get("file_name"))
-    known = size if isinstance(size, int) and size > 0 else 0
-    return (Remote(ref=ref, name=name, size_bytes=known, kind=FILES[kind]),)
+    return (Remote(ref=ref, name=name, size_bytes=size, kind=FILES[kind]),)
 
 
 def _spot(told: Any) -> Spot | None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from bots.vkontakte.forms import filled
 from bots.vkontakte.parts import Parts, read
@@ -27,7 +28,6 @@ from hub.events import (
     MessageReceived,
     ReachabilityChanged,
     Sender,
-    StaffReplied,
     TypingNoticed,
 )
 from hub.model import OutState, cut
@@ -166,38 +166,30 @@ def _said(message: Message, told: Envelope) -> Sequence[ChannelEvent]:
     at = _at(message.date)
     if message.peer_id >= CHATS_FROM:
         return [_ignored(told, at, name="group")]
-    person = Sender(external_id=str(message.peer_id))
     parts = _parts(message)
+    said = MessageReceived(
+        sender=Sender(external_id=str(message.peer_id)),
+        at=at,
+        external_id=message.external_id,
+        order=message.order,
+        text=parts.text,
+        reply_to=parts.reply_to,
+        media=parts.media,
+        spot=parts.spot,
+    )
     if message.out or told.type == "message_reply":
         if not message.admin_author_id:
             # Our own words come back, and those of other programs that have a key.
             return [_ignored(told, at, name="echo")]
-        return [
-            StaffReplied(
-                sender=person,
-                at=at,
-                external_id=message.external_id,
-                order=message.order,
-                text=parts.text,
-                reply_to=parts.reply_to,
-                media=parts.media,
-                spot=parts.spot,
-            )
-        ]
+        return [said.by_staff()]
     start = message.payload or ""
     begins = is_start(start)
     data, _ = pressed(start) if start and not begins else ("", "")
     return [
-        MessageReceived(
-            sender=person,
-            at=at,
-            external_id=message.external_id,
-            order=message.order,
+        replace(
+            said,
             text="" if begins else parts.text,
-            reply_to=parts.reply_to,
             question=not begins and not data,
-            media=parts.media,
-            spot=parts.spot,
             start=(message.ref or "")[:64],
             pressed=data,
         )

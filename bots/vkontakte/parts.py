@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from bots.vkontakte.words import legible
-from hub.content import FileKind, Remote, Spot, spot_at
+from hub.content import FileKind, Remote, Spot, size_of, spot_at
 
 DEPTH_MAX = 5
 MEDIA_MAX = 100
@@ -116,12 +116,11 @@ def _file(kind: str, told: dict[str, Any]) -> Remote | None:
         case "doc":
             title, ext = _text(told.get("title")), _text(told.get("ext")).lower()
             name = title if not ext or title.lower().endswith(f".{ext}") else f"{title}.{ext}"
-            size = told.get("size")
             return _remote(
                 told.get("url"),
                 name or "file",
                 kind="image" if ext in PICTURES else "file",
-                size=size if isinstance(size, int) and size > 0 else 0,
+                size=size_of(told.get("size")),
             )
         case _:
             return None

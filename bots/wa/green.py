@@ -25,7 +25,6 @@ from hub.events import (
     MessageReacted,
     MessageReceived,
     Sender,
-    StaffReplied,
 )
 from hub.model import OutState, cut
 
@@ -232,7 +231,8 @@ def _message(note: _Note, data: _Data, sender: Sender, at: datetime) -> ChannelE
             return Ignored(sender=sender, at=at, name=data.type_message)
         case _ if data.type_message in SAID:
             said = _said(note, data, sender, at)
-            return said if theirs else _by_staff(said)
+            # Its name there is the business's own.
+            return said if theirs else said.by_staff()
         case _:
             return _unknown(note, sender, at)
 
@@ -258,20 +258,6 @@ def _said(note: _Note, data: _Data, sender: Sender, at: datetime) -> MessageRece
         card=cards[0] if cards else None,
         start=start,
         pressed=_pressed(chosen) if chosen else "",
-    )
-
-
-def _by_staff(said: MessageReceived) -> StaffReplied:
-    """Somebody of the business wrote it on the phone; its name there is the business's own."""
-    return StaffReplied(
-        sender=said.sender,
-        at=said.at,
-        external_id=said.external_id,
-        text=said.text,
-        reply_to=said.reply_to,
-        media=said.media,
-        spot=said.spot,
-        card=said.card,
     )
 
 

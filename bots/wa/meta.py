@@ -42,7 +42,6 @@ from hub.events import (
     MessageReacted,
     MessageReceived,
     Sender,
-    StaffReplied,
 )
 from hub.model import OutState, cut
 from hub.people.visit import Visit
@@ -169,18 +168,7 @@ class _Reading:
         if message.type in ("edit", "revoke"):
             yield self._altered(message, sender, at, order)
         elif message.type in FILES or message.type in TYPES:
-            said = _message(message, sender, at, order)
-            yield StaffReplied(
-                sender=sender,
-                at=at,
-                external_id=said.external_id,
-                order=order,
-                text=said.text,
-                reply_to=said.reply_to,
-                media=said.media,
-                spot=said.spot,
-                card=said.card,
-            )
+            yield _message(message, sender, at, order).by_staff()
         else:
             yield Ignored(sender=sender, at=at, name="echo")
 

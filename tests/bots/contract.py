@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bots
+from bots.platforms.platform import Person, Platform
 from hub import legible
 from hub.channels.port import ChannelKind, Draft, Hook
 from hub.errors import DeliveryError, PayloadError, RejectedError, SignatureError
@@ -49,6 +50,19 @@ STRANGE = st.sampled_from(
         *("", " \n", "x", "a:b:c", "a\0b", "\ud800", "\u202e\x1b[31m", "9" * 30, "я" * 10_000),
     )
 )
+
+
+def identity(external_id: str = "77") -> Identity:
+    """Somebody of the channel's, as the hub knows whom it writes to."""
+    return Identity(
+        id=IdentityId(f"the-channel:{external_id}"),
+        project=ProjectId("shop"),
+        channel=ChannelId("the-channel"),
+        external_id=external_id,
+        contact=ContactId("c"),
+        created_at=AT,
+        seen_at=AT,
+    )
 
 
 def changed(body: bytes, data: st.DataObject) -> bytes:
@@ -88,7 +102,7 @@ class ChannelContract(ABC):
     kind: ClassVar[str]
     settings: ClassVar[dict[str, Any]]
     secrets: ClassVar[tuple[str, ...]] = ()
-    refusals: ClassVar[Sequence[type[DeliveryError]]] = ()
+    refusals: ClassVar[Collection[type[DeliveryError]]] = ()
 
     @abstractmethod
     def hooks(self, channel: Any) -> list[Hook]:
@@ -109,16 +123,8 @@ class ChannelContract(ABC):
         return made(ChannelId("the-channel"), settings, KEYS)
 
     @pytest.fixture
-    def to(self, channel: ChannelKind[Any]) -> Identity:
-        return Identity(
-            id=IdentityId("the-channel:77"),
-            project=ProjectId("shop"),
-            channel=channel.id,
-            external_id="77",
-            contact=ContactId("c"),
-            created_at=AT,
-            seen_at=AT,
-        )
+    def to(self) -> Identity:
+        return identity()
 
     def test_the_module_is_found_by_its_kind(self, channel: ChannelKind[Any]) -> None:
         assert channel.kind == self.kind
@@ -252,3 +258,25 @@ class ChannelContract(ABC):
                 )
         for secret in self.secrets:
             assert secret not in caplog.text
+
+
+class PlayedContract(ChannelContract):
+    """For a kind whose platform is played: `platform`, `channel` and `anna` are its fixtures."""
+
+    refusals: ClassVar[Mapping[type[DeliveryError], Any]]
+    """What the played platform does at the next call that `send` raises each of them."""
+    sends: ClassVar[str] = ""
+    """The call by which a message goes, where others come before it."""
+    platform: Platform
+
+    @pytest.fixture
+    def channel(self, channel: ChannelKind[Any]) -> ChannelKind[Any]:
+        return channel
+
+    @pytest.fixture
+    def to(self, platform: Platform, anna: Person) -> Identity:
+        self.platform = platform
+        return identity(anna.id)
+
+    def provoke(self, channel: Any, refusal: type[DeliveryError]) -> None:
+        self.platform.fail(self.refusals[refusal], method=self.sends)

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
 
-from hub.channels.port import Bytes, ChannelKind, Hook
+from hub.channels.port import ChannelKind, Hook
 from hub.errors import SignatureError
 from hub.events import ChannelEvent
-from hub.model import Attachment, now
-
-
-class Held(Bytes):
-    """The files of a hub that has these bytes, whatever it is asked for."""
-
-    def __init__(self, data: bytes, link: str = "") -> None:
-        self._data = data
-        self._link = link
-
-    async def read(self, file: Attachment) -> AsyncIterator[bytes]:
-        for at in range(0, len(self._data), 1000):
-            yield self._data[at : at + 1000]
-
-    def link(self, file: Attachment) -> str:
-        return self._link
+from hub.model import now
+from tests.bots.house import serving
 
 
 class Door:
@@ -55,7 +41,9 @@ class Door:
         self.events.extend(self._channel.parse(hook))
         self._heard.set()
 
-    async def _come(self, request: web.Request) -> web.Response:
+    async def come(self, request: web.Request) -> web.Response:
+        if request.path != "/hooks/the-channel":
+            return web.Response(status=404)
         if self.away:
             self.away -= 1
             return web.Response(status=503)
@@ -75,20 +63,10 @@ class Door:
         answer = await self._channel.answer(hook)
         return web.Response(text=answer.text, content_type=answer.content_type)
 
-    def serve(self) -> Callable[[web.Request], Awaitable[web.Response]]:
-        return self._come
-
 
 @asynccontextmanager
 async def open_door(channel: ChannelKind[Any]) -> AsyncIterator[Door]:
     door = Door(channel)
-    app = web.Application()
-    app.router.add_route("*", "/hooks/the-channel", door.serve())
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    door.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hooks/the-channel"
-    try:
+    async with serving(door.come) as url:
+        door.url = f"{url}/hooks/the-channel"
         yield door
-    finally:
-        await runner.cleanup()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -23,24 +23,11 @@ from hub.errors import (
     ThrottledError,
     TransientError,
 )
+from tests.bots.house import serving
 from tests.ports import free_port
 from tests.web.test_outside import certificate
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 KEY = "bot123:secret-key"
-
-
-@asynccontextmanager
-async def served(answer: Answer) -> AsyncIterator[str]:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager
@@ -64,7 +51,7 @@ async def test_a_call_brings_back_what_was_answered_whatever_its_status() -> Non
     async def teapot(request: web.Request) -> web.StreamResponse:
         return web.Response(status=418, text=await request.text(), headers={"X-Some": "Thing"})
 
-    async with served(teapot) as url, line(f"{url}/") as at:
+    async with serving(teapot) as url, line(f"{url}/") as at:
         said = await at.call("POST", "/a", json={"b": "я"}, query={"c": "1"})
     assert (said.status, said.json(), said.headers["x-some"]) == (418, {"b": "я"}, "Thing")
 
@@ -101,12 +88,12 @@ async def test_no_redirect_and_no_whole_address_leads_elsewhere() -> None:
         reached.append(request.path)
         return web.Response(text="inside")
 
-    async with served(inner) as inside:
+    async with serving(inner) as inside:
 
         async def leads(request: web.Request) -> web.StreamResponse:
             return web.Response(status=302, headers={"Location": f"{inside}/metadata"})
 
-        async with served(leads) as url, line(url) as at:
+        async with serving(leads) as url, line(url) as at:
             for wanted in (f"{url}/file", f"{inside}/metadata"):
                 with pytest.raises(RejectedError) as caught:
                     await read(at, wanted)
@@ -128,7 +115,7 @@ async def test_redirects_within_the_platform_are_followed_without_the_key() -> N
             return web.Response(status=303, headers={"Location": "second"})
         return web.Response(text="here")
 
-    async with served(hops) as url, line(url) as at:
+    async with serving(hops) as url, line(url) as at:
         assert await read(at, f"{url}/first", Authorization=KEY) == b"here"
         assert keys == [KEY, ""]
         with pytest.raises(RejectedError):
@@ -152,7 +139,7 @@ async def test_a_file_that_is_not_given_says_why(
     async def refuses(request: web.Request) -> web.StreamResponse:
         return web.Response(status=status)
 
-    async with served(refuses) as url, line(url) as at:
+    async with serving(refuses) as url, line(url) as at:
         with pytest.raises(error) as caught:
             await read(at, f"{url}/file")
     assert caught.value.reason == reason
@@ -167,7 +154,7 @@ async def test_an_endless_answer_is_left() -> None:
                 await answer.write(bytes(100_000))
         return answer
 
-    async with served(endless) as url, line(url) as at:
+    async with serving(endless) as url, line(url) as at:
         with pytest.raises(TransientError) as caught:
             await at.call("GET", "/")
     assert caught.value.maybe_sent
@@ -180,7 +167,7 @@ async def test_nothing_that_one_answer_sets_goes_with_the_next_call() -> None:
         cookies.append(request.headers.get("Cookie", ""))
         return web.Response(headers={"Set-Cookie": "track=me; Path=/"})
 
-    async with served(sets) as url, line(url) as at:
+    async with serving(sets) as url, line(url) as at:
         await at.call("GET", "/")
         await at.call("GET", "/")
     assert cookies == ["", ""]
@@ -204,10 +191,10 @@ async def test_what_never_left_is_told_from_what_may_have_arrived() -> None:
     async with line("http://no-such-host.invalid") as at:
         with pytest.raises(TransientError) as unknown:
             await at.call("POST", f"/{KEY}/x")
-    async with served(cuts) as url, line(url) as at:
+    async with serving(cuts) as url, line(url) as at:
         with pytest.raises(TransientError) as cut:
             await at.call("POST", f"/{KEY}/x")
-    async with served(never) as url, line(url) as at:
+    async with serving(never) as url, line(url) as at:
         with pytest.raises(TransientError) as late:
             await at.call("POST", f"/{KEY}/x", seconds=0.05)
     errors = [each.value for each in (refused_, unknown, cut, late)]
@@ -238,13 +225,8 @@ async def tls(tmp_path: Path) -> AsyncIterator[tuple[str, list[bytes]]]:
         return web.Response()
 
     context, _ = certificate(tmp_path, 90)
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", hears)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    yield f"https://127.0.0.1:{runner.addresses[0][1]}", got
-    await runner.cleanup()
+    async with serving(hears, context) as url:
+        yield url, got
 
 
 class Proxy:
@@ -317,7 +299,7 @@ async def proxy() -> AsyncIterator[tuple[int, Proxy]]:
 async def test_calls_and_files_go_by_the_proxy(scheme: str, proxy: tuple[int, Proxy]) -> None:
     port, at = proxy
     async with (
-        served(plain) as url,
+        serving(plain) as url,
         line(url, proxy=f"{scheme}://me:w0rd@127.0.0.1:{port}") as through,
     ):
         assert (await through.call("GET", "/a")).body == b"GET /a "
@@ -336,7 +318,7 @@ async def test_without_its_proxy_nothing_goes_at_all(scheme: str, proxy: tuple[i
         reached.append(request.path)
         return web.Response()
 
-    async with served(hears) as url:
+    async with serving(hears) as url:
         for where in (port, free_port()):
             async with line(url, proxy=f"{scheme}://me:w0rd@127.0.0.1:{where}") as through:
                 with pytest.raises(TransientError) as caught:

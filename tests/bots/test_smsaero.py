@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.platforms.platform import Failing
 from bots.platforms.smsaero import SmsAeroPlatform
 from bots.smsaero import SmsAero, SmsAeroSettings
 from hub.channels.port import ChannelKind, Draft, Hook
@@ -28,12 +27,14 @@ from hub.errors import (
     UnreachableError,
 )
 from hub.events import DeliveryReported, Ignored
-from hub.model import ChannelId, ContactId, Identity, IdentityId, OutState, ProjectId
-from tests.bots.contract import AT, KEYS, ChannelContract
+from hub.model import ChannelId, Identity, OutState
+from tests.bots.contract import AT, KEYS, PlayedContract, identity
 from tests.bots.door import open_door
+from tests.bots.house import playing
 from tests.ports import free_port
 
 NUMBER = "79161234567"
+PERSON = identity(NUMBER)
 KEY = "k7QnB0sVt3WmXy8RzLp5cGdHfJa2eUiO"
 SETTINGS: dict[str, Any] = {
     "email": "romashka@example.com",
@@ -51,24 +52,10 @@ def opened(platform: SmsAeroPlatform, **more: Any) -> Quick:
     return Quick(ChannelId("the-channel"), settings, KEYS)
 
 
-def person(external_id: str = NUMBER) -> Identity:
-    return Identity(
-        id=IdentityId(f"the-channel:{external_id}"),
-        project=ProjectId("shop"),
-        channel=ChannelId("the-channel"),
-        external_id=external_id,
-        contact=ContactId("c"),
-        created_at=AT,
-        seen_at=AT,
-    )
-
-
 @pytest.fixture
 async def platform() -> AsyncIterator[SmsAeroPlatform]:
-    made = SmsAeroPlatform()
-    await made.start()
-    yield made
-    await made.stop()
+    async with playing(SmsAeroPlatform()) as made:
+        yield made
 
 
 @pytest.fixture
@@ -84,17 +71,18 @@ def told(body: str, key: str = "", content_type: str = "application/x-www-form-u
     return Hook(body=body.encode(), headers=headers, received_at=AT)
 
 
-class TestSmsAero(ChannelContract):
+class TestSmsAero(PlayedContract):
     kind = "smsaero"
     settings: ClassVar[dict[str, Any]] = SETTINGS
     secrets: ClassVar[tuple[str, ...]] = (KEY, KEYS.sign("hook", "the-channel"))
-    refusals: ClassVar[Sequence[type[DeliveryError]]] = (
-        ThrottledError,
-        TransientError,
-        RejectedError,
-        UnreachableError,
-        CredentialsError,
-    )
+    refusals: ClassVar[dict[type[DeliveryError], Any]] = {
+        ThrottledError: "429",
+        TransientError: "500",
+        RejectedError: "",
+        UnreachableError: "blocked",
+        CredentialsError: "refused_key",
+    }
+    sends = "sms/send"
     platform: SmsAeroPlatform
 
     @pytest.fixture
@@ -107,7 +95,7 @@ class TestSmsAero(ChannelContract):
 
     @pytest.fixture
     def to(self) -> Identity:
-        return person()
+        return PERSON
 
     def hooks(self, channel: Any) -> list[Hook]:
         return [
@@ -124,18 +112,12 @@ class TestSmsAero(ChannelContract):
         return [bare, named, told(body, "guessed"), told(body, KEYS.sign("hook", "another"))]
 
     def provoke(self, channel: Any, refusal: type[DeliveryError]) -> None:
-        faults: dict[type[DeliveryError], Failing] = {
-            ThrottledError: "429",
-            TransientError: "500",
-            UnreachableError: "blocked",
-            CredentialsError: "refused_key",
-        }
         self.platform.money = 1_000
         if refusal is RejectedError:
             # One letter is not a text there, and it is the last refusal of a text that is.
             self.platform.shortest = 2
         else:
-            self.platform.fail(faults[refusal], method="sms/send")
+            super().provoke(channel, refusal)
             self.platform.shortest = 1
 
     def test_the_same_request_gives_equal_events_with_aware_times(
@@ -154,7 +136,7 @@ async def test_a_text_goes_out_from_the_allowed_sender(
     channel: Quick, platform: SmsAeroPlatform
 ) -> None:
     draft = Draft(key="k", text="Ждём **вас**: https://shop.example")
-    receipt = await channel.send(person(), draft)
+    receipt = await channel.send(PERSON, draft)
     sms = platform.messages[int(receipt.external_id)]
     assert (sms.number, sms.sign, sms.text, sms.callback) == (
         NUMBER,
@@ -163,7 +145,7 @@ async def test_a_text_goes_out_from_the_allowed_sender(
         "",
     )
     buttons = ((Button(label="Оплатить", url="https://p.example/1"), Button(label="Да")),)
-    more = await channel.send(person(), Draft(key="l", text="Счёт", buttons=buttons))
+    more = await channel.send(PERSON, Draft(key="l", text="Счёт", buttons=buttons))
     said = platform.messages[int(more.external_id)].text
     assert said == "Счёт\nОплатить: https://p.example/1"
 
@@ -176,7 +158,7 @@ async def test_what_became_of_it_is_told_to_the_hubs_own_door(
     async with open_door(channel) as door:
         channel.door = door.url
         ids = [
-            (await channel.send(person(), Draft(key=f"{n}", text="Ждём вас"))).external_id
+            (await channel.send(PERSON, Draft(key=f"{n}", text="Ждём вас"))).external_id
             for n in range(3)
         ]
         for id, status in zip(ids, (1, 2, 6), strict=True):
@@ -199,7 +181,7 @@ async def test_the_key_of_the_door_is_in_no_path_and_is_this_channels_alone(
     channel: Quick, platform: SmsAeroPlatform
 ) -> None:
     channel.door = "https://hub.example/hooks/the-channel"
-    receipt = await channel.send(person(), Draft(key="k", text="Ждём вас"))
+    receipt = await channel.send(PERSON, Draft(key="k", text="Ждём вас"))
     given_to = urlsplit(platform.messages[int(receipt.external_id)].callback)
     assert (given_to.hostname, given_to.path, given_to.query) == (
         "hub.example",
@@ -219,7 +201,7 @@ async def test_without_a_door_it_is_asked_for(platform: SmsAeroPlatform) -> None
     first = await channel.poll("")
     assert (first.bodies, first.marker) == ((), "0")
     ids = [
-        int((await channel.send(person(), Draft(key=f"{n}", text="Ждём"))).external_id)
+        int((await channel.send(PERSON, Draft(key=f"{n}", text="Ждём"))).external_id)
         for n in range(3)
     ]
     assert not platform.messages[ids[0]].callback
@@ -230,7 +212,7 @@ async def test_without_a_door_it_is_asked_for(platform: SmsAeroPlatform) -> None
     assert (nothing.bodies, nothing.marker) == ((), second.marker)
     # Many later ones push the two that are on their way off the first page.
     for n in range(50):
-        await channel.send(person(), Draft(key=f"later {n}", text="Ждём"))
+        await channel.send(PERSON, Draft(key=f"later {n}", text="Ждём"))
     third = await channel.poll(nothing.marker)
     platform.advance(ids[1], 2)
     # One that the service forgot is waited for no longer.
@@ -256,12 +238,12 @@ async def test_a_cut_answer_may_have_been_sent_and_is_not_said_again(
 ) -> None:
     platform.fail("lost_answer", method="sms/send")
     with pytest.raises(TransientError) as raised:
-        await channel.send(person(), Draft(key="k", text="Ждём вас"))
+        await channel.send(PERSON, Draft(key="k", text="Ждём вас"))
     assert raised.value.maybe_sent
     assert len(platform.messages) == 1
     platform.fail("502_page", method="sms/send")
     with pytest.raises(TransientError):
-        await channel.send(person(), Draft(key="k", text="Ждём вас"))
+        await channel.send(PERSON, Draft(key="k", text="Ждём вас"))
 
 
 async def test_the_next_gate_is_asked_only_when_one_was_never_reached(
@@ -272,11 +254,11 @@ async def test_the_next_gate_is_asked_only_when_one_was_never_reached(
     channel = opened(platform)
     dead = Line(f"http://127.0.0.1:{free_port()}/v2")
     channel._lines.insert(0, dead)
-    receipt = await channel.send(person(), Draft(key="k", text="Ждём вас"))
+    receipt = await channel.send(PERSON, Draft(key="k", text="Ждём вас"))
     assert int(receipt.external_id) in platform.messages
     platform.fail("500", method="sms/send")
     with pytest.raises(TransientError):
-        await channel.send(person(), Draft(key="l", text="Ждём вас"))
+        await channel.send(PERSON, Draft(key="l", text="Ждём вас"))
     assert len(platform.messages) == 1
     await channel.close()
 
@@ -284,22 +266,22 @@ async def test_the_next_gate_is_asked_only_when_one_was_never_reached(
 async def test_every_refusal_says_what_to_do(channel: Quick, platform: SmsAeroPlatform) -> None:
     draft = Draft(key="k", text="Ждём вас")
     with pytest.raises(UnreachableError):
-        await channel.send(person("123"), draft)
+        await channel.send(identity("123"), draft)
     platform.money = 0
     with pytest.raises(CredentialsError) as poor:
-        await channel.send(person(), draft)
+        await channel.send(PERSON, draft)
     assert poor.value.reason == "no_balance"
     platform.money = 10
     platform.signs = {"Sms Aero"}
     with pytest.raises(CredentialsError) as unsigned:
-        await channel.send(person(), draft)
+        await channel.send(PERSON, draft)
     assert unsigned.value.reason == "misconfigured"
     platform.key = "another"
     with pytest.raises(CredentialsError) as dead:
         await channel.account()
     assert dead.value.reason == "dead_key"
     with pytest.raises(RejectedError):
-        await channel.send(person(), Draft(key="k", text=" "))
+        await channel.send(PERSON, Draft(key="k", text=" "))
 
 
 async def test_the_account_is_known_by_its_address(channel: Quick) -> None:
@@ -313,7 +295,7 @@ async def test_no_key_is_logged_or_in_an_error(
     channel.door = "https://hub.example/hooks/the-channel"
     platform.fail("500")
     with pytest.raises(DeliveryError) as raised:
-        await channel.send(person(), Draft(key="k", text="Ждём вас"))
+        await channel.send(PERSON, Draft(key="k", text="Ждём вас"))
     for secret in (KEY, KEYS.sign("hook", "the-channel")):
         assert secret not in caplog.text + repr(raised.value)
 

@@ -13,6 +13,7 @@ from bots.line.upload import Upload
 from bots.platforms import forms
 from hub.errors import RejectedError, TransientError
 from hub.model import Attachment, FileId
+from tests.bots.house import serving
 
 DATA = bytes(range(256)) * 40
 FILE = Attachment(FileId("f"), 'сме"та\\\r\n.pdf', "application/pdf", len(DATA))
@@ -26,23 +27,19 @@ async def chunks(data: bytes = DATA) -> AsyncIterator[bytes]:
 @asynccontextmanager
 async def storage(got: list[forms.Form], *, cuts: bool = False) -> AsyncIterator[Line]:
     async def take(request: web.Request) -> web.Response:
+        assert request.path == "/up"
         assert request.content_length
         got.append(await forms.read(request))
         if cuts and request.transport is not None:
             request.transport.abort()
         return web.Response(text="ok")
 
-    app = web.Application()
-    app.add_routes([web.post("/up", take)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    line = Line(f"http://127.0.0.1:{runner.addresses[0][1]}")
-    try:
-        yield line
-    finally:
-        await line.close()
-        await runner.cleanup()
+    async with serving(take) as url:
+        line = Line(url)
+        try:
+            yield line
+        finally:
+            await line.close()
 
 
 async def test_the_file_and_its_fields_arrive_as_they_were() -> None:

@@ -9,15 +9,14 @@ import pytest
 from bots.platforms.platform import Person
 from bots.platforms.telegram import TelegramPlatform
 from bots.telegram import Telegram
+from tests.bots.house import playing
 from tests.bots.telegram.house import opened
 
 
 @pytest.fixture
 async def platform() -> AsyncIterator[TelegramPlatform]:
-    made = TelegramPlatform()
-    await made.start()
-    yield made
-    await made.stop()
+    async with playing(TelegramPlatform()) as made:
+        yield made
 
 
 @pytest.fixture

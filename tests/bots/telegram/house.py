@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from bots.platforms.platform import Person
 from bots.platforms.telegram import TelegramPlatform
 from bots.platforms.telegram_chats import picture
 from bots.telegram import Telegram
@@ -20,8 +19,9 @@ from bots.tg.settings import TelegramSettings
 from hub.channels.port import Bytes, Hook
 from hub.errors import RejectedError
 from hub.events import ChannelEvent, MessageReceived
-from hub.model import Attachment, ChannelId, ContactId, FileId, Identity, IdentityId, ProjectId
+from hub.model import Attachment, ChannelId
 from tests.bots.contract import AT, KEYS
+from tests.bots.house import attachment, serving
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "telegram"
 NAMES = sorted(each.stem for each in FIXTURES.glob("*.json"))
@@ -49,23 +49,6 @@ def message(name: str) -> MessageReceived:
     event = told(name)
     assert isinstance(event, MessageReceived)
     return event
-
-
-def about(person: Person, connection: str = "") -> Identity:
-    id = f"{connection}@{person.id}" if connection else person.id
-    return Identity(
-        id=IdentityId(f"the-channel:{id}"),
-        project=ProjectId("shop"),
-        channel=ChannelId("the-channel"),
-        external_id=id,
-        contact=ContactId("c"),
-        created_at=AT,
-        seen_at=AT,
-    )
-
-
-def attachment(name: str, mime: str, kind: Any = "file", size: int = 300) -> Attachment:
-    return Attachment(FileId(name), name, mime, size, kind)
 
 
 PHOTO = attachment("a.png", "image/png", "image")
@@ -105,15 +88,10 @@ async def answering(body: bytes) -> AsyncIterator[Telegram]:
         await request.read()
         return web.Response(body=body, content_type="application/json")
 
-    app = web.Application()
-    app.router.add_post("/{any:.*}", says)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    channel = Telegram(ChannelId("the-channel"), TelegramSettings(token=TOKEN, api_url=url), KEYS)
-    try:
-        yield channel
-    finally:
-        await channel.close()
-        await runner.cleanup()
+    async with serving(says) as url:
+        settings = TelegramSettings(token=TOKEN, api_url=url)
+        channel = Telegram(ChannelId("the-channel"), settings, KEYS)
+        try:
+            yield channel
+        finally:
+            await channel.close()

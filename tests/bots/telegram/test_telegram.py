@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -14,8 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.platforms.platform import Chat, Failing, Person
-from bots.platforms.telegram import TelegramPlatform
 from bots.telegram import Telegram
 from bots.tg import updates, wire
 from bots.tg.settings import TelegramSettings
@@ -38,7 +35,7 @@ from hub.events import (
     ReachabilityChanged,
     StaffReplied,
 )
-from tests.bots.contract import AT, KEYS, ChannelContract
+from tests.bots.contract import AT, KEYS, PlayedContract
 from tests.bots.telegram.house import (
     ANNA,
     HEADER,
@@ -48,28 +45,21 @@ from tests.bots.telegram.house import (
     WRITTEN_AT,
     hook,
     message,
-    opened,
     recorded,
     told,
 )
 
 
-class TestTelegram(ChannelContract):
+class TestTelegram(PlayedContract):
     kind = "telegram"
     settings: ClassVar[dict[str, Any]] = {"token": TOKEN}
     secrets = (TOKEN, SECRET)
-    refusals = (ThrottledError, TransientError, UnreachableError, CredentialsError)
-    platform: TelegramPlatform
-
-    @pytest.fixture
-    async def channel(self, platform: TelegramPlatform) -> AsyncIterator[Telegram]:
-        self.platform = platform
-        person = Person("77", "Анна")
-        platform.chats["77"] = Chat(person)
-        await platform.begin(person)
-        made = opened(platform)
-        yield made
-        await made.close()
+    refusals: ClassVar[dict[type[DeliveryError], Any]] = {
+        ThrottledError: "429",
+        TransientError: "502_page",
+        UnreachableError: "blocked",
+        CredentialsError: "refused_key",
+    }
 
     def hooks(self, channel: Any) -> list[Hook]:
         return [hook(recorded(name)) for name in ["text", *NAMES]]
@@ -86,15 +76,6 @@ class TestTelegram(ChannelContract):
             hook(body, **{HEADER: KEYS.sign("hook", "another-channel")}),
             hook(body, **{"authorization": SECRET}),
         ]
-
-    def provoke(self, channel: Any, refusal: type[DeliveryError]) -> None:
-        failing: dict[type[DeliveryError], Failing] = {
-            ThrottledError: "429",
-            TransientError: "502_page",
-            UnreachableError: "blocked",
-            CredentialsError: "refused_key",
-        }
-        self.platform.fail(failing[refusal])
 
 
 def test_what_a_message_holds_is_read() -> None:

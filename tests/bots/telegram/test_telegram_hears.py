@@ -9,14 +9,13 @@ from traceback import format_exception
 
 import msgspec
 import pytest
-from aiohttp import web
 
 from bots.platforms.platform import Blob, Failing, Person
 from bots.platforms.telegram import TelegramPlatform
 from bots.telegram import Telegram
 from bots.tg import wire
 from bots.tg.outgoing import refusal
-from hub.channels.port import Draft, Hook
+from hub.channels.port import Draft
 from hub.content import Remote
 from hub.errors import (
     CredentialsError,
@@ -27,8 +26,9 @@ from hub.errors import (
     UnreachableError,
 )
 from hub.events import MessageReceived
-from tests.bots.contract import AT
-from tests.bots.telegram.house import PHOTO, about, answering, asked, hook, opened
+from tests.bots.contract import identity
+from tests.bots.door import open_door
+from tests.bots.telegram.house import PHOTO, answering, asked, hook, opened
 
 
 async def test_a_file_is_fetched_by_its_name_at_telegram(
@@ -67,33 +67,17 @@ async def test_people_and_the_bot_itself_have_names_and_faces(
 async def test_a_hook_is_set_with_its_secret_and_seen_as_telegram_sees_it(
     platform: TelegramPlatform, channel: Telegram, anna: Person
 ) -> None:
-    got: list[tuple[bytes, dict[str, str]]] = []
-    statuses = [500, 200]
-
-    async def door(request: web.Request) -> web.Response:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        got.append((await request.read(), headers))
-        return web.Response(status=statuses.pop(0) if statuses else 200)
-
-    app = web.Application()
-    app.router.add_post("/hooks/the-channel", door)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/hooks/the-channel"
-    try:
-        await channel.set_hook(url)
+    async with open_door(channel) as door:
+        door.away = 1
+        await channel.set_hook(door.url)
         await platform.write(anna, "привет")
         await platform.settled()
-        assert len(got) == 2
-        body, headers = got[-1]
-        request = Hook(body=body, headers=headers, received_at=AT)
-        channel.verify(request)
-        [event] = channel.parse(request)
+        [event] = door.events
         assert isinstance(event, MessageReceived)
+        assert (door.away, door.refused) == (0, 0)
         state = await channel.hook()
-        assert (state.url, state.waiting) == (url, 0)
-        assert state.error.startswith("Wrong response from the webhook: 500")
+        assert (state.url, state.waiting) == (door.url, 0)
+        assert state.error.startswith("Wrong response from the webhook: 503")
         assert state.error_at
         [given] = asked(platform, "setWebhook")
         assert msgspec.json.decode(given["allowed_updates"]) == list(wire.WANTED)
@@ -102,8 +86,6 @@ async def test_a_hook_is_set_with_its_secret_and_seen_as_telegram_sees_it(
         assert caught.value.reason == "misconfigured"
         await channel.drop_hook()
         assert (await channel.hook()).url == ""
-    finally:
-        await runner.cleanup()
     with pytest.raises(RejectedError) as refused:
         await channel.set_hook("ftp://hub.example/x")
     assert refused.value.reason == "no_public_address"
@@ -176,7 +158,7 @@ async def test_what_may_have_been_sent_is_told_so(
 ) -> None:
     platform.fail(failing)
     with pytest.raises(TransientError) as caught:
-        await channel.send(about(anna), Draft(key="k", text="да"))
+        await channel.send(identity(anna.id), Draft(key="k", text="да"))
     assert caught.value.maybe_sent is maybe_sent
     sent = [each for each in platform.shown(anna) if not each.mine]
     assert len(sent) == (failing == "lost_answer")
@@ -186,7 +168,7 @@ async def test_nobody_at_home_is_certainly_not_sent(platform: TelegramPlatform) 
     channel = opened(platform)
     await platform.stop()
     with pytest.raises(TransientError) as caught:
-        await channel.send(about(Person("1", "")), Draft(key="k", text="да"))
+        await channel.send(identity("1"), Draft(key="k", text="да"))
     await channel.close()
     assert not caught.value.maybe_sent
 
@@ -198,7 +180,7 @@ async def test_a_reply_that_is_half_said_is_not_said_again(
     platform.fail(failing, method="sendPhoto", seconds=60)
     draft = Draft(key="k", text="д" * 2_000, attachments=(PHOTO,))
     with pytest.raises(TransientError) as caught:
-        await channel.send(about(anna), draft)
+        await channel.send(identity(anna.id), draft)
     assert caught.value.maybe_sent
 
 
@@ -207,7 +189,7 @@ async def test_the_rest_of_a_reply_waits_a_short_pause_in_place(
 ) -> None:
     platform.fail("429", method="sendPhoto", seconds=1)
     draft = Draft(key="k", text="д" * 2_000, attachments=(PHOTO,))
-    receipt = await channel.send(about(anna), draft)
+    receipt = await channel.send(identity(anna.id), draft)
     assert len(receipt.more) == 1
     assert len(platform.shown(anna)) == 3
 
@@ -218,7 +200,7 @@ async def test_the_rest_of_a_reply_waits_a_short_pause_in_place(
 async def test_an_answer_that_is_no_telegrams_may_have_been_sent(body: bytes) -> None:
     async with answering(body) as channel:
         with pytest.raises(TransientError) as caught:
-            await channel.send(about(Person("1", "")), Draft(key="k", text="да"))
+            await channel.send(identity("1"), Draft(key="k", text="да"))
     assert (caught.value.maybe_sent, caught.value.reason) == (True, "page")
 
 
@@ -240,7 +222,7 @@ async def test_a_server_of_ones_own_that_names_its_disk_is_set_up_wrongly() -> N
 async def test_a_refusal_without_a_code_is_still_one() -> None:
     async with answering(b'{"ok": false}') as channel:
         with pytest.raises(RejectedError):
-            await channel.send(about(Person("1", "")), Draft(key="k", text="да"))
+            await channel.send(identity("1"), Draft(key="k", text="да"))
 
 
 async def test_the_key_is_in_no_log_and_no_error(
@@ -255,7 +237,7 @@ async def test_the_key_is_in_no_log_and_no_error(
     for failing in faults:
         platform.fail(failing)
         with pytest.raises(DeliveryError) as caught:
-            await channel.send(about(anna), Draft(key="k", text="да"))
+            await channel.send(identity(anna.id), Draft(key="k", text="да"))
         said += [repr(caught.value), caught.value.reason, *format_exception(caught.value)]
     await platform.stop()
     with pytest.raises(DeliveryError) as caught:

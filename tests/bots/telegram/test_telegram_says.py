@@ -19,7 +19,9 @@ from hub.content import Button
 from hub.errors import RejectedError
 from hub.events import MessageReceived, StaffReplied
 from hub.model import Attachment
-from tests.bots.telegram.house import PAPER, PHOTO, Held, about, asked, attachment, hook, opened
+from tests.bots.contract import identity
+from tests.bots.house import attachment
+from tests.bots.telegram.house import PAPER, PHOTO, Held, asked, hook, opened
 
 
 async def test_text_goes_out_in_its_styles_and_as_an_answer(
@@ -28,7 +30,7 @@ async def test_text_goes_out_in_its_styles_and_as_an_answer(
     question = await platform.write(anna, "Сколько?")
     text = "😀 **Цена** [тут](https://shop.example/a)"
     draft = Draft(key="k1", text=text, reply_to=f"{anna.id}:{question.id}")
-    receipt = await channel.send(about(anna), draft)
+    receipt = await channel.send(identity(anna.id), draft)
     shown = platform.shown(anna)[-1]
     assert receipt.external_id == f"{anna.id}:{shown.id}"
     assert (shown.text, shown.quote) == ("😀 Цена тут", question.id)
@@ -41,8 +43,8 @@ async def test_text_goes_out_in_its_styles_and_as_an_answer(
 async def test_an_answer_to_what_is_gone_goes_out_without_it(
     platform: TelegramPlatform, channel: Telegram, anna: Person
 ) -> None:
-    await channel.send(about(anna), Draft(key="k", text="да", reply_to=f"{anna.id}:99999"))
-    await channel.send(about(anna), Draft(key="k", text="да", reply_to=f"{anna.id}:press:a1"))
+    await channel.send(identity(anna.id), Draft(key="k", text="да", reply_to=f"{anna.id}:99999"))
+    await channel.send(identity(anna.id), Draft(key="k", text="да", reply_to=f"{anna.id}:press:a1"))
     assert [each.quote for each in platform.shown(anna)[-2:]] == ["", ""]
 
 
@@ -50,7 +52,9 @@ async def test_a_long_text_goes_out_in_pieces_that_are_one_reply(
     platform: TelegramPlatform, channel: Telegram, anna: Person
 ) -> None:
     text = "😀слово " * 1_500
-    receipt = await channel.send(about(anna), Draft(key="k", text=text, reply_to=f"{anna.id}:1"))
+    receipt = await channel.send(
+        identity(anna.id), Draft(key="k", text=text, reply_to=f"{anna.id}:1")
+    )
     shown = platform.shown(anna)[-3:]
     said = [each.text for each in shown]
     assert " ".join(said).split() == text.split()
@@ -76,7 +80,7 @@ async def test_a_long_text_goes_out_in_pieces_that_are_one_reply(
 async def test_each_file_goes_the_way_that_telegram_has_for_it(
     platform: TelegramPlatform, channel: Telegram, anna: Person, file: Attachment, method: str
 ) -> None:
-    await channel.send(about(anna), Draft(key="k", text="_вот_", attachments=(file,)))
+    await channel.send(identity(anna.id), Draft(key="k", text="_вот_", attachments=(file,)))
     [given] = asked(platform, method)
     assert given["caption"] == "вот"
     shown = platform.shown(anna)[-1]
@@ -88,7 +92,7 @@ async def test_pictures_go_as_an_album_and_what_is_of_another_sort_after_it(
     platform: TelegramPlatform, channel: Telegram, anna: Person
 ) -> None:
     files = (PHOTO, attachment("b.png", "image/png", "image"), PAPER)
-    receipt = await channel.send(about(anna), Draft(key="k", text="три", attachments=files))
+    receipt = await channel.send(identity(anna.id), Draft(key="k", text="три", attachments=files))
     assert len(receipt.more) == 2
     album = platform.shown(anna)[-3:]
     assert [each.text for each in album] == ["три", "", ""]
@@ -99,7 +103,7 @@ async def test_pictures_go_as_an_album_and_what_is_of_another_sort_after_it(
 async def test_words_too_long_for_under_a_picture_go_before_it(
     platform: TelegramPlatform, channel: Telegram, anna: Person
 ) -> None:
-    await channel.send(about(anna), Draft(key="k", text="д" * 1_025, attachments=(PHOTO,)))
+    await channel.send(identity(anna.id), Draft(key="k", text="д" * 1_025, attachments=(PHOTO,)))
     text, photo = platform.shown(anna)[-2:]
     assert (len(text.text), text.files, photo.text) == (1_025, (), "")
 
@@ -113,11 +117,13 @@ async def test_a_picture_that_telegram_cannot_draw_goes_as_a_document(
 
     channel = opened(platform, Torn())
     try:
-        receipt = await channel.send(about(anna), Draft(key="k", text="вот", attachments=(PHOTO,)))
+        receipt = await channel.send(
+            identity(anna.id), Draft(key="k", text="вот", attachments=(PHOTO,))
+        )
         shown = platform.shown(anna)[-1]
         assert (shown.files[0].kind, shown.text) == ("file", "вот")
         two = (PHOTO, PHOTO)
-        receipt = await channel.send(about(anna), Draft(key="k", text="вот", attachments=two))
+        receipt = await channel.send(identity(anna.id), Draft(key="k", text="вот", attachments=two))
         assert [each.text for each in platform.shown(anna)[-2:]] == ["вот", ""]
         assert len(receipt.more) == 1
     finally:
@@ -129,13 +135,15 @@ async def test_a_file_that_is_too_large_or_gone_is_said_so_before_anything_is_se
 ) -> None:
     large = attachment("film.mp4", "video/mp4", "video", 50_000_001)
     with pytest.raises(RejectedError) as caught:
-        await channel.send(about(anna), Draft(key="k", text="вот", attachments=(PAPER, large)))
+        await channel.send(
+            identity(anna.id), Draft(key="k", text="вот", attachments=(PAPER, large))
+        )
     assert caught.value.reason == "too_large"
     files = Held()
     files.lost = PAPER.name
     other = opened(platform, files)
     with pytest.raises(RejectedError) as caught:
-        await other.send(about(anna), Draft(key="k", attachments=(PAPER,)))
+        await other.send(identity(anna.id), Draft(key="k", attachments=(PAPER,)))
     await other.close()
     assert caught.value.reason == "file_gone"
     assert not [each for each in platform.shown(anna) if not each.mine]
@@ -148,12 +156,12 @@ async def test_buttons_are_keys_under_the_last_message(
         (Button(label="Позвонить", data="op:call"), Button(label="Сайт", url="https://a.example")),
         (Button(label="Просто слово подлиннее шестнадцати"),),
     )
-    await channel.send(about(anna), Draft(key="k", text="т" * 5_000, buttons=rows))
+    await channel.send(identity(anna.id), Draft(key="k", text="т" * 5_000, buttons=rows))
     first, last = platform.shown(anna)[-2:]
     assert first.buttons == ()
     assert last.buttons[0] == (("Позвонить", "op:call"), ("Сайт", "https://a.example"))
     asking = ((Button(label="Мой номер", asks="phone"),),)
-    await channel.send(about(anna), Draft(key="k", text="Номер?", buttons=asking))
+    await channel.send(identity(anna.id), Draft(key="k", text="Номер?", buttons=asking))
     assert platform.shown(anna)[-1].buttons == ((("Мой номер", "phone"),),)
     await platform.press(anna, last.id, "op:call")
     [body] = (await channel.poll("")).bodies
@@ -167,7 +175,7 @@ async def test_buttons_are_keys_under_the_last_message(
 async def test_an_own_message_is_edited_once_and_a_repeat_changes_nothing(
     platform: TelegramPlatform, channel: Telegram, anna: Person
 ) -> None:
-    to = about(anna)
+    to = identity(anna.id)
     text = await channel.send(to, Draft(key="k", text="да"))
     photo = await channel.send(to, Draft(key="k", text="вот", attachments=(PHOTO,)))
     for _ in range(2):
@@ -194,15 +202,15 @@ async def test_own_messages_are_taken_back_for_two_days() -> None:
     await platform.begin(person)
     channel = opened(platform)
     try:
-        old = await channel.send(about(person), Draft(key="k", text="старое"))
+        old = await channel.send(identity(person.id), Draft(key="k", text="старое"))
         now[0] += timedelta(hours=47)
-        new = await channel.send(about(person), Draft(key="k", text="новое"))
-        await channel.delete(about(person), [new.external_id])
-        await channel.delete(about(person), [new.external_id])
+        new = await channel.send(identity(person.id), Draft(key="k", text="новое"))
+        await channel.delete(identity(person.id), [new.external_id])
+        await channel.delete(identity(person.id), [new.external_id])
         assert [each.text for each in platform.shown(person)] == ["/start", "старое"]
         now[0] += timedelta(hours=2)
         with pytest.raises(RejectedError) as caught:
-            await channel.delete(about(person), [old.external_id])
+            await channel.delete(identity(person.id), [old.external_id])
         assert caught.value.reason == "too_old"
     finally:
         await channel.close()
@@ -214,20 +222,20 @@ async def test_a_reaction_is_put_and_taken_back(
 ) -> None:
     bubble = await platform.write(anna, "спасибо")
     id = f"{anna.id}:{bubble.id}"
-    await channel.react(about(anna), id, "❤️")
+    await channel.react(identity(anna.id), id, "❤️")
     assert platform.shown(anna)[-1].reactions == ("❤",)
-    await channel.react(about(anna), id, "")
+    await channel.react(identity(anna.id), id, "")
     assert platform.shown(anna)[-1].reactions == ()
     for emoji in REACTIONS:
-        await channel.react(about(anna), id, emoji)
+        await channel.react(identity(anna.id), id, emoji)
     with pytest.raises(RejectedError):
-        await channel.react(about(anna), id, "🚗")
+        await channel.react(identity(anna.id), id, "🚗")
 
 
 async def test_typing_is_shown(platform: TelegramPlatform, channel: Telegram, anna: Person) -> None:
-    await channel.show_typing(about(anna), f"{anna.id}:1")
+    await channel.show_typing(identity(anna.id), f"{anna.id}:1")
     assert platform.chats[anna.id].typing_at
-    await channel.send(about(anna), Draft(key="k", text="вот"))
+    await channel.send(identity(anna.id), Draft(key="k", text="вот"))
     assert platform.chats[anna.id].typing_at is None
 
 
@@ -241,7 +249,7 @@ async def test_a_business_accounts_chat_is_answered_in_its_name(
     await platform.staff_reply(person, "Да")
     polled = [channel.parse(hook(body))[0] for body in (await channel.poll("")).bodies]
     assert [type(each) for each in polled] == [MessageReceived, StaffReplied]
-    to = about(person, CONNECTION)
+    to = identity(f"{CONNECTION}@{person.id}")
     assert {each.sender.external_id for each in polled} == {to.external_id}
     receipt = await channel.send(to, Draft(key="k", text="Слушаем"))
     assert receipt.external_id.startswith(f"{CONNECTION}@{person.id}:")

@@ -1,4 +1,4 @@
-"""A played WhatsApp, a channel on it and a door behind the channel."""
+"""A played WhatsApp, a channel on it, a door behind the channel, and a person who has written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from bots.platforms.platform import Person
 from bots.platforms.whatsapp import WhatsAppPlatform
 from bots.whatsapp import WhatsApp
 from tests.bots.door import Door, open_door
-from tests.bots.whatsapp.house import Clock, opened
+from tests.bots.house import Clock, playing
+from tests.bots.whatsapp.house import opened
 
 
 @pytest.fixture
@@ -20,23 +21,21 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def platform(clock: Clock) -> AsyncIterator[WhatsAppPlatform]:
-    made = WhatsAppPlatform(now=clock)
-    await made.start()
-    yield made
-    await made.stop()
+    async with playing(WhatsAppPlatform(now=clock)) as made:
+        yield made
 
 
 @pytest.fixture
-async def live(platform: WhatsAppPlatform) -> AsyncIterator[WhatsApp]:
+async def channel(platform: WhatsAppPlatform) -> AsyncIterator[WhatsApp]:
     made = opened(platform)
     yield made
     await made.close()
 
 
 @pytest.fixture
-async def door(platform: WhatsAppPlatform, live: WhatsApp) -> AsyncIterator[Door]:
-    async with open_door(live) as door:
-        await live.set_hook(door.url)
+async def door(channel: WhatsApp) -> AsyncIterator[Door]:
+    async with open_door(channel) as door:
+        await channel.set_hook(door.url)
         door.events.clear()
         yield door
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 
 import msgspec
 import pytest
 
-from bots.platforms.platform import Failing, Person
 from bots.platforms.whatsapp import WhatsAppPlatform
 from bots.wa.refusals import refusal
 from bots.whatsapp import WhatsApp, WhatsAppSettings
@@ -27,43 +25,31 @@ from hub.events import (
 )
 from hub.model import (
     ChannelId,
-    Identity,
 )
-from tests.bots.contract import AT, KEYS, ChannelContract
+from tests.bots.contract import AT, KEYS, PlayedContract
 from tests.bots.whatsapp.house import (
     CHANNEL,
     FIXTURES,
     SETTINGS,
     TOKEN,
     handshake,
-    identity,
-    opened,
     signed,
 )
 
 
-class TestWhatsApp(ChannelContract):
+class TestWhatsApp(PlayedContract):
     kind = "whatsapp"
     settings: ClassVar[dict[str, Any]] = SETTINGS
     secrets = (SETTINGS["token"], SETTINGS["app_secret"], TOKEN)
-    refusals = (
-        ThrottledError,
-        TransientError,
-        RejectedError,
-        UnreachableError,
-        CredentialsError,
-    )
-
-    @pytest.fixture
-    async def channel(self, platform: WhatsAppPlatform) -> AsyncIterator[WhatsApp]:
-        made = opened(platform)
-        yield made
-        await made.close()
-
-    @pytest.fixture
-    async def to(self, platform: WhatsAppPlatform, anna: Person) -> Identity:
-        self.platform = platform
-        return identity(anna.id)
+    refusals: ClassVar[dict[type[DeliveryError], Any]] = {
+        ThrottledError: "429",
+        TransientError: "500",
+        RejectedError: 131009,
+        UnreachableError: "blocked",
+        CredentialsError: "refused_key",
+    }
+    sends = "messages"
+    platform: WhatsAppPlatform
 
     def hooks(self, channel: Any) -> list[Hook]:
         bodies = [each.read_bytes() for each in sorted(FIXTURES.glob("*.json"))]
@@ -92,16 +78,10 @@ class TestWhatsApp(ChannelContract):
         ]
 
     def provoke(self, channel: Any, refusal: type[DeliveryError]) -> None:
-        faults: dict[type[DeliveryError], Failing] = {
-            ThrottledError: "429",
-            TransientError: "500",
-            UnreachableError: "blocked",
-            CredentialsError: "refused_key",
-        }
         if refusal is RejectedError:
-            self.platform.refusing.append(131009)
+            self.platform.refusing.append(self.refusals[refusal])
         else:
-            self.platform.fail(faults[refusal], method="messages")
+            super().provoke(channel, refusal)
 
 
 def test_a_capture_of_metas_own_verifies() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,13 +23,8 @@ from hub.events import (
 )
 from hub.model import ChannelId, OutState
 from tests.bots.contract import AT, KEYS
+from tests.bots.greenapi.house import FIXTURES, SETTINGS
 
-FIXTURES = Path(__file__).parent.parent / "fixtures" / "greenapi"
-SETTINGS: dict[str, Any] = {
-    "api_url": "https://1101.api.green-api.com",
-    "instance_id": "1101000001",
-    "token": "d75b3a66374942c5b3c019c698abc2067e15",
-}
 CHANNEL = GreenAPI(ChannelId("the-channel"), msgspec.convert(SETTINGS, GreenAPISettings), KEYS)
 IVAN = "79031234567@c.us"
 FILE = "https://sw-media-1101.storage.yandexcloud.net/1101000001/a0128ca6.bin"

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import pytest
 
-from bots.max import Max as MaxChannel
-from bots.platforms.max import MaxPlatform
-from bots.platforms.platform import Chat, Person
 from bots.updates import max as updates
 from hub.channels.port import Hook
 from hub.content import Remote, Spot
@@ -29,8 +25,8 @@ from hub.events import (
     MessageReceived,
     ReachabilityChanged,
 )
-from tests.bots.contract import AT, KEYS, ChannelContract
-from tests.bots.played_max import FIXTURES, opened, recorded, signed
+from tests.bots.contract import AT, KEYS, PlayedContract
+from tests.bots.max.house import FIXTURES, recorded, signed
 
 ANNA = "9007199254740997"
 
@@ -46,30 +42,16 @@ def message(name: str) -> MessageReceived:
     return event
 
 
-@pytest.fixture
-async def platform() -> AsyncIterator[MaxPlatform]:
-    made = MaxPlatform(hour=3)
-    await made.start()
-    yield made
-    await made.stop()
-
-
-class TestMax(ChannelContract):
+class TestMax(PlayedContract):
     kind: ClassVar[str] = "max"
     settings: ClassVar[dict[str, Any]] = {"token": "demo-token"}
     secrets: ClassVar[tuple[str, ...]] = ("demo-token", KEYS.sign("hook", "the-channel"))
-    refusals = (ThrottledError, TransientError, UnreachableError, CredentialsError)
-    platform: MaxPlatform
-
-    @pytest.fixture
-    async def channel(self, platform: MaxPlatform) -> AsyncIterator[MaxChannel]:
-        self.platform = platform
-        person = Person("77", "Анна")
-        platform.chats["77"] = Chat(person)
-        await platform.begin(person)
-        made = opened(platform)
-        yield made
-        await made.close()
+    refusals: ClassVar[dict[type[DeliveryError], Any]] = {
+        ThrottledError: "429",
+        TransientError: "502_page",
+        UnreachableError: "blocked",
+        CredentialsError: "refused_key",
+    }
 
     def hooks(self, channel: Any) -> list[Hook]:
         return [signed(each.read_bytes()) for each in sorted(FIXTURES.glob("*.json"))]
@@ -85,15 +67,6 @@ class TestMax(ChannelContract):
             {"authorization": KEYS.sign("hook", "the-channel")},
         )
         return [Hook(body=body, headers=each, received_at=AT) for each in headers]
-
-    def provoke(self, channel: Any, refusal: type[DeliveryError]) -> None:
-        failing: dict[type[DeliveryError], Any] = {
-            ThrottledError: "429",
-            TransientError: "502_page",
-            UnreachableError: "blocked",
-            CredentialsError: "refused_key",
-        }
-        self.platform.fail(failing[refusal])
 
 
 def test_what_a_message_holds_is_read_with_its_exact_numbers() -> None:
@@ -122,6 +95,13 @@ def test_every_kind_of_file_is_one_to_fetch() -> None:
         Remote(ref="https://fd.oneme.ru/f", name="смета.pdf", size_bytes=12345, kind="file"),
     )
     assert message("message_sticker").media == (Remote(ref="https://i.oneme.ru/s", kind="image"),)
+
+
+def test_a_size_that_is_no_number_is_none() -> None:
+    odd = recorded("message_media").replace(b'"size": 12345', b'"size": true')
+    (event,) = updates.events(odd, "demo-token")
+    assert isinstance(event, MessageReceived)
+    assert event.media[-1].size_bytes == 0
 
 
 def test_a_place_a_reply_a_forward_and_a_shared_page_are_told_apart() -> None:

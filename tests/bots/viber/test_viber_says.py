@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -16,57 +15,31 @@ from hub.content import Button, Remote
 from hub.errors import CredentialsError, RejectedError, TransientError, UnreachableError
 from hub.events import MessageReceived
 from hub.model import Attachment
+from tests.bots.contract import identity
 from tests.bots.door import Door, open_door
-from tests.bots.played_viber import PNG, Served, attachment, identity, opened, played
-
-
-@pytest.fixture
-async def files() -> AsyncIterator[Served]:
-    made = Served()
-    await made.open()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def platform() -> AsyncIterator[ViberPlatform]:
-    async with played() as made:
-        yield made
-
-
-@pytest.fixture
-async def channel(platform: ViberPlatform, files: Served) -> AsyncIterator[ViberChannel]:
-    made = opened(platform, files)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def ivan(platform: ViberPlatform) -> Person:
-    person = platform.person("Иван")
-    await platform.write(person, "здравствуйте")
-    return person
+from tests.bots.house import PNG, attachment
+from tests.bots.viber.house import Served
 
 
 async def test_a_text_goes_out_under_the_name_in_pieces_that_all_are_known(
-    channel: ViberChannel, platform: ViberPlatform, ivan: Person
+    channel: ViberChannel, platform: ViberPlatform, anna: Person
 ) -> None:
     text = " ".join(["слово"] * 2_000)
-    receipt = await channel.send(identity(ivan), Draft(key="1", text=text))
-    shown = [each for each in platform.shown(ivan) if not each.mine]
+    receipt = await channel.send(identity(anna.id), Draft(key="1", text=text))
+    shown = [each for each in platform.shown(anna) if not each.mine]
     assert [each.id for each in shown] == [receipt.external_id, *receipt.more]
     assert " ".join(each.text for each in shown) == text
     assert platform.calls[-1][1]["sender"] == {"name": "Ромашка"}
-    await channel.send(identity(ivan), Draft(key="2", text="**Да**: [тут](https://a.ru)"))
-    assert platform.shown(ivan)[-1].text == "Да: тут (https://a.ru)"
+    await channel.send(identity(anna.id), Draft(key="2", text="**Да**: [тут](https://a.ru)"))
+    assert platform.shown(anna)[-1].text == "Да: тут (https://a.ru)"
 
 
 async def test_a_failure_after_the_first_piece_may_have_sent_it(
-    channel: ViberChannel, platform: ViberPlatform, ivan: Person
+    channel: ViberChannel, platform: ViberPlatform, anna: Person
 ) -> None:
     text = " ".join(["слово"] * 2_000)
-    sending = asyncio.create_task(channel.send(identity(ivan), Draft(key="1", text=text)))
-    await platform.wait_for(lambda: len(platform.shown(ivan)) == 2)
+    sending = asyncio.create_task(channel.send(identity(anna.id), Draft(key="1", text=text)))
+    await platform.wait_for(lambda: len(platform.shown(anna)) == 2)
     platform.refuse = 12
     with pytest.raises(TransientError) as caught:
         await sending
@@ -75,19 +48,19 @@ async def test_a_failure_after_the_first_piece_may_have_sent_it(
 
 
 async def test_files_are_had_by_the_platform_from_a_public_address(
-    channel: ViberChannel, platform: ViberPlatform, files: Served, ivan: Person
+    channel: ViberChannel, platform: ViberPlatform, files: Served, anna: Person
 ) -> None:
     sent = (
         attachment("p.png", "image/png"),
         attachment("v.mp4", "video/mp4"),
         attachment("смета.pdf", "application/pdf"),
-        attachment("big.jpg", "image/jpeg", len(PNG)),
+        attachment("big.jpg", "image/jpeg"),
         attachment("w.webp", "image/webp"),
     )
-    await channel.send(identity(ivan), Draft(key="1", text="вот", attachments=sent))
+    await channel.send(identity(anna.id), Draft(key="1", text="вот", attachments=sent))
     types = [body["type"] for name, body in platform.calls if name == "send_message"]
     assert types == ["picture", "video", "file", "picture", "file"]
-    shown = platform.shown(ivan)[1:]
+    shown = platform.shown(anna)[1:]
     assert shown[0].text == "вот"
     assert all(each.files[0].data == PNG for each in shown)
     assert shown[2].files[0].name == "смета.pdf"
@@ -98,34 +71,34 @@ async def test_files_are_had_by_the_platform_from_a_public_address(
     [
         (attachment("p.png", "image/png"), False, "no_public_address"),
         (attachment("setup.EXE", "application/pdf"), True, "file_type"),
-        (attachment("film.mkv", "video/x-matroska", 60_000_000), True, "too_large"),
+        (attachment("film.mkv", "video/x-matroska", size=60_000_000), True, "too_large"),
     ],
 )
 async def test_an_unfit_file_is_refused_before_anything_is_said(
     channel: ViberChannel,
     platform: ViberPlatform,
     files: Served,
-    ivan: Person,
+    anna: Person,
     file: Attachment,
     public: bool,
     reason: str,
 ) -> None:
     files.url = files.url if public else ""
     with pytest.raises(RejectedError) as caught:
-        await channel.send(identity(ivan), Draft(key="1", text="вот", attachments=(file,)))
+        await channel.send(identity(anna.id), Draft(key="1", text="вот", attachments=(file,)))
     assert caught.value.reason == reason
     assert platform.calls == []
 
 
 async def test_more_than_a_request_holds_is_refused_before_anything_is_said(
-    channel: ViberChannel, platform: ViberPlatform, ivan: Person
+    channel: ViberChannel, platform: ViberPlatform, anna: Person
 ) -> None:
     with pytest.raises(RejectedError) as caught:
-        await channel.send(identity(ivan), Draft(key="1", text="\x01" * 6_900))
+        await channel.send(identity(anna.id), Draft(key="1", text="\x01" * 6_900))
     assert caught.value.reason == "too_long"
     rows = tuple((Button(label=f"{each}", data="d" * 64),) for each in range(13))
     with pytest.raises(RejectedError):
-        await channel.send(identity(ivan), Draft(key="1", text="x", buttons=rows))
+        await channel.send(identity(anna.id), Draft(key="1", text="x", buttons=rows))
     assert platform.calls == []
 
 
@@ -139,20 +112,20 @@ async def test_buttons_come_back_as_what_they_mean_and_the_number_as_the_own(
 ) -> None:
     async with open_door(channel) as door:
         await channel.set_hook(door.url)
-        ivan = platform.person("Иван")
-        await platform.write(ivan, "здравствуйте")
-        await platform.send_card(ivan, "Иван", "+79990000000", own=False)
+        anna = platform.person("Анна")
+        await platform.write(anna, "здравствуйте")
+        await platform.send_card(anna, "Анна", "+79990000000", own=False)
         rows = (
             (Button(label="Да", data="call:yes"), Button(label="Нет", data="call:no")),
             (Button(label="Мой номер", asks="phone"),),
             (Button(label="Сайт", url="https://example.ru"),),
         )
-        await channel.send(identity(ivan), Draft(key="1", text="перезвонить?", buttons=rows))
-        shown = platform.shown(ivan)[-1]
+        await channel.send(identity(anna.id), Draft(key="1", text="перезвонить?", buttons=rows))
+        shown = platform.shown(anna)[-1]
         assert [len(row) for row in shown.buttons] == [2, 1, 1]
-        await platform.press(ivan, shown.id, "Да")
-        await platform.press(ivan, shown.id, "phone")
-        await platform.send_card(ivan, "Пётр", "+79160000000", own=False)
+        await platform.press(anna, shown.id, "Да")
+        await platform.press(anna, shown.id, "phone")
+        await platform.send_card(anna, "Пётр", "+79160000000", own=False)
         await platform.settled()
         _, unasked, pressed, own, others = said(door)
         assert (pressed.text, pressed.pressed, pressed.question) == ("Да", "call:yes", False)
@@ -160,37 +133,37 @@ async def test_buttons_come_back_as_what_they_mean_and_the_number_as_the_own(
         assert [each.own for each in cards if each] == [False, True, False]
         assert [each.phone for each in cards if each] == [
             "+79990000000",
-            ivan.phone,
+            anna.phone,
             "+79160000000",
         ]
         assert set(platform.answers) == {b""}
 
 
 async def test_what_is_said_before_the_hook_is_set_waits_for_it(
-    channel: ViberChannel, platform: ViberPlatform, ivan: Person
+    channel: ViberChannel, platform: ViberPlatform, anna: Person
 ) -> None:
     platform.webhook = ""
     with pytest.raises(TransientError) as caught:
-        await channel.send(identity(ivan), Draft(key="1", text="x"))
+        await channel.send(identity(anna.id), Draft(key="1", text="x"))
     assert (caught.value.maybe_sent, caught.value.reason) == (False, "misconfigured")
 
 
 @pytest.mark.parametrize("failing", ["502_page", "lost_answer", "500"])
 async def test_an_answer_that_is_none_leaves_a_doubt(
-    channel: ViberChannel, platform: ViberPlatform, ivan: Person, failing: Any
+    channel: ViberChannel, platform: ViberPlatform, anna: Person, failing: Any
 ) -> None:
     platform.fail(failing)
     with pytest.raises(TransientError) as caught:
-        await channel.send(identity(ivan), Draft(key="1", text="x"))
+        await channel.send(identity(anna.id), Draft(key="1", text="x"))
     assert caught.value.maybe_sent
 
 
 async def test_a_person_has_a_name_and_a_picture(
-    channel: ViberChannel, platform: ViberPlatform, ivan: Person
+    channel: ViberChannel, platform: ViberPlatform, anna: Person
 ) -> None:
-    profile = await channel.profile(ivan.id)
+    profile = await channel.profile(anna.id)
     assert profile is not None
-    assert profile.name == "Иван"
+    assert profile.name == "Анна"
     assert profile.picture is not None
     assert b"".join([chunk async for chunk in channel.fetch(profile.picture)])[:4] == b"\x89PNG"
     with pytest.raises(UnreachableError):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any, ClassVar
 
-import msgspec
 import pytest
 
-from bots.greenapi import NOTHING, GreenAPI, GreenAPISettings
+from bots.greenapi import NOTHING, GreenAPI
 from bots.platforms.greenapi import GreenAPIPlatform
 from bots.platforms.platform import Blob, Failing, Person
-from hub.channels.port import Bytes, Draft, Hook
+from hub.channels.port import Draft, Hook
 from hub.content import Button, Card, Remote
 from hub.errors import (
     CredentialsError,
@@ -23,105 +20,24 @@ from hub.errors import (
     TransientError,
 )
 from hub.events import DeliveryReported, MessageReceived
-from hub.model import (
-    Attachment,
-    ChannelId,
-    ContactId,
-    FileId,
-    Identity,
-    IdentityId,
-    OutState,
-    ProjectId,
-)
-from tests.bots.contract import AT, KEYS, ChannelContract
-from tests.bots.door import Door, Held, open_door
-
-FIXTURES = Path(__file__).parent.parent / "fixtures" / "greenapi"
-TOKEN = KEYS.sign("hook", "the-channel")
-JPEG = bytes.fromhex("ffd8ffe000104a46494600010100") + bytes(3_000)
+from hub.model import OutState
+from tests.bots.contract import AT, PlayedContract, identity
+from tests.bots.door import Door
+from tests.bots.greenapi.house import FIXTURES, SETTINGS, TOKEN, opened
+from tests.bots.house import HEARD, JPEG, Clock, all_that_she_does, attachment
 
 
-def identity(external_id: str) -> Identity:
-    return Identity(
-        id=IdentityId(f"the-channel:{external_id}"),
-        project=ProjectId("shop"),
-        channel=ChannelId("the-channel"),
-        external_id=external_id,
-        contact=ContactId("c"),
-        created_at=AT,
-        seen_at=AT,
-    )
-
-
-def attachment(name: str, mime: str, kind: Any, size: int = len(JPEG)) -> Attachment:
-    return Attachment(FileId(name), name, mime, size, kind)
-
-
-def opened(platform: GreenAPIPlatform, files: Bytes | None = None, **more: str) -> GreenAPI:
-    settings = msgspec.convert(platform.settings() | more, GreenAPISettings)
-    return GreenAPI(ChannelId("the-channel"), settings, KEYS, files or Held(JPEG))
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = AT
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def platform(clock: Clock) -> AsyncIterator[GreenAPIPlatform]:
-    made = GreenAPIPlatform(now=clock)
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-async def live(platform: GreenAPIPlatform) -> AsyncIterator[GreenAPI]:
-    made = opened(platform)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def door(platform: GreenAPIPlatform, live: GreenAPI) -> AsyncIterator[Door]:
-    async with open_door(live) as door:
-        await live.set_hook(door.url)
-        yield door
-
-
-@pytest.fixture
-def anna(platform: GreenAPIPlatform) -> Person:
-    return platform.person()
-
-
-class TestGreenAPI(ChannelContract):
+class TestGreenAPI(PlayedContract):
     kind = "greenapi"
-    settings: ClassVar[dict[str, Any]] = {
-        "api_url": "https://1101.api.green-api.com",
-        "instance_id": "1101000001",
-        "token": "d75b3a66374942c5b3c019c698abc2067e15",
+    settings: ClassVar[dict[str, Any]] = SETTINGS
+    secrets = (TOKEN, SETTINGS["token"])
+    refusals: ClassVar[dict[type[DeliveryError], Any]] = {
+        ThrottledError: "429",
+        TransientError: "500",
+        RejectedError: "blocked",
+        CredentialsError: "refused_key",
     }
-    secrets = (TOKEN, "d75b3a66374942c5b3c019c698abc2067e15")
-    refusals = (ThrottledError, TransientError, RejectedError, CredentialsError)
-
-    @pytest.fixture
-    async def channel(self, platform: GreenAPIPlatform) -> AsyncIterator[GreenAPI]:
-        made = opened(platform)
-        yield made
-        await made.close()
-
-    @pytest.fixture
-    def to(self, platform: GreenAPIPlatform, anna: Person) -> Identity:
-        self.platform = platform
-        return identity(anna.id)
+    sends = "sendMessage"
 
     def hooks(self, channel: Any) -> list[Hook]:
         headers = {"authorization": f"Bearer {TOKEN}"}
@@ -138,40 +54,20 @@ class TestGreenAPI(ChannelContract):
             *(Hook(body=body, headers={"authorization": t}, received_at=AT) for t in tokens),
         ]
 
-    def provoke(self, channel: Any, refusal: type[DeliveryError]) -> None:
-        faults: dict[type[DeliveryError], Failing] = {
-            ThrottledError: "429",
-            TransientError: "500",
-            RejectedError: "blocked",
-            CredentialsError: "refused_key",
-        }
-        self.platform.fail(faults[refusal], method="sendMessage")
 
-
-async def all_that_anna_does(platform: GreenAPIPlatform, anna: Person) -> None:
-    first = await platform.write(anna, "Здравствуйте")
-    await platform.write(anna, "Ещё вопрос", quote=first.id)
-    await platform.send_file(anna, Blob("a.jpg", "image/jpeg", JPEG, "image"), text="смета")
-    await platform.send_place(anna, 59.9, 30.3)
-    await platform.send_card(anna, "Анна", anna.phone, own=True)
-    await platform.rewrite(anna, first.id, "Добрый день")
-    await platform.react(anna, first.id, "👍")
-    await platform.take_back(anna, first.id)
-    await platform.staff_reply(anna, "Я перезвоню")
+async def all_that_happens(platform: GreenAPIPlatform, anna: Person) -> None:
+    await all_that_she_does(platform, anna)
     await platform.change_state("sleepMode")
 
 
-DONE = [
-    *["MessageReceived"] * 5,
-    *("MessageEdited", "MessageReacted", "MessageDeleted", "StaffReplied", "Ignored"),
-]
+DONE = [*HEARD, "Ignored"]
 
 
 async def test_all_that_happens_is_brought_in_its_order(
     platform: GreenAPIPlatform, door: Door, anna: Person
 ) -> None:
     door.away = 2
-    await all_that_anna_does(platform, anna)
+    await all_that_happens(platform, anna)
     await platform.settled()
     assert door.refused == 0
     assert [type(event).__name__ for event in door.events] == DONE
@@ -182,14 +78,14 @@ async def test_all_that_happens_is_brought_in_its_order(
 
 
 async def test_all_that_happens_can_be_asked_for(
-    platform: GreenAPIPlatform, live: GreenAPI, anna: Person
+    platform: GreenAPIPlatform, channel: GreenAPI, anna: Person
 ) -> None:
-    door = Door(live)
-    polled = await live.poll("")
+    door = Door(channel)
+    polled = await channel.poll("")
     assert (polled.bodies, polled.marker) == ((), NOTHING)
-    await all_that_anna_does(platform, anna)
+    await all_that_happens(platform, anna)
     marker = polled.marker
-    while (polled := await live.poll(marker)).marker != NOTHING:
+    while (polled := await channel.poll(marker)).marker != NOTHING:
         marker = polled.marker
         for body in polled.bodies:
             door.take(Hook(body=body, received_at=AT))
@@ -198,47 +94,47 @@ async def test_all_that_happens_can_be_asked_for(
 
 
 async def test_what_was_not_made_durable_is_brought_again(
-    platform: GreenAPIPlatform, live: GreenAPI, anna: Person
+    platform: GreenAPIPlatform, channel: GreenAPI, anna: Person
 ) -> None:
-    await live.poll("")
+    await channel.poll("")
     await platform.write(anna, "раз")
-    first = await live.poll(NOTHING)
-    assert await live.poll(NOTHING) == first
+    first = await channel.poll(NOTHING)
+    assert await channel.poll(NOTHING) == first
     platform.fail("500", method="deleteNotification")
     with pytest.raises(TransientError):
-        await live.poll(first.marker)
-    assert (await live.poll(first.marker)).bodies == ()
-    assert (await live.poll(first.marker)).marker == NOTHING
+        await channel.poll(first.marker)
+    assert (await channel.poll(first.marker)).bodies == ()
+    assert (await channel.poll(first.marker)).marker == NOTHING
 
 
 async def test_a_new_instance_is_told_to_tell(
-    platform: GreenAPIPlatform, live: GreenAPI, anna: Person
+    platform: GreenAPIPlatform, channel: GreenAPI, anna: Person
 ) -> None:
     await platform.write(anna, "до того")
     assert not platform.queue
-    await live.poll("")
-    await live.poll("")
+    await channel.poll("")
+    await channel.poll("")
     assert [method for method, _ in platform.calls] == ["setSettings"]
     platform.instance["webhookUrl"] = "http://127.0.0.1:9/"
-    assert (await live.poll(NOTHING)).bodies == ()
+    assert (await channel.poll(NOTHING)).bodies == ()
     assert platform.instance["webhookUrl"] == ""
 
 
 async def test_the_hook_is_set_seen_and_taken_off(
-    platform: GreenAPIPlatform, live: GreenAPI, door: Door
+    platform: GreenAPIPlatform, channel: GreenAPI, door: Door
 ) -> None:
-    assert (await live.hook()).url == door.url
+    assert (await channel.hook()).url == door.url
     assert platform.instance["webhookUrlToken"] == TOKEN
-    await live.drop_hook()
-    assert (await live.hook()).url == ""
+    await channel.drop_hook()
+    assert (await channel.hook()).url == ""
 
 
 async def test_a_reply_gets_there_with_its_ticks(
-    platform: GreenAPIPlatform, door: Door, live: GreenAPI, anna: Person
+    platform: GreenAPIPlatform, door: Door, channel: GreenAPI, anna: Person
 ) -> None:
     asked = await platform.write(anna, "Когда?")
     draft = Draft(key="k1", text="**Завтра**", reply_to=asked.id)
-    receipt = await live.send(identity(anna.id), draft)
+    receipt = await channel.send(identity(anna.id), draft)
     await platform.settled()
     await platform.read(anna)
     await platform.settled()
@@ -250,9 +146,9 @@ async def test_a_reply_gets_there_with_its_ticks(
 
 
 async def test_who_has_no_account_is_told_of_later(
-    platform: GreenAPIPlatform, door: Door, live: GreenAPI
+    platform: GreenAPIPlatform, door: Door, channel: GreenAPI
 ) -> None:
-    await live.send(identity("79990000000@c.us"), Draft(key="k", text="x"))
+    await channel.send(identity("79990000000@c.us"), Draft(key="k", text="x"))
     await platform.settled()
     failed = door.events[-1]
     assert isinstance(failed, DeliveryReported)
@@ -260,13 +156,13 @@ async def test_who_has_no_account_is_told_of_later(
 
 
 async def test_files_go_as_what_they_are(
-    platform: GreenAPIPlatform, live: GreenAPI, anna: Person
+    platform: GreenAPIPlatform, channel: GreenAPI, anna: Person
 ) -> None:
     to = identity(anna.id)
     picture = attachment("фото.jpg", "image/jpeg", "image")
-    await live.send(to, Draft(key="k1", text="вот", attachments=(picture,), reply_to="3EB0X"))
+    await channel.send(to, Draft(key="k1", text="вот", attachments=(picture,), reply_to="3EB0X"))
     voice = attachment("v.ogg", "audio/ogg", "audio")
-    await live.send(to, Draft(key="k2", text="голос", attachments=(voice, picture)))
+    await channel.send(to, Draft(key="k2", text="голос", attachments=(voice, picture)))
     shown = [
         (each.text, each.quote, [(file.name, file.kind, file.data) for file in each.files])
         for each in platform.shown(anna)
@@ -280,76 +176,76 @@ async def test_files_go_as_what_they_are(
 
 
 async def test_a_long_reply_and_an_address_under_a_button(
-    platform: GreenAPIPlatform, live: GreenAPI, anna: Person
+    platform: GreenAPIPlatform, channel: GreenAPI, anna: Person
 ) -> None:
     text = " ".join(f"слово{n}" for n in range(3_000))
-    receipt = await live.send(identity(anna.id), Draft(key="k", text=text))
+    receipt = await channel.send(identity(anna.id), Draft(key="k", text=text))
     assert len(receipt.more) == 1
     assert " ".join(each.text for each in platform.shown(anna)) == text
     button = Button(label="Сайт", url="https://shop.example")
-    await live.send(identity(anna.id), Draft(key="k2", text="Тут", buttons=((button,),)))
+    await channel.send(identity(anna.id), Draft(key="k2", text="Тут", buttons=((button,),)))
     assert platform.shown(anna)[-1].text == "Тут\nСайт: https://shop.example"
 
 
 async def test_an_own_message_is_changed_and_taken_back(
-    platform: GreenAPIPlatform, door: Door, live: GreenAPI, anna: Person, clock: Clock
+    platform: GreenAPIPlatform, door: Door, channel: GreenAPI, anna: Person, clock: Clock
 ) -> None:
     to = identity(anna.id)
-    receipt = await live.send(to, Draft(key="k", text="Завтра"))
-    await live.edit(to, receipt.external_id, Draft(key="k", text="_Послезавтра_"))
+    receipt = await channel.send(to, Draft(key="k", text="Завтра"))
+    await channel.edit(to, receipt.external_id, Draft(key="k", text="_Послезавтра_"))
     said = platform.find(anna, receipt.external_id)
     assert said is not None
     assert (said.text, said.edited) == ("_Послезавтра_", True)
     with pytest.raises(RejectedError) as caught:
-        await live.edit(to, receipt.external_id, Draft(key="k", text="x " * 12_000))
+        await channel.edit(to, receipt.external_id, Draft(key="k", text="x " * 12_000))
     assert caught.value.reason == "too_long"
-    clock.now += live.capabilities.edits_for + timedelta(seconds=1)
-    await live.edit(to, receipt.external_id, Draft(key="k", text="Поздно"))
+    clock.now += channel.capabilities.edits_for + timedelta(seconds=1)
+    await channel.edit(to, receipt.external_id, Draft(key="k", text="Поздно"))
     said = platform.find(anna, receipt.external_id)
     assert said is not None
     assert said.text == "_Послезавтра_"
-    await live.delete(to, [receipt.external_id])
-    await live.delete(to, [receipt.external_id])
+    await channel.delete(to, [receipt.external_id])
+    await channel.delete(to, [receipt.external_id])
     assert platform.find(anna, receipt.external_id) is None
 
 
 async def test_a_read_mark_and_typing_get_there(
-    platform: GreenAPIPlatform, live: GreenAPI, anna: Person
+    platform: GreenAPIPlatform, channel: GreenAPI, anna: Person
 ) -> None:
     asked = await platform.write(anna, "Когда?")
-    await live.show_typing(identity(anna.id), asked.id)
+    await channel.show_typing(identity(anna.id), asked.id)
     assert platform.chats[anna.id].typing_at is not None
-    await live.mark_read(identity(anna.id), asked.id)
+    await channel.mark_read(identity(anna.id), asked.id)
     assert [each.read for each in platform.shown(anna)] == [True]
 
 
 async def test_a_file_is_fetched_from_where_the_platform_keeps_it_only(
-    platform: GreenAPIPlatform, door: Door, live: GreenAPI, anna: Person
+    platform: GreenAPIPlatform, door: Door, channel: GreenAPI, anna: Person
 ) -> None:
     await platform.send_file(anna, Blob("a.jpg", "image/jpeg", JPEG, "image"))
     await platform.settled()
     [remote] = [each for e in door.events if isinstance(e, MessageReceived) for each in e.media]
-    assert b"".join([chunk async for chunk in live.fetch(remote)]) == JPEG
+    assert b"".join([chunk async for chunk in channel.fetch(remote)]) == JPEG
     for url, reason in (
         ("https://evil.example/a.jpg", "bad_request"),
         ("http://169.254.169.254/latest", "bad_request"),
         (f"{platform.url}/media/none", "file_gone"),
     ):
         with pytest.raises(RejectedError) as caught:
-            [_ async for _ in live.fetch(Remote(ref=url))]
+            [_ async for _ in channel.fetch(Remote(ref=url))]
         assert caught.value.reason == reason
 
 
 async def test_the_account_and_a_person_are_known(
-    platform: GreenAPIPlatform, live: GreenAPI, anna: Person
+    platform: GreenAPIPlatform, channel: GreenAPI, anna: Person
 ) -> None:
-    account = await live.account()
+    account = await channel.account()
     assert (account.name, account.username) == ("+74951234567", "74951234567")
-    profile = await live.profile(anna.id)
+    profile = await channel.profile(anna.id)
     assert profile is not None
     assert profile.name == "Анна"
     assert profile.picture is not None
-    assert live.join_link(account.username, "key").startswith("https://wa.me/74951234567?text=")
+    assert channel.join_link(account.username, "key").startswith("https://wa.me/74951234567?text=")
 
 
 @pytest.mark.parametrize(
@@ -364,7 +260,7 @@ async def test_the_account_and_a_person_are_known(
 )
 async def test_an_instance_that_cannot_speak_says_why(
     platform: GreenAPIPlatform,
-    live: GreenAPI,
+    channel: GreenAPI,
     anna: Person,
     state: str,
     error: type[DeliveryError],
@@ -374,29 +270,29 @@ async def test_an_instance_that_cannot_speak_says_why(
     picture = attachment("a.jpg", "image/jpeg", "image")
     for draft in (Draft(key="k", text="x"), Draft(key="k", attachments=(picture,))):
         with pytest.raises(error) as caught:
-            await live.send(identity(anna.id), draft)
+            await channel.send(identity(anna.id), draft)
         assert caught.value.reason == reason
         # It said no: nothing is in its queue.
         assert not getattr(caught.value, "maybe_sent", False)
     with pytest.raises(error):
-        await live.account()
+        await channel.account()
 
 
 async def test_a_wrong_key_a_wrong_address_and_an_empty_purse_stop_the_channel(
-    platform: GreenAPIPlatform, live: GreenAPI, anna: Person
+    platform: GreenAPIPlatform, channel: GreenAPI, anna: Person
 ) -> None:
     to, draft = identity(anna.id), Draft(key="k", text="x")
-    for channel, reason in (
+    for other, reason in (
         (opened(platform, token="wrong"), "dead_key"),
         (opened(platform, instance_id="999999"), "misconfigured"),
     ):
         with pytest.raises(CredentialsError) as caught:
-            await channel.send(to, draft)
+            await other.send(to, draft)
         assert caught.value.reason == reason
-        await channel.close()
+        await other.close()
     platform.quota_is_over = True
     with pytest.raises(CredentialsError) as caught:
-        await live.send(to, draft)
+        await channel.send(to, draft)
     assert caught.value.reason == "no_balance"
 
 
@@ -404,7 +300,7 @@ async def test_a_wrong_key_a_wrong_address_and_an_empty_purse_stop_the_channel(
     ("failing", "maybe_sent"), [("lost_answer", True), ("502_page", True), ("500", True)]
 )
 async def test_an_unclear_end_is_told_as_one(
-    platform: GreenAPIPlatform, live: GreenAPI, anna: Person, failing: Failing, maybe_sent: bool
+    platform: GreenAPIPlatform, channel: GreenAPI, anna: Person, failing: Failing, maybe_sent: bool
 ) -> None:
     picture = attachment("a.jpg", "image/jpeg", "image")
     for method, draft in (
@@ -413,17 +309,17 @@ async def test_an_unclear_end_is_told_as_one(
     ):
         platform.fail(failing, method=method)
         with pytest.raises(TransientError) as caught:
-            await live.send(identity(anna.id), draft)
+            await channel.send(identity(anna.id), draft)
         assert caught.value.maybe_sent == maybe_sent
 
 
 async def test_no_error_names_the_key(
-    platform: GreenAPIPlatform, live: GreenAPI, anna: Person
+    platform: GreenAPIPlatform, channel: GreenAPI, anna: Person
 ) -> None:
     for failing in ("429", "500", "502_page", "refused_key", "blocked", "lost_answer"):
         platform.fail(failing, method="sendMessage")
         with pytest.raises(DeliveryError) as caught:
-            await live.send(identity(anna.id), Draft(key="k", text="x"))
+            await channel.send(identity(anna.id), Draft(key="k", text="x"))
         assert platform.token not in repr(caught.value)
         assert caught.value.__cause__ is None
         assert platform.token not in str(caught.value)

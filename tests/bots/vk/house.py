@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from aiohttp import web
 from PIL import Image
 
 from bots.platforms.platform import Chat, Person
 from bots.platforms.vk import VKPlatform
 from bots.vk import VK, VKSettings
 from hub.channels.port import Bytes, Hook
-from hub.errors import SignatureError
-from hub.events import ChannelEvent, Ignored
-from hub.model import Attachment, ChannelId, ContactId, FileId, Identity, IdentityId, ProjectId
-from tests.bots.contract import AT, KEYS
+from hub.model import Attachment, ChannelId, FileId
+from tests.bots.contract import AT, KEYS, identity
+from tests.bots.house import playing
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "vk"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "vk"
 ID = ChannelId("the-channel")
 GROUP = 1234
 TOKEN = "vk1.a.secret-of-the-community"
@@ -44,14 +42,11 @@ async def played(**more: Any) -> AsyncIterator[VKPlatform]:
     """VK while it is served."""
     vk = VKPlatform(group=GROUP, hurry=10_000, **more)
     vk.token = TOKEN
-    await vk.start()
     vk.chats["77"] = Chat(Person("77", "Анна Ким", username="anna"))
     vk.allowed.add(77)
     vk.messages[77] = {}
-    try:
+    async with playing(vk):
         yield vk
-    finally:
-        await vk.stop()
 
 
 def connected(vk: VKPlatform, files: Bytes | None = None) -> VK:
@@ -78,18 +73,6 @@ class Shelf:
         return ""
 
 
-def identity(external_id: str = "77") -> Identity:
-    return Identity(
-        id=IdentityId(f"{ID}:{external_id}"),
-        project=ProjectId("shop"),
-        channel=ID,
-        external_id=external_id,
-        contact=ContactId("c"),
-        created_at=AT,
-        seen_at=AT,
-    )
-
-
 TO = identity()
 
 
@@ -97,39 +80,3 @@ def png(width: int = 30, height: int = 20) -> bytes:
     drawn = io.BytesIO()
     Image.new("RGB", (width, height)).save(drawn, "PNG")
     return drawn.getvalue()
-
-
-@asynccontextmanager
-async def serving(answer: Callable[[web.Request], Any]) -> AsyncIterator[str]:
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
-@asynccontextmanager
-async def door(channel: VK, *, refusing: int = 0) -> AsyncIterator[tuple[str, list[ChannelEvent]]]:
-    """A door as the hub's: verified, parsed, answered; the first `refusing` updates are not."""
-    came: list[ChannelEvent] = []
-    left = [refusing]
-
-    async def take(request: web.Request) -> web.Response:
-        hook = Hook(body=await request.read(), received_at=AT)
-        try:
-            channel.verify(hook)
-        except SignatureError:
-            return web.Response(status=403)
-        events = channel.parse(hook)
-        if left[0] and not any(isinstance(each, Ignored) for each in events):
-            left[0] -= 1
-            return web.Response(status=503)
-        came.extend(events)
-        return web.Response(text=(await channel.answer(hook)).text)
-
-    async with serving(take) as url:
-        yield f"{url}/hooks/{channel.id}", came

@@ -20,6 +20,7 @@ from bots.max import MaxSettings, _trust
 from hub.errors import TransientError
 from hub.model import ChannelId
 from tests.bots.contract import KEYS
+from tests.bots.house import serving
 
 
 def test_the_root_that_max_needs_is_believed_beside_all_others() -> None:
@@ -77,21 +78,16 @@ async def test_a_certificate_is_checked_and_a_root_of_ones_own_makes_it_good() -
     context, pem = certified()
 
     async def me(request: web.Request) -> web.Response:
+        assert request.path == "/me"
         return web.json_response({"name": "Ромашка"})
 
-    app = web.Application()
-    app.add_routes([web.get("/me", me)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    url = f"https://127.0.0.1:{runner.addresses[0][1]}"
-    for root, good in (("", False), (pem, True)):
-        settings = MaxSettings(token="t", api_url=url, trusted_root=root)
-        channel = MaxChannel(ChannelId("c"), settings, KEYS)
-        if good:
-            assert (await channel.account()).name == "Ромашка"
-        else:
-            with pytest.raises(TransientError, match="tls"):
-                await channel.account()
-        await channel.close()
-    await runner.cleanup()
+    async with serving(me, context) as url:
+        for root, good in (("", False), (pem, True)):
+            settings = MaxSettings(token="t", api_url=url, trusted_root=root)
+            channel = MaxChannel(ChannelId("c"), settings, KEYS)
+            if good:
+                assert (await channel.account()).name == "Ромашка"
+            else:
+                with pytest.raises(TransientError, match="tls"):
+                    await channel.account()
+            await channel.close()

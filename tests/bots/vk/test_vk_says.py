@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -30,43 +29,19 @@ from hub.errors import (
 )
 from hub.events import MessageReceived
 from hub.model import Attachment, FileId
-from tests.bots.contract import AT, KEYS
-from tests.bots.played_vk import (
+from tests.bots.contract import AT, KEYS, identity
+from tests.bots.house import serving
+from tests.bots.vk.house import (
     GROUP,
     ID,
     TO,
     TOKEN,
     Shelf,
     connected,
-    identity,
     played,
     png,
-    serving,
     silent,
 )
-
-
-@pytest.fixture
-async def vk() -> AsyncIterator[VKPlatform]:
-    async with played() as made:
-        yield made
-
-
-@pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
-
-
-@pytest.fixture
-async def channel(vk: VKPlatform, shelf: Shelf) -> AsyncIterator[VK]:
-    made = connected(vk, shelf)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-def anna(vk: VKPlatform) -> Person:
-    return vk.chats["77"].person
 
 
 class TestSending:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -12,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bots.platforms.vk import VKPlatform
 from bots.platforms.vk_rules import buttons
 from bots.platforms.vk_things import REACTIONS as THEIRS
-from bots.vk import VK
 from bots.vkontakte.outgoing import door_of, random_id
 from bots.vkontakte.words import REACTIONS, keyboard, payload, pressed
 from hub.channels.port import Hook
@@ -39,15 +38,14 @@ from hub.events import (
     StaffReplied,
     TypingNoticed,
 )
-from hub.model import Attachment, FileId, OutState
-from tests.bots.contract import AT, KEYS, ChannelContract
-from tests.bots.played_vk import (
+from hub.model import Attachment, FileId, Identity, OutState
+from tests.bots.contract import AT, KEYS, PlayedContract
+from tests.bots.vk.house import (
     FIXTURES,
     GROUP,
     SECRET,
+    TO,
     TOKEN,
-    connected,
-    played,
     recorded,
     silent,
 )
@@ -64,19 +62,22 @@ def heard(name: str) -> MessageReceived:
     return event
 
 
-class TestVK(ChannelContract):
+class TestVK(PlayedContract):
     kind = "vk"
     settings: ClassVar[dict[str, Any]] = {"token": TOKEN, "group_id": GROUP}
     secrets = (TOKEN, SECRET)
-    refusals = (ThrottledError, TransientError, UnreachableError, CredentialsError)
+    refusals: ClassVar[dict[type[DeliveryError], Any]] = {
+        ThrottledError: "429",
+        TransientError: "500",
+        UnreachableError: "blocked",
+        CredentialsError: "refused_key",
+    }
+    sends = "messages.send"
 
     @pytest.fixture
-    async def channel(self) -> AsyncIterator[VK]:
-        async with played() as vk:
-            self.vk = vk
-            channel = connected(vk)
-            yield channel
-            await channel.close()
+    def to(self, vk: VKPlatform) -> Identity:
+        self.platform = vk
+        return TO
 
     def hooks(self, channel: Any) -> list[Hook]:
         return [recorded(each.stem) for each in sorted(FIXTURES.glob("*.json"))]
@@ -96,16 +97,6 @@ class TestVK(ChannelContract):
             Hook(body=b"[" * 100_000, received_at=AT),
             Hook(body=recorded("text").body[:-9], received_at=AT),
         ]
-
-    def provoke(self, channel: Any, refusal: type[DeliveryError]) -> None:
-        self.vk.heal()
-        failing: Any = {
-            ThrottledError: "429",
-            TransientError: "500",
-            UnreachableError: "blocked",
-            CredentialsError: "refused_key",
-        }[refusal]
-        self.vk.fail(failing, method="messages.send")
 
 
 class TestUpdates:
@@ -146,6 +137,13 @@ class TestUpdates:
         assert (voice.ref[-4:], voice.kind) == (".ogg", "audio")
         [sticker] = heard("sticker").media
         assert (sticker.ref[-4:], sticker.kind) == ("-512", "image")
+
+    def test_a_size_that_is_no_number_is_none(self) -> None:
+        hook = recorded("document")
+        odd = hook.body.replace(b'"size": 18432', b'"size": true')
+        [event] = silent().parse(Hook(body=odd, received_at=AT))
+        assert isinstance(event, MessageReceived)
+        assert event.media[0].size_bytes == 0
 
     def test_a_place_is_a_place(self) -> None:
         spot = Spot(latitude=56.8587, longitude=35.9176, title="Тверь, Россия")

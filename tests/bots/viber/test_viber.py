@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import msgspec
 import pytest
 
-from bots.platforms.platform import Chat, Person
 from bots.platforms.viber import ViberPlatform
+from bots.updates import viber as updates
 from bots.viber import REFUSALS, ViberSettings, _refusal
 from bots.viber import Viber as ViberChannel
 from hub.channels.port import Hook
@@ -25,48 +24,31 @@ from hub.errors import (
 )
 from hub.events import DeliveryReported, Ignored, MessageReceived, ReachabilityChanged
 from hub.model import ChannelId, OutState
-from tests.bots.contract import AT, KEYS, ChannelContract
-from tests.bots.played_viber import (
+from tests.bots.contract import AT, KEYS, PlayedContract
+from tests.bots.viber.house import (
     FIXTURES,
     IVAN,
     TOKEN,
     message,
-    opened,
-    played,
+    nobody,
     recorded,
     signed,
     told,
 )
 
 
-@pytest.fixture
-async def platform() -> AsyncIterator[ViberPlatform]:
-    async with played() as made:
-        yield made
-
-
-class TestViber(ChannelContract):
+class TestViber(PlayedContract):
     kind: ClassVar[str] = "viber"
     settings: ClassVar[dict[str, Any]] = {"token": TOKEN, "name": "Ромашка"}
     secrets: ClassVar[tuple[str, ...]] = (TOKEN,)
-    refusals = (
-        ThrottledError,
-        TransientError,
-        RejectedError,
-        UnreachableError,
-        CredentialsError,
-    )
+    refusals: ClassVar[dict[type[DeliveryError], Any]] = {
+        ThrottledError: 12,
+        TransientError: 99,
+        RejectedError: 3,
+        UnreachableError: 6,
+        CredentialsError: 7,
+    }
     platform: ViberPlatform
-
-    @pytest.fixture
-    async def channel(self, platform: ViberPlatform) -> AsyncIterator[ViberChannel]:
-        self.platform = platform
-        person = Person("77", "Иван")
-        platform.chats["77"] = Chat(person)
-        await platform.write(person, "здравствуйте")
-        made = opened(platform)
-        yield made
-        await made.close()
 
     def hooks(self, channel: Any) -> list[Hook]:
         return [signed(each.read_bytes()) for each in sorted(FIXTURES.glob("*.json"))]
@@ -88,14 +70,7 @@ class TestViber(ChannelContract):
         return [*made, msgspec.structs.replace(signed(body), body=again)]
 
     def provoke(self, channel: Any, refusal: type[DeliveryError]) -> None:
-        statuses: dict[type[DeliveryError], int] = {
-            ThrottledError: 12,
-            TransientError: 99,
-            RejectedError: 3,
-            UnreachableError: 6,
-            CredentialsError: 7,
-        }
-        self.platform.refuse = statuses[refusal]
+        self.platform.refuse = self.refusals[refusal]
 
 
 def test_the_published_signature_is_right_in_the_header_and_in_the_address() -> None:
@@ -131,6 +106,13 @@ def test_every_kind_of_message_is_read() -> None:
     assert message("message_url").text == "https://example.ru/p"
     strange = message("message_unknown")
     assert (strange.text, strange.media) == ("", ())
+
+
+def test_a_size_that_is_no_number_is_none() -> None:
+    odd = recorded("message_file").replace(b'"size": 12345', b'"size": true')
+    (event,) = updates.events(odd, nobody)
+    assert isinstance(event, MessageReceived)
+    assert event.media[0].size_bytes == 0
 
 
 def test_ticks_and_who_left_are_told() -> None:

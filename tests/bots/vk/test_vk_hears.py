@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
@@ -19,58 +18,32 @@ from hub.errors import RejectedError, TransientError
 from hub.events import ChannelEvent, FormFilled, MessageReceived, TypingNoticed
 from hub.keeping.keys import Keys
 from tests.bots.contract import AT, KEYS
-from tests.bots.played_vk import (
+from tests.bots.door import open_door
+from tests.bots.house import serving
+from tests.bots.vk.house import (
     GROUP,
     ID,
-    Shelf,
-    connected,
-    door,
-    played,
     recorded,
-    serving,
     silent,
 )
-
-
-@pytest.fixture
-async def vk() -> AsyncIterator[VKPlatform]:
-    async with played() as made:
-        yield made
-
-
-@pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
-
-
-@pytest.fixture
-async def channel(vk: VKPlatform, shelf: Shelf) -> AsyncIterator[VK]:
-    made = connected(vk, shelf)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-def anna(vk: VKPlatform) -> Person:
-    return vk.chats["77"].person
 
 
 class TestHook:
     async def test_it_is_set_confirmed_looked_at_and_taken_off(
         self, vk: VKPlatform, channel: VK, anna: Person
     ) -> None:
-        async with door(channel) as (url, came):
+        async with open_door(channel) as door:
             vk.callbacks.servers[5] = foreign = Server(5, "https://crm.example/vk", "CRM", "s")
-            await channel.set_hook(url)
+            await channel.set_hook(door.url)
             state = await channel.hook()
-            assert (state.url, state.error) == (url, "")
+            assert (state.url, state.error) == (door.url, "")
             calls = len(vk.calls)
-            await channel.set_hook(url)
+            await channel.set_hook(door.url)
             assert all("add" not in method for method, _ in vk.calls[calls:])
             await vk.write(anna, "Привет")
             await vk.fill_form(anna, "Заявка", {"phone_number": "+79991234567"})
             await vk.settled()
-            assert {type(each) for each in came} >= {MessageReceived, FormFilled}
+            assert {type(each) for each in door.events} >= {MessageReceived, FormFilled}
             await channel.drop_hook()
             assert list(vk.callbacks.servers.values()) == [foreign]
             assert (await channel.hook()).url == ""
@@ -97,9 +70,9 @@ class TestHook:
             await channel.set_hook("http://127.0.0.1:9/hooks/x")
         assert caught.value.reason == "no_public_address"
         assert (await channel.hook()).error == "failed"
-        async with door(channel) as (url, _):
-            await channel.set_hook(url)
-            assert [each.url for each in vk.callbacks.servers.values()] == [url]
+        async with open_door(channel) as door:
+            await channel.set_hook(door.url)
+            assert [each.url for each in vk.callbacks.servers.values()] == [door.url]
 
     async def test_after_the_hubs_keys_were_changed_the_hook_gets_the_new_secret(
         self, vk: VKPlatform
@@ -107,10 +80,10 @@ class TestHook:
         fresh, old = bytes(range(1, 33)), bytes(range(32))
         before = VK(ID, msgspec.convert(vk.settings(), VKSettings), Keys(old))
         after = VK(ID, msgspec.convert(vk.settings(), VKSettings), Keys(fresh, old))
-        async with door(after) as (url, _):
-            await before.set_hook(url)
-            assert (await after.hook()).url == url
-            await after.set_hook(url)
+        async with open_door(after) as door:
+            await before.set_hook(door.url)
+            assert (await after.hook()).url == door.url
+            await after.set_hook(door.url)
             [server] = vk.callbacks.servers.values()
             assert server.secret == Keys(fresh).sign("hook", ID)
         await before.close()
@@ -119,11 +92,13 @@ class TestHook:
     async def test_an_update_that_was_not_taken_comes_again_with_a_count(
         self, vk: VKPlatform, channel: VK, anna: Person
     ) -> None:
-        async with door(channel, refusing=3) as (url, came):
-            await channel.set_hook(url)
+        async with open_door(channel) as door:
+            await channel.set_hook(door.url)
+            door.away = 3
             await vk.write(anna, "Привет")
             await vk.settled()
-            assert [each.text for each in came if isinstance(each, MessageReceived)] == ["Привет"]
+            said = [each.text for each in door.events if isinstance(each, MessageReceived)]
+            assert said == ["Привет"]
             assert sum(status == 503 for _, status, _ in vk.callbacks.answers) == 3
 
 
