@@ -82,7 +82,7 @@ class MangoServer:
             if found:
                 return found[0]
             self.asked.clear()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await self.asked.wait()
 
 
@@ -161,13 +161,19 @@ class Told:
             "disconnect_reason": reason,
         }
 
-    def talk(self) -> list[dict[str, Any]]:
-        """All of a call in which the two talk for a minute and the person hangs up."""
+    def reaching(self) -> list[dict[str, Any]]:
+        """The employee has answered, and the person's phone rings."""
         return [
             self.first("Appeared", 1, 1),
             self.first("Connected", 2, 4),
             self.first("Disconnected", 3, 5, disconnect_reason=1000),
             self.second("Appeared", 1, 5),
+        ]
+
+    def talk(self) -> list[dict[str, Any]]:
+        """All of a call in which the two talk for a minute and the person hangs up."""
+        return [
+            *self.reaching(),
             self.second("Connected", 2, 10),
             self.second("Disconnected", 3, 70, disconnect_reason=1120),
             self.summary(70, 1120, 60),

@@ -22,7 +22,8 @@ from hub.store.schema import OUTGOING_DUE, POSTS_DUE
 from telephony.worker import ORDERED_LASTS
 from tests.hub.test_ordering import works
 from tests.spine import SHOP, Clock, Crash, Mortal, operator
-from tests.telephony.mango_server import MangoServer, bring, mango
+from tests.telephony.mango_server import MangoServer, mango
+from tests.telephony.mango_shop import cancel, ordered
 from tests.telephony.office import (
     TRUNK,
     calls,
@@ -35,7 +36,6 @@ from tests.telephony.office import (
     working,
 )
 from tests.telephony.test_disturbed import GOOD, LONG, stands, until
-from tests.telephony.test_mango_calls import begun, over, shop
 
 
 @pytest.fixture
@@ -249,19 +249,14 @@ async def test_a_trial_that_waits_and_is_cancelled_is_over_at_once(hub: Hub, clo
 async def test_a_wish_to_cancel_is_kept_until_the_exchange_can_do_it(
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
-        [call] = await calls(hub)
-        wish = Wish(id="w", do="cancel", by=OperatorId("olga"))
-        await dialling.wish(hub.engine, hub.bus, call.id, wish)
+    async with ordered(hub, server) as told:
+        await cancel(hub)
         # No phone rings yet, so there is nothing to hang up.
-        await telephony.work()
-        await bring(hub, told.first("Appeared", 1, 1))
-        await telephony.work()
+        await told.telephony.work()
+        await told.tell(told.first("Appeared", 1, 1))
+        await told.telephony.work()
         assert server.commands[-1][0] == "commands/call/hangup"
-        await bring(hub, told.summary(70, 1120, 0))
-        lead, call = await over(hub, telephony)
+        lead, call = await told.over(told.summary(70, 1120, 0))
     assert call.outcome is Outcome.CANCELLED
     assert (lead.live, lead.cause) == (False, "cancelled")
 
@@ -269,27 +264,20 @@ async def test_a_wish_to_cancel_is_kept_until_the_exchange_can_do_it(
 async def test_an_exchange_that_cannot_hand_over_hangs_nobody_up(
     hub: Hub, server: MangoServer
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
-        await bring(hub, told.first("Appeared", 1, 1))
-        [call] = await calls(hub)
+    async with ordered(hub, server) as told:
+        call = await told.tell(told.first("Appeared", 1, 1))
         wish = Wish(id="t", do="transfer", by=OperatorId("olga"))
         await dialling.wish(hub.engine, hub.bus, call.id, wish)
-        await telephony.work()
+        await told.telephony.work()
         assert [name for name, _ in server.commands] == ["commands/callback"]
-        await bring(hub, told.summary(70, 1120, 0))
-        await over(hub, telephony)
+        await told.over(told.summary(70, 1120, 0))
 
 
 async def test_one_wrong_phone_of_ours_costs_an_exchange_of_its_own_no_call(
     hub: Hub, server: MangoServer
 ) -> None:
-    await shop(hub, server, seats={"olga": "101", "petr": "+33123456789"})
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
-        await bring(hub, told.summary(70, 1120, 0))
-        lead, call = await over(hub, telephony)
+    async with ordered(hub, server, seats={"olga": "101", "petr": "+33123456789"}) as told:
+        lead, call = await told.over(told.summary(70, 1120, 0))
     assert call.outcome is not Outcome.INVALID_NUMBER
     assert lead.cause != "invalid_number"
 

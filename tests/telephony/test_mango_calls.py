@@ -12,32 +12,18 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from hub.calls import dialling
-from hub.calls.call import Call, Outcome, Wish
+from hub.calls.call import Call, Outcome
 from hub.calls.trunk import LineError
 from hub.errors import SignatureError
 from hub.hub import Hub
 from hub.leads.lead import Lead
-from hub.model import OperatorId
 from hub.statuses import Status
 from telephony.mango import MangoLine, MangoSettings
-from telephony.worker import Telephony
 from tests.hub.test_ordering import works
 from tests.spine import Clock, sound
 from tests.telephony.mango_server import KEY, LINE, SALT, MangoServer, Told, body, bring, mango
-from tests.telephony.office import (
-    QUICK,
-    calls,
-    equip,
-    lead_of,
-    row_of,
-    statuses,
-    wanted,
-    working,
-)
-
-PHONE = "+79031234567"
-SCRIPT = replace(QUICK, connect="message")
+from tests.telephony.mango_shop import PHONE, cancel, end, incoming, ordered, over, shop
+from tests.telephony.office import calls, lead_of, row_of, statuses, wanted, working
 
 
 @pytest.fixture
@@ -46,38 +32,12 @@ async def server() -> AsyncIterator[MangoServer]:
         yield played
 
 
-async def shop(hub: Hub, server: MangoServer, **told: Any) -> None:
-    known = {"api_url": server.url, "key": KEY, "salt": SALT, "numbers": [f"+{LINE}"]}
-    seats = told.pop("seats", {"olga": "101"})
-    await equip(hub, "mango", known | told, script=SCRIPT, seats=seats)
-
-
-async def begun(hub: Hub, server: MangoServer, telephony: Telephony) -> Told:
-    """The lead of PHONE is taken, and the exchange asked for its call."""
-    await wanted(hub, PHONE)
-    await telephony.work()
-    command = await server.command("commands/callback")
-    return Told(command, int(hub.now().timestamp()))
-
-
-async def over(hub: Hub, telephony: Telephony) -> tuple[Lead, Call]:
-    """What became of it, once its worker has read what was told."""
-    await telephony.work()
-    await telephony.idle()
-    [call] = await calls(hub)
-    return await lead_of(hub, PHONE), call
-
-
 async def test_an_employee_is_rung_and_then_the_person(
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
         clock.forward(timedelta(seconds=75))
-        for each in told.talk():
-            await bring(hub, each)
-        lead, call = await over(hub, telephony)
+        lead, call = await told.over(*told.talk())
     [(name, command)] = server.commands
     assert name == "commands/callback"
     assert command == {
@@ -101,23 +61,18 @@ async def test_an_employee_is_rung_and_then_the_person(
 async def test_whatever_order_it_comes_in_and_however_often_it_is_one_talk(
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
         clock.forward(timedelta(seconds=75))
         news = told.talk() * 2
         random.Random(4).shuffle(news)
-        for each in news:
-            await bring(hub, each)
-        [call] = await calls(hub)
+        call = await told.tell(*news)
         order = [each.seq for each in call.told]
         assert order == sorted(set(order)), "nothing older is kept after what is newer"
         assert [each.outcome for each in call.told][:-1] == [None] * (len(order) - 1)
-        lead, call = await over(hub, telephony)
+        lead, call = await told.over()
         # And once more, when all of it is over.
-        for each in news:
-            await bring(hub, each)
-        await telephony.work()
+        await told.tell(*news)
+        await told.telephony.work()
     assert (call.outcome, call.talked_s, lead.attempts) == (Outcome.TALKED, 60, 1)
     assert len(await calls(hub)) == 1
     assert len(server.commands) == 1
@@ -126,15 +81,11 @@ async def test_whatever_order_it_comes_in_and_however_often_it_is_one_talk(
 async def test_an_end_that_names_only_the_person_is_known_by_that(
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
         clock.forward(timedelta(seconds=75))
-        await bring(hub, told.summary(70, 1120, 60) | {"to": {"number": "79990000000"}})
-        [call] = await calls(hub)
+        call = await told.tell(told.summary(70, 1120, 60) | {"to": {"number": "79990000000"}})
         assert not call.told
-        await bring(hub, told.summary(70, 1120, 60))
-        _, call = await over(hub, telephony)
+        _, call = await told.over(told.summary(70, 1120, 60))
     assert call.outcome is Outcome.TALKED
 
 
@@ -145,20 +96,13 @@ async def test_an_end_that_names_only_the_person_is_known_by_that(
 async def test_a_person_who_is_not_reached_is_tried_again_by_the_reason(
     hub: Hub, clock: Clock, server: MangoServer, reason: int, outcome: Outcome
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
         clock.forward(timedelta(seconds=40))
-        for each in (
-            told.first("Appeared", 1, 1),
-            told.first("Connected", 2, 4),
-            told.first("Disconnected", 3, 5, disconnect_reason=1000),
-            told.second("Appeared", 1, 5),
+        lead, call = await told.over(
+            *told.reaching(),
             told.second("Disconnected", 2, 30, disconnect_reason=reason),
             told.summary(30, 1100),
-        ):
-            await bring(hub, each)
-        lead, call = await over(hub, telephony)
+        )
     assert (call.outcome, call.side, lead.attempts) == (outcome, "visitor", 1)
     assert lead.live
 
@@ -166,25 +110,21 @@ async def test_a_person_who_is_not_reached_is_tried_again_by_the_reason(
 async def test_an_operator_who_does_not_answer_is_no_attempt_at_the_person(
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
         clock.forward(timedelta(seconds=40))
-        await bring(hub, told.first("Appeared", 1, 1))
-        await bring(hub, told.first("Disconnected", 2, 30, disconnect_reason=1111))
-        await bring(hub, told.summary(30, 1111))
-        lead, call = await over(hub, telephony)
+        lead, call = await told.over(
+            told.first("Appeared", 1, 1),
+            told.first("Disconnected", 2, 30, disconnect_reason=1111),
+            told.summary(30, 1111),
+        )
     assert (call.outcome, call.side) == (Outcome.NO_ANSWER, "operator")
     assert (lead.attempts, lead.operator_tries) == (0, 1)
 
 
 async def test_an_end_alone_says_enough(hub: Hub, clock: Clock, server: MangoServer) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
         clock.forward(timedelta(seconds=40))
-        await bring(hub, told.summary(30, 1121))
-        lead, call = await over(hub, telephony)
+        lead, call = await told.over(told.summary(30, 1121))
     assert (call.outcome, call.side, lead.attempts) == (Outcome.BUSY, "operator", 0)
 
 
@@ -204,11 +144,9 @@ async def test_an_end_alone_says_enough(hub: Hub, clock: Clock, server: MangoSer
 async def test_what_is_the_lines_own_fault_is_no_attempt(
     hub: Hub, server: MangoServer, answer: tuple[int, Any]
 ) -> None:
-    await shop(hub, server)
     server.answers.append(answer)
-    async with working(hub) as telephony:
-        await begun(hub, server, telephony)
-        lead, call = await over(hub, telephony)
+    async with ordered(hub, server) as told:
+        lead, call = await told.over()
     assert call.outcome in (Outcome.PROVIDER_REFUSED, Outcome.CONGESTION, Outcome.ENGINE_ERROR)
     assert (lead.live, lead.attempts, lead.operator_tries) == (True, 0, 0)
     assert len(server.commands) == 1
@@ -217,12 +155,11 @@ async def test_what_is_the_lines_own_fault_is_no_attempt(
 async def test_a_command_that_is_refused_later_ends_the_call(
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
-        await bring(hub, {"command_id": told.command, "result": 1000})
-        await bring(hub, {"command_id": told.command, "result": 2100})
-        lead, call = await over(hub, telephony)
+    async with ordered(hub, server) as told:
+        lead, call = await told.over(
+            {"command_id": told.command, "result": 1000},
+            {"command_id": told.command, "result": 2100},
+        )
     assert (call.outcome, lead.attempts) == (Outcome.PROVIDER_REFUSED, 0)
 
 
@@ -230,18 +167,14 @@ async def test_a_command_that_is_refused_later_ends_the_call(
 async def test_what_may_have_been_taken_is_waited_for_and_never_asked_again(
     hub: Hub, clock: Clock, server: MangoServer, answer: tuple[int, Any] | None
 ) -> None:
-    await shop(hub, server)
     server.answers.append(answer)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
         for _ in range(3):
-            await telephony.work()
+            await told.telephony.work()
         [call] = await calls(hub)
         assert (call.stage, call.live) == ("begun", True)
         clock.forward(timedelta(seconds=75))
-        for each in told.talk():
-            await bring(hub, each)
-        lead, call = await over(hub, telephony)
+        lead, call = await told.over(*told.talk())
     assert (call.outcome, lead.cause) == (Outcome.TALKED, "talked")
     assert len(server.commands) == 1
 
@@ -249,18 +182,14 @@ async def test_what_may_have_been_taken_is_waited_for_and_never_asked_again(
 async def test_who_talked_is_not_called_again_however_late_it_is_told(
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
         clock.forward(timedelta(seconds=75))
-        await bring(hub, told.first("Appeared", 1, 1))
-        [call] = await calls(hub)
+        call = await told.tell(told.first("Appeared", 1, 1))
         # Nothing more came, and it was given up.
         await hub.dialling.end(call, Outcome.UNKNOWN, side="visitor")
         lead = await lead_of(hub, PHONE)
         assert lead.live
-        other = told.summary(70, 1120, 60) | {"entry_id": "other"}
-        await bring(hub, other)
+        await told.tell(told.summary(70, 1120, 60) | {"entry_id": "other"})
         assert (await lead_of(hub, PHONE)).live
         end = told.summary(70, 1120, 60)
         await asyncio.gather(*(bring(hub, end) for _ in range(3)))
@@ -276,9 +205,7 @@ async def test_who_talked_is_not_called_again_however_late_it_is_told(
 async def test_a_late_end_is_told_of_a_call_whose_lead_went_on(
     hub: Hub, clock: Clock, server: MangoServer, is_of_a_lead: bool
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
         clock.forward(timedelta(seconds=75))
         [call] = await calls(hub)
         await hub.dialling.end(call, Outcome.UNKNOWN, side="visitor")
@@ -286,9 +213,8 @@ async def test_a_late_end_is_told_of_a_call_whose_lead_went_on(
             await hub.engine.change(Lead, str(call.lead), lambda had: replace(had, call="another"))
         else:
             await hub.engine.change(Call, call.id, lambda had: replace(had, lead=None))
-        await bring(hub, told.summary(70, 1120, 60) | {"talk_time": 0})
-        await bring(hub, told.summary(70, 1120, 60))
-    [call] = await calls(hub)
+        end = told.summary(70, 1120, 60)
+        call = await told.tell(end | {"talk_time": 0}, end)
     assert (call.outcome, call.talked_s) == (Outcome.TALKED, 60)
     assert (await lead_of(hub, PHONE)).live
 
@@ -296,28 +222,23 @@ async def test_a_late_end_is_told_of_a_call_whose_lead_went_on(
 async def test_nothing_is_hung_up_before_a_phone_rings(
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
         [call] = await calls(hub)
         line = MangoLine(msgspec.convert({"key": KEY, "salt": SALT}, MangoSettings))
         with pytest.raises(LineError, match="no phone"):
             await line.cancel(call)
         assert await line.look(call) is None
-        await bring(hub, {"command_id": told.command, "result": 5001})
-        [call] = await calls(hub)
+        call = await told.tell({"command_id": told.command, "result": 5001})
         ended = await line.look(call)
         assert ended is not None
         assert ended.outcome is Outcome.CONGESTION
-        await over(hub, telephony)
+        await told.over()
 
 
 async def test_what_is_not_signed_changes_nothing(
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
         end = told.summary(30, 1120, 20)
         for sent in (body(end, salt="other"), body(end, key="other"), body(end)[:-3], b"{}"):
             with pytest.raises(SignatureError):
@@ -330,15 +251,14 @@ async def test_what_is_not_signed_changes_nothing(
 async def test_what_comes_after_the_end_changes_nothing(
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
         clock.forward(timedelta(seconds=75))
-        await bring(hub, told.first("Appeared", 1, 1))
-        await bring(hub, told.summary(30, 1111))
-        await bring(hub, told.second("Connected", 9, 60))
-        await bring(hub, told.summary(70, 1120, 60))
-        lead, call = await over(hub, telephony)
+        lead, call = await told.over(
+            told.first("Appeared", 1, 1),
+            told.summary(30, 1111),
+            told.second("Connected", 9, 60),
+            told.summary(70, 1120, 60),
+        )
     assert call.outcome is Outcome.NO_ANSWER
     assert lead.live
     row = await sound(hub.engine, str(call.dialog))
@@ -348,24 +268,13 @@ async def test_what_comes_after_the_end_changes_nothing(
 async def test_a_cancelled_call_is_hung_up_where_it_rings(
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
         clock.forward(timedelta(seconds=20))
-        for each in (
-            told.first("Appeared", 1, 1),
-            told.first("Connected", 2, 4),
-            told.first("Disconnected", 3, 5, disconnect_reason=1000),
-            told.second("Appeared", 1, 5),
-        ):
-            await bring(hub, each)
-        [call] = await calls(hub)
-        wish = Wish(id="w", do="cancel", by=OperatorId("olga"))
-        await dialling.wish(hub.engine, hub.bus, call.id, wish)
-        await telephony.work()
+        await told.tell(*told.reaching())
+        await cancel(hub)
+        await told.telephony.work()
         hung_up = await server.command("commands/call/hangup")
-        await bring(hub, told.summary(12, 1110))
-        _, call = await over(hub, telephony)
+        _, call = await told.over(told.summary(12, 1110))
     assert hung_up["call_id"] == "MTYz-two"
     assert hung_up["command_id"] != call.key
     assert not call.live
@@ -388,11 +297,8 @@ async def test_of_several_operators_the_group_is_rung(hub: Hub, server: MangoSer
 async def test_a_phone_that_is_none_of_theirs_is_rung_as_somebodys(
     hub: Hub, server: MangoServer
 ) -> None:
-    await shop(hub, server, seats={"olga": "+79161112233"}, extension="199")
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
-        await bring(hub, told.summary(30, 1111) | {"end_time": 0})
-        await over(hub, telephony)
+    async with ordered(hub, server, seats={"olga": "+79161112233"}, extension="199") as told:
+        await told.over(told.summary(30, 1111) | {"end_time": 0})
     [(_, command)] = server.commands
     assert command["from"] == {"extension": "199", "number": "79161112233"}
 
@@ -404,36 +310,6 @@ async def test_without_anybody_to_ring_it_as_nobody_is_rung(hub: Hub, server: Ma
         _, call = await over(hub, telephony)
     assert call.outcome is Outcome.INVALID_NUMBER
     assert not server.commands
-
-
-def incoming(hub: Hub, state: str, seq: int, ago: int, location: str = "abonent") -> dict[str, Any]:
-    return {
-        "entry_id": "NTAw",
-        "call_id": f"NTAw-{location}",
-        "timestamp": int(hub.now().timestamp()) - ago,
-        "seq": seq,
-        "call_state": state,
-        "location": location,
-        "from": {"number": "79031234567"},
-        "to": {"extension": "101", "line_number": LINE},
-    }
-
-
-def end(hub: Hub, talked: int, reason: int = 1110) -> dict[str, Any]:
-    now = int(hub.now().timestamp())
-    return {
-        "entry_id": "NTAw",
-        "call_direction": 1,
-        "from": {"number": "79031234567"},
-        "to": {"extension": "101"},
-        "line_number": LINE,
-        "create_time": now - 60,
-        "forward_time": now - 55,
-        "talk_time": now - talked if talked else 0,
-        "end_time": now,
-        "entry_result": 1,
-        "disconnect_reason": reason,
-    }
 
 
 async def test_a_call_from_outside_is_a_request_and_ends_what_was_planned(
@@ -483,11 +359,11 @@ async def test_a_call_that_the_hub_ordered_is_none_from_outside(
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
     """However the exchange shows it, once it is known by its own id."""
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
         clock.forward(timedelta(seconds=75))
-        await bring(hub, told.first("Appeared", 1, 1))
-        await bring(hub, incoming(hub, "Appeared", 2, 0) | {"entry_id": told.entry})
-        await bring(hub, end(hub, 0) | {"entry_id": told.entry})
+        await told.tell(
+            told.first("Appeared", 1, 1),
+            incoming(hub, "Appeared", 2, 0) | {"entry_id": told.entry},
+            end(hub, 0) | {"entry_id": told.entry},
+        )
         assert len(await calls(hub)) == 1

@@ -10,19 +10,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from hub.calls import dialling
-from hub.calls.call import Call, Outcome, Wish
+from hub.calls.call import Call, Outcome
 from hub.calls.dialling import LEASE
 from hub.hub import Hub
-from hub.model import Dialog, OperatorId
+from hub.model import Awaits, Dialog
 from hub.statuses import Status
 from hub.store.schema import SLOTS_OLD
 from telephony.hosted import HostedDialer
-from tests.spine import Clock, log_of, sound
+from tests.spine import Clock, log_of, operator, sound
 from tests.telephony.mango_server import MangoServer, Told, bring, mango
+from tests.telephony.mango_shop import PHONE, Ordered, cancel, end, incoming, ordered, over, shop
 from tests.telephony.office import TRUNK, calls, lead_of, statuses, working
-from tests.telephony.test_mango_calls import PHONE, begun, end, incoming, over, shop
 
 
 @pytest.fixture
@@ -31,11 +31,10 @@ async def server() -> AsyncIterator[MangoServer]:
         yield played
 
 
-async def left(hub: Hub, server: MangoServer) -> Told:
+async def left(hub: Hub, server: MangoServer) -> Ordered:
     """A call that the exchange makes, and whose worker went away."""
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        return await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
+        return told
 
 
 def conducting(hub: Hub, call: Call) -> HostedDialer:
@@ -78,12 +77,44 @@ async def test_who_talked_and_hung_up_has_talked_though_the_end_was_never_told(
 ) -> None:
     told = await left(hub, server)
     clock.forward(timedelta(seconds=75))
-    for each in news(told, *ANSWERED, "first Disconnected", "second Disconnected"):
-        await bring(hub, each)
+    await told.tell(*news(told, *ANSWERED, "first Disconnected", "second Disconnected"))
     call, lead = await heard(hub), await lead_of(hub, PHONE)
     assert (call.outcome, call.ended_by, call.talked_s) == (Outcome.TALKED, "visitor", 60)
     assert (lead.live, lead.cause, lead.status) == (False, "talked", Status.ENDED_BY_VISITOR)
     assert (await hub.engine.find(SLOTS_OLD, limit=9)).items == []
+
+
+@pytest.mark.parametrize("is_told_late", [False, True])
+async def test_who_was_connected_is_not_rung_again_and_people_say_what_came_of_it(
+    hub: Hub, clock: Clock, server: MangoServer, is_told_late: bool
+) -> None:
+    told = await left(hub, server)
+    clock.forward(timedelta(seconds=75))
+    call = await told.tell(*news(told, *ANSWERED))
+    call = await hub.dialling.note(
+        call, lambda had: replace(had, status=Status.TALKING, talk_at=had.told[-1].at)
+    )
+    assert call.plan is not None
+    # Not a word more is heard of it until the longest talk is over, which is at once.
+    plan = replace(call.plan, script=replace(call.plan.script, talk_max_s=0))
+    call = await conducting(hub, replace(call, plan=plan)).resume()
+    lead = await lead_of(hub, PHONE)
+    assert (call.outcome, call.side, call.talked_s) == (Outcome.UNKNOWN, "", 0)
+    assert call.talk_at is not None
+    assert (lead.live, lead.due_at, lead.cause) == (False, None, "connected")
+    assert (await hub.engine.find(SLOTS_OLD, limit=9)).items == []
+    row = await sound(hub.engine, str(call.dialog))
+    assert (row.open, row.awaits, row.call_status) == (True, Awaits.OPERATOR, Status.DROPPED)
+    last = (await log_of(hub.engine, row.id))[-1].data
+    assert (last["cause"], last["outcome"], "talked_s" in last) == ("connected", "unknown", False)
+
+    if is_told_late:
+        call = await told.tell(told.summary(70, 1120, 60))
+        lead = await lead_of(hub, PHONE)
+        assert (call.outcome, call.talked_s, lead.cause) == (Outcome.TALKED, 60, "talked")
+    await hub.switchboard.result(operator("Olga"), call, "no_need")
+    row = await sound(hub.engine, row.id)
+    assert (row.awaits, row.call_status) == (Awaits.NOBODY, Status.PROCESSED)
 
 
 @pytest.mark.parametrize(
@@ -122,10 +153,9 @@ async def test_what_is_told_again_and_again_is_no_sign_that_a_call_lives(
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
     told = await left(hub, server)
-    await bring(hub, told.first("Appeared", 1, 1))
-    [call] = await calls(hub)
+    call = await told.tell(told.first("Appeared", 1, 1))
     conductor = conducting(hub, call)
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         ends = group.create_task(conductor.resume())
         while not ends.done():
             for report in call.told:
@@ -139,8 +169,9 @@ async def test_an_operator_who_was_busy_is_known_by_his_phone_alone(
 ) -> None:
     told = await left(hub, server)
     clock.forward(timedelta(seconds=75))
-    await bring(hub, told.first("Appeared", 1, 1))
-    await bring(hub, told.first("Disconnected", 2, 3, disconnect_reason=1121))
+    await told.tell(
+        told.first("Appeared", 1, 1), told.first("Disconnected", 2, 3, disconnect_reason=1121)
+    )
     call, lead = await heard(hub), await lead_of(hub, PHONE)
     assert (call.outcome, call.side) == (Outcome.BUSY, "operator")
     assert (lead.attempts, lead.operator_tries) == (0, 1)
@@ -150,9 +181,7 @@ async def test_a_call_that_was_cancelled_and_of_which_nothing_is_heard_is_not_ma
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
     await left(hub, server)
-    [call] = await calls(hub)
-    wish = Wish(id="w", do="cancel", by=OperatorId("olga"))
-    await dialling.wish(hub.engine, hub.bus, call.id, wish)
+    await cancel(hub)
     assert (await heard(hub)).outcome is Outcome.CANCELLED
     lead = await lead_of(hub, PHONE)
     assert (lead.live, lead.cause) == (False, "cancelled")
@@ -161,14 +190,10 @@ async def test_a_call_that_was_cancelled_and_of_which_nothing_is_heard_is_not_ma
 async def test_whoever_hears_of_a_call_after_another_says_nothing_twice(
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as first:
-        told = await begun(hub, server, first)
+    async with ordered(hub, server) as told:
         clock.forward(timedelta(seconds=75))
-        for each in news(told, *ANSWERED[:2], "first Disconnected", *ANSWERED[2:]):
-            await bring(hub, each)
-        await first.work()
-        [call] = await calls(hub)
+        call = await told.tell(*news(told, *ANSWERED[:2], "first Disconnected", *ANSWERED[2:]))
+        await told.telephony.work()
         while call.status is not Status.TALKING:
             await hub.bus.sleep("nobody", timedelta(milliseconds=10))
             [call] = await calls(hub)
@@ -189,24 +214,18 @@ async def test_whoever_hears_of_a_call_after_another_says_nothing_twice(
 async def test_a_phone_that_is_gone_already_keeps_no_other_from_being_hung_up(
     hub: Hub, clock: Clock, server: MangoServer
 ) -> None:
-    await shop(hub, server)
-    async with working(hub) as telephony:
-        told = await begun(hub, server, telephony)
+    async with ordered(hub, server) as told:
         clock.forward(timedelta(seconds=20))
         # That the first was taken over by the second is lost.
-        for each in news(told, *ANSWERED[:3]):
-            await bring(hub, each)
-        [call] = await calls(hub)
-        wish = Wish(id="w", do="cancel", by=OperatorId("olga"))
-        await dialling.wish(hub.engine, hub.bus, call.id, wish)
+        await told.tell(*news(told, *ANSWERED[:3]))
+        await cancel(hub)
         server.answers.append((500, {}))
-        await telephony.work()
-        hung_up = [told["call_id"] for name, told in server.commands if "hangup" in name]
+        await told.telephony.work()
+        hung_up = [given["call_id"] for name, given in server.commands if "hangup" in name]
         assert hung_up == ["MTYz-one", "MTYz-two"]
         [call] = await calls(hub)
         assert call.done == ("w",)
-        await bring(hub, told.summary(22, 1110))
-        _, call = await over(hub, telephony)
+        _, call = await told.over(told.summary(22, 1110))
     assert call.outcome is Outcome.CANCELLED
 
 
@@ -241,8 +260,7 @@ async def test_whatever_is_lost_of_a_call_and_however_often_the_rest_comes(
     whole = told.talk()
     some = [each for each in itertools.chain(whole, whole) if dice.random() < 0.5]
     dice.shuffle(some)
-    for each in some:
-        await bring(hub, each)
+    await told.tell(*some)
     call = await heard(hub)
     assert call.outcome is not None
     assert (call.stage, call.live) == ("settled", False)
