@@ -7,13 +7,14 @@ at the first text that has enough digits for a number, not with this module.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator
 from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
 from msgspec import Struct
+
+from hub.flat_text import flatten
 
 LOOKED_AT = 4096
 """Characters of a text that are looked at; what comes later is not seen."""
@@ -105,7 +106,7 @@ def is_only_phone(text: str, region: str = "RU", also: Collection[str] = ()) -> 
     rest = text
     for phone in reversed(phones):
         rest = f"{rest[: phone.start]} {rest[phone.end :]}"
-    words = re.findall(r"[^\W_]+", _flatten(rest)[0])
+    words = re.findall(r"[^\W_]+", flatten(rest)[0])
     return bool(phones) and all(map(_POLITE.fullmatch, words))
 
 
@@ -204,7 +205,7 @@ class _Reader:
     """One text being read; positions are those of its flattened copy until the end."""
 
     def __init__(self, text: str, region: str, also: Collection[str], *, trusted: bool) -> None:
-        line, self.origin = _flatten(text)
+        line, self.origin = flatten(text)
         self.line = _LETTER_FOR_ZERO.sub(lambda run: "0" * len(run[0]), line)
         self.length = len(text)
         self.mended = self.line != line
@@ -214,7 +215,7 @@ class _Reader:
         self.tries = _TRIES
 
     def read(self) -> list[Phone]:
-        if sum(char.isdecimal() for char in self.line) < 8:
+        if sum(map(str.isdecimal, self.line)) < 8:
             return []
         phones = list(self._links())
         end = 0
@@ -409,29 +410,6 @@ class _Reader:
 
 def _with(known: _Known | None, confident: bool, *, bare: bool = False) -> _Meant | None:
     return None if known is None else (known, confident, bare)
-
-
-_ONE_LETTER = {"ё": "е", "й": "и"}
-
-
-def _flatten(text: str) -> tuple[str, list[int]]:
-    """A lower-case copy with one kind of digit, dash, space, е and и; each one's origin."""
-    chars: list[str] = []
-    origin: list[int] = []
-    for at, raw in enumerate(text):
-        for char in unicodedata.normalize("NFKC", raw).lower():
-            category = unicodedata.category(char)
-            if category in ("Cf", "Mn", "Me"):
-                continue
-            if category == "Nd":
-                char = str(unicodedata.decimal(char))
-            elif category == "Pd" or char in "_−":
-                char = "-"
-            elif category == "Zs" or char == "\t":
-                char = " "
-            chars.append(_ONE_LETTER.get(char, char))
-            origin.append(at)
-    return "".join(chars), origin
 
 
 def _is_address(token: str) -> bool:

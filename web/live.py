@@ -95,10 +95,11 @@ class _Crowd:
     def __init__(self) -> None:
         self.seats: dict[_Seat, None] = {}
 
-    def put(self, heard: Heard) -> None:
-        if sees(next(iter(self.seats)).who, heard.event):
+    def put(self, heard: Sequence[Heard]) -> None:
+        who = next(iter(self.seats)).who
+        if seen := [each for each in heard if sees(who, each.event)]:
             for seat in self.seats:
-                seat.ear.put(heard)
+                seat.ear.put(seen)
 
     def end(self) -> None:
         for seat in self.seats:

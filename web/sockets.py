@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +28,7 @@ from hub.events import (
     EntryChanged,
     HubEvent,
     OperatorTyping,
+    ScreenEvent,
     VisitorTyping,
 )
 from hub.model import IdentityId, OperatorId, ProjectId
@@ -49,6 +50,8 @@ FRAME_MAX_BYTES = 64 * 1024
 HEARD_KEPT = 2_000
 BUS_QUEUE = 10_000
 EARLY_MAX = 1_000
+TOGETHER_MAX = 32
+"""Events that leave in one write; between writes it is looked whether the socket keeps up."""
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +143,7 @@ def visitor_of(identity: IdentityId) -> str:
 class Listener(Protocol):
     """Who is given events; it may neither wait nor fail."""
 
-    def put(self, heard: Heard) -> None: ...
+    def put(self, heard: Sequence[Heard]) -> None: ...
 
     def end(self) -> None:
         """Something was missed."""
@@ -167,8 +170,9 @@ class Fan:
                 async with self._bus.listen(BUS_QUEUE) as ear:
                     ready.set()
                     while True:
-                        for announcement in await ear.take():
-                            self._give(self.heard(announcement))
+                        came = await ear.take()
+                        for at in range(0, len(came), TOGETHER_MAX):
+                            self._give(map(self.heard, came[at : at + TOGETHER_MAX]))
             except GapError:
                 pass
             except HubError as error:
@@ -200,22 +204,30 @@ class Fan:
                 self._heard.popitem(last=False)
         return heard
 
-    def _give(self, heard: Heard) -> None:
-        event = heard.event
-        if isinstance(event, AccessChanged):
-            self.doubted(event.operator)
-            return
-        keys = [operators_of(event.project)]
-        match event:
-            case DialogChanged():
-                keys.append(visitor_of(event.dialog.identity))
-            case EntryChanged() | OperatorTyping() | VisitorTyping():
-                keys.append(visitor_of(event.identity))
-            case _:
-                pass
-        for key in keys:
-            for listener in self._listeners.get(key, ()):
-                listener.put(heard)
+    def _give(self, heard: Iterable[Heard]) -> None:
+        """Gives each listener together all that is for him: a write costs more than a frame."""
+        theirs: dict[Listener, list[Heard]] = {}
+        for each in heard:
+            if isinstance(each.event, AccessChanged):
+                self.doubted(each.event.operator)
+                continue
+            for key in _keys(each.event):
+                for listener in self._listeners.get(key, ()):
+                    theirs.setdefault(listener, []).append(each)
+        for listener, told in theirs.items():
+            listener.put(told)
+
+
+def _keys(event: ScreenEvent) -> Sequence[str]:
+    """Whom it concerns."""
+    staff = operators_of(event.project)
+    match event:
+        case DialogChanged():
+            return staff, visitor_of(event.dialog.identity)
+        case EntryChanged() | OperatorTyping() | VisitorTyping():
+            return staff, visitor_of(event.identity)
+        case _:
+            return (staff,)
 
 
 class Sockets:
@@ -342,8 +354,8 @@ class Socket:
         nothing may follow, or a hole would go unseen.
         """
         if self._behind is None and not self._protocol.writing_paused:
-            for frame in frames:
-                self._write(frame)
+            if frames:
+                self._write(b"".join(frames))
             return
         if self._behind is None:
             self._behind = deque()
@@ -444,11 +456,11 @@ class Ear:
         self._show = show
         self._early: list[Heard] | None = []
 
-    def put(self, heard: Heard) -> None:
+    def put(self, heard: Sequence[Heard]) -> None:
         if self._early is None:
-            self._socket.push(self._show(heard))
-        elif len(self._early) < EARLY_MAX:
-            self._early.append(heard)
+            self._socket.push([frame for each in heard for frame in self._show(each)])
+        elif len(self._early) + len(heard) <= EARLY_MAX:
+            self._early += heard
         else:
             self._socket.end(TOO_SLOW)
 

@@ -61,7 +61,8 @@ class Mark(NamedTuple):
 class _Met(NamedTuple):
     """A word or number where it stands; a query asks for its first stem, unless for a whole."""
 
-    mark: Mark
+    start: int
+    end: int
     stems: tuple[str, ...]
     asks: bool = True
 
@@ -87,9 +88,9 @@ def marks(text: str, wanted: frozenset[str]) -> list[Mark]:
     """Where the words stand that answer to one of the stems, in order, none over another."""
     found: list[Mark] = []
     for met in _met(text[:LOOKED_AT]):
-        fresh = not found or met.mark.start >= found[-1].end
+        fresh = not found or met.start >= found[-1].end
         if fresh and not wanted.isdisjoint(met.stems):
-            found.append(met.mark)
+            found.append(Mark(met.start, met.end))
     return found
 
 
@@ -106,9 +107,9 @@ def _met(text: str) -> Iterator[_Met]:
 def _words(text: str, start: int, end: int) -> Iterator[_Met]:
     for word in _WORD.finditer(text, start, end):
         # Thousands of words as long as a text would be too much to remember.
-        known = len(word[0]) <= STEM_MAX_CHARS
-        for kept in _known_parts(word[0]) if known else _parts(word[0]):
-            yield _Met(Mark(*word.span()), kept)
+        said, (first, last) = word[0], word.span()
+        for kept in _known_parts(said) if len(said) <= STEM_MAX_CHARS else _parts(said):
+            yield _Met(first, last, kept)
 
 
 def _parts(word: str) -> tuple[tuple[str, ...], ...]:
@@ -136,10 +137,10 @@ def _numbers(text: str, start: int) -> Iterator[_Met]:
     bare = text.strip("+()")
     whole = len(parts) > 1 and (len(digits) in PHONE_DIGITS or bool(_THOUSANDS.fullmatch(bare)))
     if whole:
-        yield _Met(Mark(start, start + len(text)), _named(digits))
+        yield _Met(start, start + len(text), _named(digits))
     for part in parts:
-        mark = Mark(start + part.start(), start + part.end())
-        yield _Met(mark, _named(_plain(part[0])), asks=not whole)
+        first, last = part.span()
+        yield _Met(start + first, start + last, _named(_plain(part[0])), asks=not whole)
 
 
 def _named(digits: str) -> tuple[str, ...]:

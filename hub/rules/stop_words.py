@@ -1,8 +1,9 @@
-"""G5: a message that is a stop word ends all that the hub writes or dials by itself."""
+"""A message that is a stop word ends all that the hub writes or dials by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from hub import phrases
 from hub.rules.effects import Effect, Refuse, Say
@@ -17,12 +18,17 @@ def rule(moment: Moment) -> Iterator[Effect]:
     if moment.timer or not settings.enabled or not is_heard(entry):
         return
     said = _plain(entry.text)
-    if not said or said not in {_plain(word) for word in settings.words}:
+    if not said or said not in _plain_all(settings.words):
         return
     words = settings.text or text(moment.project.lang, "rules.stopped")
     # What is said of it goes out first: after it nothing does.
     yield Say(rule=RULE, text=phrases.render(words, moment.names))
     yield Refuse(rule=RULE, what=("calls", "messages"))
+
+
+@lru_cache(maxsize=256)
+def _plain_all(words: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(_plain, words))
 
 
 def _plain(words: str) -> str:

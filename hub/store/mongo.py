@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
+from itertools import groupby
 from typing import Any, ClassVar, TypeVar
 from weakref import WeakValueDictionary
 
@@ -17,6 +18,7 @@ from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import (
+    BulkWriteError,
     ConfigurationError,
     DocumentTooLarge,
     DuplicateKeyError,
@@ -51,6 +53,7 @@ Raw = dict[str, Any]
 TRIES_MAX = 50
 DATABASE = "otklik"
 REFUSALS = (13, 18)  # unauthorized, authentication failed
+DUPLICATE = 11000
 
 OPTIONS: Raw = {
     "appname": "otklik",
@@ -133,13 +136,25 @@ class MongoEngine(Engine):
         return {raw["_id"]: _read(kept, raw) for raw in found}
 
     async def write(self, *steps: Insert | Replace) -> None:
-        for n, step in enumerate(steps):
-            kept, collection = self._of(type(step.doc))
+        n = 0
+        for (replacing, of), alike in groupby(steps, key=_sort):
+            kept, collection = self._of(of)
+            docs = [step.doc for step in alike]
+            if replacing:
+                for doc in docs:
+                    with _answered(kept, n):
+                        if not await _replace(kept, collection, doc, doc):
+                            raise MovedError(n)
+                    n += 1
+                continue
+            raws = [_raw(kept, doc, doc.rev) for doc in docs]
             with _answered(kept, n):
-                if isinstance(step, Insert):
-                    await collection.insert_one(_raw(kept, step.doc, step.doc.rev))
-                elif not await _replace(kept, collection, step.doc, step.doc):
-                    raise MovedError(n)
+                if len(raws) == 1:
+                    await collection.insert_one(raws[0])
+                else:
+                    # One command for all; the server ends it at the first that is refused.
+                    await collection.insert_many(raws, ordered=True)
+            n += len(docs)
 
     async def change(self, of: type[D], id: str, how: Callable[[D], D | None]) -> D:
         changed = await self._try_change(of, id, how)
@@ -274,6 +289,11 @@ def _model(index: Index[Any]) -> IndexModel:
     return IndexModel([(name, ASCENDING) for name in fields], **options)
 
 
+def _sort(step: Insert | Replace) -> tuple[bool, type[Document]]:
+    """What the steps that one command can carry out have in common."""
+    return isinstance(step, Replace), type(step.doc)
+
+
 def _raw(kept: Collection[D], doc: D, rev: int) -> Raw:
     """The document as the wire carries it; None is left out, so `present` is `$exists`."""
     raw: Raw = msgspec.to_builtins(doc, builtin_types=(datetime, bytes))
@@ -365,7 +385,13 @@ def _answered(kept: Collection[Any] | None = None, step: int = 0) -> Iterator[No
     try:
         yield
     except DuplicateKeyError as error:
-        raise TakenError(_taken(kept, error), step) from None
+        raise TakenError(_taken(kept, error.details or {}), step) from None
+    except BulkWriteError as error:
+        # In order, the first that is refused is the only one; none is where durability failed.
+        refused: Raw = next(iter(error.details["writeErrors"]), {"code": error.code})
+        if refused["code"] == DUPLICATE:
+            raise TakenError(_taken(kept, refused), step + refused["index"]) from None
+        raise UnavailableError(f"the database refused: {refused['code']}") from error
     except (BSONError, DocumentTooLarge, OverflowError, UnicodeEncodeError) as error:
         raise BadValueError(f"this cannot be stored: {error}") from None
     except OperationFailure as error:
@@ -374,7 +400,7 @@ def _answered(kept: Collection[Any] | None = None, step: int = 0) -> Iterator[No
         raise UnavailableError(f"the database did not answer: {type(error).__name__}") from error
 
 
-def _taken(kept: Collection[Any] | None, error: DuplicateKeyError) -> str:
-    fields = tuple((error.details or {}).get("keyPattern", ()))
+def _taken(kept: Collection[Any] | None, told: Mapping[str, Any]) -> str:
+    fields = tuple(told.get("keyPattern", ()))
     indexes = kept.indexes if kept else ()
     return next((each.name for each in indexes if each.unique and each.fields == fields), "_id")

@@ -5,8 +5,9 @@ Nothing here looks at a clock.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -15,9 +16,9 @@ from aiohttp.test_utils import TestServer
 
 from hub import config, model
 from hub.channels import in_use as channels
-from hub.events import DialogChanged, PresenceChanged, ScreenEvent
+from hub.events import DialogChanged, PresenceChanged, ScreenEvent, VisitorTyping
 from hub.hub import Hub, assemble, opened
-from hub.model import Dialog, DialogId, OperatorId, ProjectId, Role
+from hub.model import ChannelId, Dialog, DialogId, IdentityId, OperatorId, ProjectId, Role
 from hub.store.schema import LOG
 from hub.store.sqlite import SqliteEngine
 from tests.bench import (
@@ -43,6 +44,8 @@ from tests.web.house import PASSWORD, builder
 from web import sockets
 from web.app import build
 from web.shown import AnyShown, shown
+from web.sockets import Heard, operators_of, visitor_of
+from web.state import STATE
 from web.views import Views
 
 
@@ -234,6 +237,48 @@ async def test_an_event_is_put_into_bytes_once_for_ten_sockets(
     assert [type(each) for each in made if not isinstance(each, PresenceChanged)] == [
         DialogChanged
     ] * 3
+
+
+class Ear:
+    """Hears, and remembers what came together."""
+
+    def __init__(self, awaited: int) -> None:
+        self.told: list[list[str]] = []
+        self.all = asyncio.Event()
+        self._awaited = awaited
+
+    def put(self, heard: Sequence[Heard]) -> None:
+        self.told.append([each.cursor for each in heard])
+        if sum(map(len, self.told)) == self._awaited:
+            self.all.set()
+
+    def end(self) -> None:
+        raise AssertionError("nothing is missed")
+
+
+async def test_events_that_come_together_leave_in_a_few_writes_and_in_order(
+    tmp_path: Path,
+) -> None:
+    main, identity = ProjectId("main"), IdentityId("site:vera")
+    events: list[ScreenEvent] = [
+        VisitorTyping(
+            project=main, channel=ChannelId("site"), identity=identity, dialog=DialogId("site:1")
+        ),
+        PresenceChanged(project=main, operator=OperatorId("anna"), presence="online"),
+    ] * 40
+    async with at_home(tmp_path, []) as (hub, server):
+        fan = server.app[STATE].fan
+        operators, visitor = Ear(len(events)), Ear(len(events) // 2)
+        fan.join(operators_of(main), operators)
+        fan.join(visitor_of(identity), visitor)
+        cursors = [await hub.bus.announce(each) for each in events]
+        async with asyncio.timeout(10):
+            await operators.all.wait()
+            await visitor.all.wait()
+    assert [len(each) for each in operators.told] == [32, 32, 16]
+    assert [len(each) for each in visitor.told] == [16, 16, 8]
+    assert [one for together in operators.told for one in together] == cursors
+    assert [one for together in visitor.told for one in together] == cursors[::2]
 
 
 async def test_what_twenty_ask_in_one_turn_of_the_loop_is_one_transaction(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The hub that kills itself: `HUB_DIES_AT` = "words of a statement:n", at its n-th such point.
 
-On sqlite a point is a statement the writer carries out, on mongo a command that was answered.
+On sqlite a point is a statement the writer carries out, on mongo a command that was answered, or
+each document of one that inserts several.
 A point is counted from the first visitor message on, so that starting up does not count.
 """
 
@@ -43,14 +44,17 @@ class Death:
 class Commands(monitoring.CommandListener):
     def __init__(self, death: Death) -> None:
         self._death = death
-        self._named: dict[int, str] = {}
+        self._named: dict[int, tuple[str, int]] = {}
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         target = event.command.get(event.command_name)
-        self._named[event.request_id] = f"{event.command_name} {target}"
+        documents = len(event.command.get("documents", ())) or 1
+        self._named[event.request_id] = f"{event.command_name} {target}", documents
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        self._death.meet(self._named.pop(event.request_id, ""))
+        what, documents = self._named.pop(event.request_id, ("", 0))
+        for _ in range(documents):
+            self._death.meet(what)
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
         self._named.pop(event.request_id, None)

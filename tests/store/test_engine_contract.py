@@ -101,6 +101,21 @@ async def test_steps_are_carried_out_in_order(engine: Engine) -> None:
     assert await engine.get(Dialog, "site:1:1") == dialog(seq=2, rev=1)
 
 
+async def test_of_inserts_that_come_together_the_first_refused_is_named(
+    engine: Engine, engine_url: str
+) -> None:
+    await engine.write(Insert(entry("m:0", 1)))
+    many = [Insert(dialog()), *(Insert(entry(f"m:{n}", n)) for n in (2, 3, 1, 4))]
+    with pytest.raises(TakenError) as refusal:
+        await engine.write(*many)
+    assert (refusal.value.index, refusal.value.step) == ("log", 3)
+    with pytest.raises(TakenError) as refusal:
+        await engine.write(Insert(entry("m:5", 5)), Insert(entry("m:0", 6)))
+    assert (refusal.value.index, refusal.value.step) == ("_id", 1)
+    there = await engine.get_many(Entry, [f"m:{n}" for n in range(7)])
+    assert sorted(there) == (["m:0", "m:2", "m:3", "m:5"] if engine_url else ["m:0"])
+
+
 async def test_a_refusal_leaves_the_steps_before_it_or_nothing(
     engine: Engine, engine_url: str
 ) -> None:

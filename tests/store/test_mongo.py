@@ -20,8 +20,8 @@ from pymongo.monitoring import (
 from hub.errors import BadValueError, ConfigError, UnavailableError
 from hub.model import Channel, ChannelId, Dialog, Lock, ProjectId, Timer
 from hub.store.engine import Collection, Index, Insert, Range, Replace
-from hub.store.mongo import MongoEngine
-from hub.store.schema import BY_AWAITS, BY_LIFE, COLLECTIONS, EPISODES, TIMERS_DUE
+from hub.store.mongo import DATABASE, MongoEngine
+from hub.store.schema import BY_AWAITS, BY_LIFE, COLLECTIONS, EPISODES, LOG, TIMERS_DUE
 from tests.store.samples import START, Card, at, dialog, entry
 
 
@@ -71,6 +71,27 @@ async def test_a_message_costs_one_read_and_two_writes(store: MongoEngine, wire:
     assert row is not None
     await store.write(Insert(entry("m:1", 1)), Replace(row))
     assert names(wire) == ["find", "insert", "update"]
+
+
+async def test_inserts_of_one_kind_are_one_command(store: MongoEngine, wire: Wire) -> None:
+    lines = [Insert(entry(f"m:{n}", n)) for n in (1, 2, 3)]
+    await store.write(*lines, Insert(dialog()), Replace(dialog(seq=3)), Insert(entry("m:4", 4)))
+    assert names(wire) == ["insert", "insert", "update", "insert"]
+    page = await store.find(LOG, {"dialog": "site:1:1"})
+    assert page.items == [entry(f"m:{n}", n) for n in (1, 2, 3, 4)]
+
+
+async def test_what_the_server_refuses_for_its_own_reasons_is_unavailable(
+    store: MongoEngine, engine_url: str
+) -> None:
+    # Somebody else's rule: the hub sets none.
+    rule: dict[str, Any] = {"collMod": "entries", "validator": {"seq": {"$lt": 3}}}
+    with MongoClient[dict[str, Any]](engine_url) as client:
+        client.get_default_database(DATABASE).command(rule)
+    with pytest.raises(UnavailableError):
+        await store.write(*(Insert(entry(f"m:{n}", n)) for n in (1, 2, 3)))
+    with pytest.raises(UnavailableError):
+        await store.write(Insert(entry("m:3", 3)))
 
 
 async def test_every_write_waits_for_the_journal_of_the_majority(
