@@ -42,7 +42,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "restore",
         help="put a copy where the settings say that the data lies",
         description="Checks the whole copy first and refuses a folder that holds data. The key "
-        "file may lie there already; it must be the one that the copy was written with.",
+        "file should lie there already: then a copy that another key has signed is refused.",
     )
     back.add_argument("source", type=Path, metavar="FROM", help="what hub backup wrote")
     walk = verbs.add_parser(
@@ -128,10 +128,13 @@ async def _backup(settings: Settings, hub: Hub, args: argparse.Namespace) -> int
 
 
 async def _restore(settings: Settings, source: Path) -> int:
+    is_proven = settings.security.key_file.exists()
     made = await backup.restore(settings, source)
     print(f"Restored as it stood at {made.taken_at.isoformat()} into {settings.data.dir}.")
     if not settings.security.key_file.exists():
         print(f"Put the key file to {settings.security.key_file} before the hub is started.")
+    if not is_proven:
+        print("Without the key file in its place nobody knows whether this hub made the copy.")
     return 0
 
 

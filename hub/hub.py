@@ -340,7 +340,7 @@ def assemble(
             name,
             notices.consider,
             ruling,
-            switchboard.follow,
+            (switchboard.follow, peace.follow),
         ),
         ruling=ruling,
         outages=outages,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from hub.accounts import Who
 from hub.bus import Bus
 from hub.desk import Desk
+from hub.dialogs import Maker, draft
 from hub.errors import ConflictError
 from hub.fold import closing
 from hub.leads import leads
@@ -44,20 +46,47 @@ class Peace:
     async def mark_spam(self, who: Who, id: str) -> Dialog:
         """Closes the request as spam; one that is marked already stays as it is."""
         row = await self._desk.dialog(id)
-        if is_spam(row):
-            # Whoever marked it may have died before the rest.
-            return await self._listed(row)
+        if not is_spam(row):
+            row = (await self._desk.enter(row, _marks(partial(self._line, who=who)))).row
+        return await self._listed(row)
 
-        def make(current: Dialog) -> Entry:
-            entry = self._line(current, who, Verb.SPAM)
-            # What was closed ended as it did, also if the mark is taken back.
-            cycle = closing(current, entry, "spam") if current.open else current.cycle
-            return replace(entry, data=statuses_of(current), cycle=cycle)
+    async def mark_told(self, told: Entry) -> None:
+        """Marks it for who said so in that line of its log, once; taken back it stays so.
 
-        return await self._listed((await self._desk.enter(row, make)).row)
+        Where that was sealed since, the person's last request is marked.
+        """
+
+        def line(row: Dialog, verb: Verb) -> Entry:
+            now = self._now()
+            drawn = draft(row, f"{told.id}:{verb}", EntryKind.SYSTEM, now, now)
+            return replace(drawn, author=told.author, verb=verb)
+
+        row = await self._engine.get(Dialog, told.dialog)
+        while row is not None and not is_spam(row):
+            try:
+                row = (await self._desk.enter(row, _marks(line))).row
+                break
+            except ConflictError as error:
+                if error.code != "sealed" or error.current == row.id:
+                    raise
+                row = await self._engine.get(Dialog, error.current)
+        if row is not None and is_spam(row):
+            await self._listed(row)
+
+    async def follow(self, entry: Entry) -> None:
+        """Does what follows from a mark that stands; whoever made it may have died before."""
+        if entry.verb is Verb.SPAM:
+            row = await self._engine.get(Dialog, entry.dialog)
+            if row is not None and is_spam(row):
+                await self._listed(row)
 
     async def _listed(self, row: Dialog) -> Dialog:
         await contacts.list_spam(self._engine, row.identity, self._now())
+        after = await self._engine.get(Dialog, row.id)
+        if is_spam(row) and after is not None and not is_spam(after):
+            # The mark was taken back this moment.
+            await contacts.list_spam(self._engine, row.identity, None)
+            return after
         await leads.withdraw_of(self._engine, self._bus, row, "", "spam", self._now())
         return row
 
@@ -71,7 +100,7 @@ class Peace:
             raise ConflictError("late", marked.stored_at.isoformat())
 
         def make(current: Dialog) -> Entry:
-            entry = self._line(current, who, Verb.UNSPAM)
+            entry = self._line(current, Verb.UNSPAM, who)
             return replace(entry, data=marked.data)
 
         row = (await self._desk.enter(row, make)).row
@@ -97,7 +126,7 @@ class Peace:
         await contacts.refuse(self._engine, row.contact, what, self._now())
 
         def make(current: Dialog) -> Entry:
-            entry = self._line(current, who, Verb.REFUSED)
+            entry = self._line(current, Verb.REFUSED, who)
             return replace(entry, data={"what": " ".join(sorted(what))})
 
         return await self._stopped((await self._desk.enter(row, make)).row, what)
@@ -122,6 +151,16 @@ class Peace:
         )
         return page.items[0] if page.items and page.items[0].verb is Verb.SPAM else None
 
-    def _line(self, row: Dialog, who: Who, verb: Verb) -> Entry:
+    def _line(self, row: Dialog, verb: Verb, who: Who) -> Entry:
         id = f"{row.id}:{row.seq + 1}:{verb}:{who.operator.id}"
         return self._desk.line(row, who, id, EntryKind.SYSTEM, verb)
+
+
+def _marks(line: Callable[[Dialog, Verb], Entry]) -> Maker:
+    def make(current: Dialog) -> Entry:
+        entry = line(current, Verb.SPAM)
+        # What was closed ended as it did, also if the mark is taken back.
+        cycle = closing(current, entry, "spam") if current.open else current.cycle
+        return replace(entry, data=statuses_of(current), cycle=cycle)
+
+    return make

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -34,6 +34,7 @@ from hub.model import (
 )
 from hub.people import alike as people
 from hub.people import contacts, joining
+from hub.people.erasure import nameless
 from hub.records import Fact
 from hub.requests import handling
 from hub.ruling import SOON, Ruling
@@ -78,9 +79,9 @@ class Worker:
         name: str = "",
         consider: Callable[[Dialog], Awaitable[None]] | None = None,
         ruling: Ruling | None = None,
-        resulted: Callable[[Entry], Awaitable[None]] | None = None,
+        follows: Sequence[Callable[[Entry], Awaitable[None]]] = (),
     ) -> None:
-        """`consider` is shown every row once its rules were followed, `resulted` every line."""
+        """`consider` is shown every row once its rules were followed, `follows` every line."""
         self._engine = engine
         self._bus = bus
         self._files = files
@@ -88,7 +89,7 @@ class Worker:
         self._now = now
         self._consider = consider
         self._ruling = ruling
-        self._resulted = resulted
+        self._follows = follows
         self._name = name
         self._lead = Turn(engine, LEAD, name, now, LEAD_LASTS)
         self._echoed: datetime | None = None
@@ -248,8 +249,8 @@ class Worker:
             if early:
                 await marks.settle(self._engine, self._bus, row.channel, entry, now)
             await ordering.follow(self._engine, self._bus, row, entry, now)
-            if self._resulted is not None:
-                await self._resulted(entry)
+            for follow in self._follows:
+                await follow(entry)
             await people.follow(self._engine, self._bus, entry, now)
             if entry.verb in ENDS and entry.cycle is not None:
                 cycles[entry.cycle.n] = entry.cycle
@@ -265,11 +266,16 @@ class Worker:
         if row.open:
             cycles[row.cycle.n] = row.cycle
         undone = any(each.verb is Verb.UNSPAM for each in page.items)
-        for cycle in cycles.values():
-            await self._record(row, cycle, now, undone=undone)
+        first = [
+            cycle.n
+            for cycle in cycles.values()
+            if await self._record(row, cycle, now, undone=undone)
+        ]
         upto = page.items[-1].seq if page.items else row.seq
 
-        def ruled(current: Dialog) -> Dialog:
+        def ruled(current: Dialog) -> Dialog | None:
+            if current.dropped_at is not None:
+                return None
             # Whoever was overtaken by another worker may have written over what that one
             # wrote of a later row, so the row is looked at again.
             return replace(
@@ -278,9 +284,14 @@ class Worker:
                 rules_at=None if upto >= current.seq else now,
             )
 
-        row = await self._engine.change(Dialog, row.id, ruled)
-        if self._consider is not None:
-            await self._consider(row)
+        try:
+            after = await self._engine.change(Dialog, row.id, ruled)
+        except AbsentError:
+            after = None
+        if after is None or after.dropped_at is not None:
+            await self._take_back(row, cycles, first)
+        elif self._consider is not None:
+            await self._consider(after)
 
     async def _meet(self, row: Dialog, entries: Sequence[Entry]) -> None:
         """Keeps what the person told of itself by writing."""
@@ -304,7 +315,8 @@ class Worker:
                 Dialog, row.id, lambda current: replace(current, rules_at=later)
             )
 
-    async def _record(self, row: Dialog, cycle: Cycle, now: datetime, *, undone: bool) -> None:
+    async def _record(self, row: Dialog, cycle: Cycle, now: datetime, *, undone: bool) -> bool:
+        """Whether it is the first that is recorded of the cycle."""
         # A cycle that others followed ended with its chat closed, whenever it is recorded.
         ended = Status.CHAT_CLOSED if row.chat_status is not None else None
         fact = Fact(
@@ -335,7 +347,22 @@ class Worker:
         try:
             await self._engine.write(Insert(fact))
         except TakenError:
-            await self._engine.change(Fact, fact.id, newer)
+            with suppress(AbsentError):
+                await self._engine.change(Fact, fact.id, newer)
+            return False
+        return True
+
+    async def _take_back(
+        self, row: Dialog, cycles: Collection[int], first: Collection[int]
+    ) -> None:
+        """Whoever erased the dialog while it was ruled may not have seen what was recorded."""
+        for n in cycles:
+            id = f"{row.id}:{n}"
+            if n in first:
+                await self._engine.delete_if(Fact, id, lambda _: True)
+            else:
+                with suppress(AbsentError):
+                    await self._engine.change(Fact, id, nameless)
 
     async def sweep(self) -> None:
         """Mends what others left behind, drops what has had its time.

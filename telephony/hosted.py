@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from hub.calls import news
-from hub.calls.call import Call, Leg, Outcome, Reported
+from hub.calls.call import Call, Leg, Outcome, Reported, Side
 from hub.calls.dialling import Dialling
 from hub.calls.trunk import Hosted, LineError
 from hub.statuses import Status
@@ -104,7 +104,8 @@ class HostedDialer:
                 if report is None:
                     is_cancelled = self.call.is_cancelled
                     outcome = Outcome.CANCELLED if is_cancelled else Outcome.UNKNOWN
-                    return await self._dialling.end(self.call, outcome, side="visitor")
+                    side: Side = "visitor" if self.call.talk_at is None else ""
+                    return await self._dialling.end(self.call, outcome, side=side)
                 news_at = clock()
             if report is None or report.seq <= self._seq:
                 continue

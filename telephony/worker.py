@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from hub.bus import Bus
 from hub.calls import capacity, trunks
-from hub.calls.call import Call, Outcome, Role, Wish
+from hub.calls.call import Call, Outcome, Side, Wish
 from hub.calls.dialling import LEASE, WAKE, Dialling
 from hub.calls.trunk import Legs
 from hub.channels.in_use import Channels
@@ -152,7 +152,8 @@ class Telephony:
         elif opened is None:
             if not self._lines.is_coming(call.channel):
                 await self._dialling.catch_up(call)
-                side: Role = "visitor" if call.dialled_at is not None else "operator"
+                side: Side = "visitor" if call.dialled_at is not None else "operator"
+                side = side if call.talk_at is None else ""
                 await self._dialling.end(call, Outcome.UNKNOWN, side=side)
         elif opened.line.ready:
             if call.stage == "begun":

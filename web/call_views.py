@@ -146,8 +146,9 @@ def _task(document: Call) -> Task:
         return ""
     if document.outcome is Outcome.MISSED:
         return "missed"
-    talked = document.outcome is Outcome.TALKED and document.purpose != "test"
-    return "result" if talked and verdict.is_enough(document) else ""
+    talked = document.outcome is Outcome.TALKED and verdict.is_enough(document)
+    has_talked = talked or document.is_lost
+    return "result" if has_talked and document.purpose != "test" else ""
 
 
 def _leg(leg: Leg) -> LegView:

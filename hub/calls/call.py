@@ -223,8 +223,14 @@ class Call(Document, frozen=True, kw_only=True):
         return hashlib.sha256(self.id.encode()).hexdigest()[:16]
 
     @property
+    def is_lost(self) -> bool:
+        """Whether the two were connected, and nothing is known of what came after that."""
+        return self.outcome is Outcome.UNKNOWN and self.talk_at is not None
+
+    @property
     def talked_s(self) -> float:
-        if self.talk_at is None or self.ended_at is None:
+        """As far as that is known."""
+        if self.talk_at is None or self.ended_at is None or self.is_lost:
             return 0
         return max(0.0, (self.ended_at - self.talk_at).total_seconds())
 

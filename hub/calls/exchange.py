@@ -148,7 +148,11 @@ class Exchange:
         }
 
         def over(had: Lead) -> Lead | None:
-            if had.call != call.id or had.status not in PLANNED:
+            if had.call != call.id:
+                return None
+            if had.cause == verdict.CONNECTED:
+                return replace(had, status=call.status, cause=verdict.TALKED, changed_at=now)
+            if had.status not in PLANNED:
                 return None
             return leads.ended(had, call.status, verdict.TALKED, now)
 

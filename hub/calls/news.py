@@ -162,10 +162,10 @@ def line(call: Call, row: Dialog, state: State, party: Party | None) -> dict[str
         }
     if state == "ended":
         told |= {
-            "cause": "talked",
+            "cause": verdict.CONNECTED if call.is_lost else verdict.TALKED,
             "outcome": call.outcome or "",
             "ended_by": call.ended_by,
-            "talked_s": str(round(call.talked_s)),
+            "talked_s": "" if call.is_lost else str(round(call.talked_s)),
         }
     if state == "missed":
         told["loss"] = call.loss

@@ -33,7 +33,6 @@ from hub.errors import (
 from hub.files.kept import Files
 from hub.leads import leads, ordering
 from hub.leads.callbacks import Callbacks, Doubt
-from hub.leads.callside import is_spam
 from hub.leads.lead import Lead
 from hub.model import (
     Author,
@@ -219,9 +218,7 @@ class Switchboard:
             raise ConflictError("resulted", entry.data.get("result", ""))
         here = await self._engine.get(Dialog, entry.dialog) or row
         await ordering.follow(self._engine, self._bus, here, entry, now)
-        if code == "spam":
-            await self._peace.mark_spam(who, here.id)
-        elif code == "voicemail" and lead is not None:
+        if code == "voicemail" and lead is not None:
             planned = await leads.latest(self._engine, lead.project, lead.phone)
         await self.follow(entry)
         return Resulted(call=await self._engine.get(Call, call.id) or call, lead=planned)
@@ -234,11 +231,8 @@ class Switchboard:
         call = await self._engine.get(Call, entry.data.get("call", ""))
         if call is None or call.project != entry.project:
             return
-        if code == "spam":
-            row = await self._engine.get(Dialog, entry.dialog)
-            if row is None or not is_spam(row):
-                # Who said so died before he marked it: he is asked once more.
-                return
+        if code == "spam" and call.result != code:
+            await self._peace.mark_told(entry)
         elif code == "voicemail" and call.lead is not None:
             planned = await leads.latest(self._engine, call.project, call.phone)
             for follow in self._follows:

@@ -8,14 +8,14 @@ phones one by one and lets the hub conduct, `Hosted` is told the whole plan and 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from msgspec import Meta, Struct
 
 from hub.calling import Number
-from hub.calls.call import Call, Outcome, Reported, Role
+from hub.calls.call import Call, Outcome, Reported
 from hub.channels.abilities import Capabilities
 from hub.channels.port import ChannelKind, Draft, Receipt
 from hub.errors import HubError, RejectedError
@@ -189,7 +189,3 @@ class Trunk(ChannelKind[T]):
 
     async def send(self, to: Identity, draft: Draft) -> Receipt:
         raise RejectedError("nothing can be written to a phone line", reason="mute")
-
-
-Speak = Callable[[Call, Role], Awaitable[Path | None]]
-"""The sound file of what that side is to hear; None if there is nothing to say."""

@@ -14,7 +14,8 @@ from hub.leads.ordering import lawful
 from hub.model import Project
 from hub.statuses import LIVE, Status
 
-TALKED, CANCELLED = "talked", "cancelled"
+TALKED, CONNECTED, CANCELLED = "talked", "connected", "cancelled"
+"""Connected, if nothing is known of how the talk ended: people say what came of it."""
 FOR_PEOPLE = frozenset({EXHAUSTED, Outcome.INVALID_NUMBER.value})
 """Causes for which a lead is left to people once it was called."""
 TRUNK_RESTS, TRUNK_RESTS_MAX = timedelta(minutes=1), timedelta(hours=1)
@@ -59,7 +60,9 @@ def said(call: Call) -> dict[str, str]:
         "ended_by": call.ended_by,
         "operator": call.operator or "",
         "operator_name": call.operator_name,
-        "talked_s": str(round(call.talked_s)) if call.talk_at and call.ended_at else "",
+        "talked_s": str(round(call.talked_s))
+        if call.talk_at and call.ended_at and not call.is_lost
+        else "",
         "training": "1" if call.training else "",
     }
     return {name: value for name, value in told.items() if value}
@@ -84,11 +87,12 @@ def after(lead: Lead, call: Call, project: Project, now: datetime) -> Lead | Non
     if not lead.live or lead.call != call.id or lead.status not in UNDER_WAY:
         return None
     told = ended_as(call)
-    if call.outcome is Outcome.TALKED and is_enough(call):
+    if call.is_lost or (call.outcome is Outcome.TALKED and is_enough(call)):
         if _held(lead, now) is not None:
             fresh = replace(lead, attempts=0, operator_tries=0)
             return _again(fresh, call, now, project, now)
-        return _over(lead, told or Status.PROCESSED, TALKED, now)
+        cause = CONNECTED if call.is_lost else TALKED
+        return _over(lead, told or Status.PROCESSED, cause, now)
     if call.outcome is Outcome.CANCELLED:
         return _over(lead, Status.PROCESSED, CANCELLED, now)
     if call.outcome is Outcome.TOO_LATE:
@@ -193,7 +197,7 @@ def _over(lead: Lead, status: Status, cause: str, now: datetime) -> Lead:
         cause=cause,
         due_at=None,
         held=None,
-        attempts=lead.attempts + (cause == TALKED),
+        attempts=lead.attempts + (cause != CANCELLED),
         ended_at=now,
         changed_at=now,
     )

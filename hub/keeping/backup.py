@@ -1,8 +1,9 @@
 """A copy of the embedded store and its files in one tar, taken while the hub serves.
 
 The store is copied as it stood at one moment, then the files that it names; none is deleted
-meanwhile. The manifest comes last, so half a copy is never taken for a whole one. The key is
-left out unless asked for: whoever has both can read every secret.
+meanwhile. The manifest comes last, so half a copy is never taken for a whole one. It is signed, so
+where the key lies no copy is taken that another has made or changed. The key is left out unless
+asked for: whoever has both can read every secret.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from hub.errors import ConfigError, ConflictError
 from hub.files.kept import COPYING, key, small_key
 from hub.files.storage import BLOCK_BYTES, drop, on_disk, sync
 from hub.keeping import keys
-from hub.keeping.secrets import Vault
+from hub.keeping.keys import Keys
 from hub.model import File, Project, ProjectId
 from hub.store.engine import Engine
 from hub.store.schema import FILES, PROJECTS_BY_NAME, VERSION
@@ -44,6 +45,8 @@ FILES_UNDER = "files/"
 KEY = "hub.key"
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
+SIGNATURE = "manifest.sig"
+PURPOSE = "backup"
 RESTORING = ".restoring"
 MANIFEST_MAX_BYTES = 2_000_000_000
 LEASE = timedelta(minutes=10)
@@ -89,7 +92,7 @@ async def backup(
         raise ConfigError("only the embedded store is copied; see docs/backup.md for MongoDB")
     if await on_disk(to.exists):
         raise ConfigError(f"{to} is there already")
-    taken_at = now()
+    taken_at, signs = now(), keys.load(settings.security.key_file, make=False)
     spare, beside = (to.with_name(f".{to.name}.{what}") for what in ("copy", "part"))
     async with _holding(engine, now):
         try:
@@ -109,7 +112,7 @@ async def backup(
             )
             key_path = settings.security.key_file if with_key else None
             manifest = await on_disk(
-                _packed, beside, manifest, store, settings.data.files, names, key_path
+                _packed, beside, manifest, store, settings.data.files, names, key_path, signs
             )
             await on_disk(_put, beside, to)
         finally:
@@ -125,6 +128,7 @@ def _packed(
     files: Path,
     names: list[tuple[str, bool]],
     key_path: Path | None,
+    signs: Keys,
 ) -> Manifest:
     parts, missing = [], []
     handle = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -140,8 +144,9 @@ def _packed(
                 parts.append(_added(tar, KEY, key_path))
             manifest = replace(manifest, missing=tuple(missing), parts=tuple(parts))
             body = msgspec.json.encode(manifest)
-            seal = hashlib.sha256(body).hexdigest().encode()
-            for name, content in ((MANIFEST, body), (SEAL, seal)):
+            signature = signs.sign(PURPOSE, body.decode()).encode()
+            seal = hashlib.sha256(body + signature).hexdigest().encode()
+            for name, content in ((MANIFEST, body), (SIGNATURE, signature), (SEAL, seal)):
                 tar.addfile(_member(name, len(content)), io.BytesIO(content))
         stream.flush()
         os.fsync(stream.fileno())
@@ -207,35 +212,24 @@ async def _holding(engine: Engine, now: Callable[[], datetime]) -> AsyncGenerato
 async def restore(settings: Settings, source: Path) -> Manifest:
     """Puts a copy where the settings say that the data lies, checked to the last byte first.
 
-    Refuses a folder that holds data. A restore that was cut short is begun anew.
+    Refuses a folder that holds data, and what was not signed by the key that lies there, if one
+    does. A restore that was cut short is begun anew.
     """
     if settings.database.url:
         raise ConfigError("only the embedded store is restored; see docs/backup.md for MongoDB")
     fresh = settings.data.dir / RESTORING
     manifest = await on_disk(_unpacked, settings, source, fresh)
     try:
-        if settings.security.key_file.exists():
-            await _fits(settings, fresh / STORE)
         await on_disk(_placed, settings, fresh)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return manifest
 
 
-async def _fits(settings: Settings, store: Path) -> None:
-    """Raises ConfigError if the key file here is not the one that the store was written with."""
-    path = settings.security.key_file
-    engine = SqliteEngine(store, serving=False)
-    await engine.open()
-    try:
-        await Vault(keys.load(path, make=False)).check(engine, path)
-    finally:
-        await engine.close()
-
-
 def _unpacked(settings: Settings, source: Path, fresh: Path) -> Manifest:
     _refuse_data(settings)
-    manifest = read(source, None)
+    path = settings.security.key_file
+    manifest = read(source, None, path if path.exists() else None)
     if manifest.files_elsewhere != bool(settings.files.url):
         where = "in a storage" if manifest.files_elsewhere else "in the copy itself"
         raise ConfigError(f"files.url: the files of this copy are {where}", field="files.url")
@@ -274,8 +268,11 @@ def _refuse_data(settings: Settings) -> None:
         raise ConfigError(f"{dir} is not empty: it holds {held[0]}; nothing was changed")
 
 
-def read(source: Path, into: Path | None) -> Manifest:
-    """Checks the whole copy, and puts its parts into the folder if one is given."""
+def read(source: Path, into: Path | None, key_path: Path | None = None) -> Manifest:
+    """Checks the whole copy, and puts its parts into the folder if one is given.
+
+    With a key file it must have been signed by a key of it.
+    """
     found: list[Part] = []
     told: dict[str, bytes] = {}
     with _readable(source) as tar:
@@ -284,7 +281,7 @@ def read(source: Path, into: Path | None) -> Manifest:
             if stream is None:
                 raise UnfitError(f"{source} is damaged")
             with closing(stream):
-                if member.name in (MANIFEST, SEAL) and member.size < MANIFEST_MAX_BYTES:
+                if member.name in (MANIFEST, SIGNATURE, SEAL) and member.size < MANIFEST_MAX_BYTES:
                     told[member.name] = stream.read()
                 elif MANIFEST in told or not _PART.fullmatch(member.name):
                     raise UnfitError(f"{source} is no copy of a hub")
@@ -292,7 +289,8 @@ def read(source: Path, into: Path | None) -> Manifest:
                     found.append(_poured(stream, member.name, into))
     try:
         manifest = msgspec.json.decode(told[MANIFEST], type=Manifest)
-        sealed = told[SEAL].decode() == hashlib.sha256(told[MANIFEST]).hexdigest()
+        signature = told.get(SIGNATURE, b"")
+        sealed = told[SEAL].decode() == hashlib.sha256(told[MANIFEST] + signature).hexdigest()
     except (KeyError, ValueError, msgspec.MsgspecError):
         version = _format(told.get(MANIFEST, b""))
         if version is not None and version > FORMAT:
@@ -308,6 +306,15 @@ def read(source: Path, into: Path | None) -> Manifest:
         raise UnfitError(f"{source} is damaged")
     if all(part.name != STORE for part in found):
         raise UnfitError(f"{source} is no copy of a hub")
+    if key_path is not None:
+        if not signature:
+            raise UnfitError(
+                f"{source} is not signed; if an older hub of yours made it, put {key_path} aside "
+                "while it is restored"
+            )
+        signs = keys.load(key_path, make=False)
+        if not signs.verify(PURPOSE, told[MANIFEST].decode(), signature.decode("latin-1")):
+            raise UnfitError(f"{source} was not made by a hub with the key {key_path}")
     return manifest
 
 

@@ -28,7 +28,7 @@ from hub.finding.search import Search
 from hub.keeping.backup import backup
 from hub.leases import Turn
 from hub.model import Dialog, Document, Lock, ProjectId
-from hub.people.erasure import Eraser, dropping
+from hub.people.erasure import Eraser, dropping, nameless
 from hub.records import Audit, DeadLetter, Fact
 from hub.store.engine import AbsentError, Engine, Index, Insert, Range, TakenError
 from hub.store.schema import AUDIT, BY_LIFE, CALLS, DEAD_LETTERS, LOG, PROJECTS_BY_NAME
@@ -219,7 +219,7 @@ class Housekeeping:
             return
         for n in range(1, row.cycle.n + 1):
             with suppress(AbsentError):
-                await self._engine.change(Fact, f"{row.id}:{n}", _nameless)
+                await self._engine.change(Fact, f"{row.id}:{n}", nameless)
         await self._eraser.erase(row)
         observe.DIALOGS_DROPPED.inc()
 
@@ -319,8 +319,3 @@ def _dropped(path: Path) -> None:
 
 def _unheard(call: Call) -> Call | None:
     return replace(call, recording=None) if call.recording is not None else None
-
-
-def _nameless(fact: Fact) -> Fact | None:
-    """What reports count stays; whom it was about does not."""
-    return replace(fact, name="") if fact.name else None

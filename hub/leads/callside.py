@@ -76,7 +76,7 @@ def called(row: Dialog, entry: Entry) -> Dialog:
         row = replace(row, call_at=moment(told["at"]))
     if told.get("result") and entry.author.kind == "operator":
         row = _settled(row, moment(told.get("since", "")))
-    elif told.get("cause") == "talked" and row.open:
+    elif told.get("cause") in ("talked", "connected") and row.open:
         # Whoever talked has still to say what came of it.
         row = _awaited(row, entry)
     if row.call_status in PLANNED:

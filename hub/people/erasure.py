@@ -16,7 +16,7 @@ from hub.finding.bookmarks import Bookmark
 from hub.finding.search import Search
 from hub.leads.lead import Lead
 from hub.model import Awaits, Dialog, DialogId, Entry
-from hub.records import Notice
+from hub.records import Fact, Notice
 from hub.requests.automation import Handled
 from hub.requests.terms import Invalid
 from hub.store.engine import AbsentError, Engine
@@ -156,3 +156,8 @@ def dropping(row: Dialog, now: datetime) -> Dialog | None:
     if row.dropped_at is not None:
         return None
     return replace(row, dropped_at=now, rules_at=None, lane_at=None)
+
+
+def nameless(fact: Fact) -> Fact | None:
+    """What reports count stays; whom it was about does not."""
+    return replace(fact, name="") if fact.name else None

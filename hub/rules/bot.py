@@ -1,4 +1,4 @@
-"""B8: the first bot: greets once in a cycle, answers its buttons, hands over, and then is silent.
+"""The first bot: greets once in a cycle, answers its buttons, hands over, and then is silent.
 
 Whoever presses a button, says its label or its number, or answers what was asked, asks no
 question; anything else is one, and an operator's. The bot speaks at most once to one line.

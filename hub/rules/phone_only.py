@@ -1,4 +1,4 @@
-"""C2: a message that is only a phone number, with polite words around it, asks for a call."""
+"""A message that is only a phone number, with polite words around it, asks for a call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A7: a number that was typed and not sent is kept as a potential client."""
+"""A number that was typed and not sent is kept as a potential client."""
 
 from __future__ import annotations
 

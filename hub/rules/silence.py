@@ -1,4 +1,4 @@
-"""C1: whoever left a phone and asks nothing for an hour is called; who left none is asked once.
+"""Whoever left a phone and asks nothing for an hour is called; who left none is asked once.
 
 The hour runs from the platform's time of the line that brought the phone, whatever the hub did
 meanwhile, so a question of minute 59 counts however late it comes.

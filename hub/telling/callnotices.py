@@ -378,7 +378,7 @@ class CallNotices:
         return who.operator.name if who is not None else ""
 
 
-_ENDS = frozenset({verdict.TALKED, verdict.CANCELLED, "handled"})
+_ENDS = frozenset({verdict.TALKED, verdict.CONNECTED, verdict.CANCELLED, "handled"})
 _MORE = frozenset(
     f"notice.call.{each}.more" for each in ("confirm", "by_hand", "nobody", *FOR_PEOPLE)
 )
@@ -442,9 +442,8 @@ def _outcome(call: Call, lead: Lead, project: Project, name: str, lang: Lang, no
     length = f"{int(call.talked_s) // 60}:{int(call.talked_s) % 60:02d}"
     if call.talk_at is not None:
         is_talk = call.outcome is Outcome.TALKED and verdict.is_enough(call)
-        lines.append(
-            text(lang, f"notice.call.{'talked' if is_talk else 'short'}", length=length, name=name)
-        )
+        how = "connected" if call.is_lost else "talked" if is_talk else "short"
+        lines.append(text(lang, f"notice.call.{how}", length=length, name=name))
         if call.operator_name:
             lines.append(text(lang, "notice.call.by", name=call.operator_name))
     elif call.outcome is Outcome.CANCELLED:

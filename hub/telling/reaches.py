@@ -19,11 +19,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from hub import dialogs
+from hub import attempts, dialogs
 from hub.accounts import Accounts, Who
 from hub.bus import Bus
 from hub.channels.abilities import Ability
-from hub.channels.in_use import Channels
+from hub.channels.in_use import FRESH, Channels
 from hub.channels.port import ChannelKind, Draft, Receipt
 from hub.channels.pulse import Pulses
 from hub.content import Button
@@ -61,9 +61,7 @@ from hub.texts import text
 
 KEY_LASTS = timedelta(minutes=30)
 KEY_BYTES = 16
-FRESH = timedelta(seconds=5)
 LATER = timedelta(minutes=15)
-SEND_TIMEOUT = timedelta(seconds=25)
 HEARD_KNOWN = 2_000
 WAKE = "notices"
 
@@ -392,7 +390,7 @@ class Reaches:
         if not self._pulses.is_well(await self._pulses.of(id), id):
             raise TransientError("the channel waits", reason="offline")
         try:
-            async with asyncio.timeout(SEND_TIMEOUT.total_seconds()):
+            async with asyncio.timeout(attempts.SEND_TIMEOUT.total_seconds()):
                 answer = await how(kind)
         except TimeoutError:
             raise TransientError("timeout", maybe_sent=True, reason="timeout") from None

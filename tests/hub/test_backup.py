@@ -27,7 +27,17 @@ from hub.files.kept import COPYING, Files
 from hub.files.storage import Folder
 from hub.hub import Hub
 from hub.keeping import keys as key_file
-from hub.keeping.backup import MANIFEST, SEAL, Manifest, UnfitError, backup, read, restore
+from hub.keeping.backup import (
+    MANIFEST,
+    SEAL,
+    SIGNATURE,
+    STORE,
+    Manifest,
+    UnfitError,
+    backup,
+    read,
+    restore,
+)
 from hub.keeping.verify import verify
 from hub.model import Channel, FileId, ProjectId
 from hub.store.schema import BY_LIFE
@@ -286,7 +296,37 @@ def sealed(members: list[tuple[str, bytes]], **changed: object) -> list[tuple[st
     told = msgspec.json.decode(parts[MANIFEST]) | changed
     body = msgspec.json.encode(told)
     rest = [each for each in members if each[0] not in (MANIFEST, SEAL)]
-    return [*rest, (MANIFEST, body), (SEAL, hashlib.sha256(body).hexdigest().encode())]
+    seal = hashlib.sha256(body + parts.get(SIGNATURE, b"")).hexdigest().encode()
+    return [*rest, (MANIFEST, body), (SEAL, seal)]
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
+async def test_a_copy_that_somebody_else_has_made_or_changed_is_refused_where_the_key_lies(
+    whole: bytes, hub: Hub, settings: Settings, elsewhere: Settings, to: Path, is_signed: bool
+) -> None:
+    """Whoever writes where copies lie would else say who the operators are."""
+    path = elsewhere.security.key_file
+    path.parent.mkdir(parents=True)
+    path.write_bytes(settings.security.key_file.read_bytes())
+    members = [each for each in unpacked(whole) if is_signed or each[0] != SIGNATURE]
+    empty = SqliteEngine(to.with_name("empty.db"))
+    await empty.open()
+    await empty.close()
+    content = to.with_name("empty.db").read_bytes()
+    forged = [(name, content if name == STORE else had) for name, had in members]
+    parts = msgspec.json.decode(dict(members)[MANIFEST])["parts"]
+    for part in parts:
+        if part["name"] == STORE:
+            part |= {"size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    for made in (sealed(forged, parts=parts), sealed(members, program="other")):
+        packed(to, made)
+        read(to, None)
+        said = f"the key {path}" if is_signed else f"put {path} aside"
+        with pytest.raises(UnfitError, match=said):
+            await restore(elsewhere, to)
+    assert [each.name for each in elsewhere.data.dir.iterdir()] == [path.name]
+    to.write_bytes(whole)
+    await restore(elsewhere, to)
 
 
 async def test_copies_of_newer_programs_and_strange_archives_are_refused(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from hub import dialogs
 from hub.accounts import Who
 from hub.calls.call import Call, Outcome
 from hub.calls.dialling import Dialling
@@ -20,6 +22,8 @@ from hub.model import (
     Awaits,
     ChannelId,
     DialogId,
+    Entry,
+    Identity,
     Verb,
 )
 from hub.rights import Right
@@ -27,8 +31,21 @@ from hub.statuses import Status
 from hub.store.engine import Insert
 from tests import spine
 from tests.hub.talks import LINE, MINUTE, SECOND, at, dialled, lead_of, lines, seat, talked, talking
-from tests.hub.test_ordering import HOUR, OTHER, PHONE, live, plan, works
-from tests.spine import SHOP, START, Clock, ask, current, log_of, message, operator, receive, sound
+from tests.hub.test_ordering import HOUR, OTHER, PHONE, again, live, plan, works
+from tests.spine import (
+    SHOP,
+    START,
+    Clock,
+    Crash,
+    Mortal,
+    ask,
+    current,
+    log_of,
+    message,
+    operator,
+    receive,
+    sound,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -324,6 +341,71 @@ class TestResult:
         await hub.switchboard.result(anna, call, "spam")
         row = await current(hub)
         assert (row.open, row.call_status) == (False, Status.SPAM)
+
+    async def test_whoever_says_it_is_spam_and_dies_at_any_step_need_not_say_it_again(
+        self, hub: Hub, anna: Who, clock: Clock, mortal: Mortal
+    ) -> None:
+        died, steps, told = True, 0, 0
+        while died:
+            died, visitor = False, f"v{steps}"
+            row = await ask(hub, visitor=visitor)
+            call, _ = await talked(hub, clock, row)
+            mortal.dies_after(steps)
+            try:
+                await hub.switchboard.result(anna, call, "spam")
+            except Crash:
+                died = True
+            mortal.lives()
+            await hub.worker.repair()
+            await works(hub)
+            is_said = await hub.engine.get(Entry, f"{call.id}:result") is not None
+            told += is_said
+            after = await hub.engine.get(Call, call.id)
+            assert after is not None
+            assert after.result == ("spam" if is_said else ""), steps
+            row = await sound(hub.engine, row.id)
+            assert row.open is not is_said, steps
+            assert (row.call_status is Status.SPAM) is is_said, steps
+            identity = await hub.engine.get(Identity, row.identity)
+            assert identity is not None
+            assert (identity.spam_at is not None) is is_said, steps
+            marks = [each for each in await log_of(hub.engine, row.id) if each.verb is Verb.SPAM]
+            assert [each.author.id for each in marks] == ["anna"] * is_said
+            steps += 1
+        assert 2 < told < steps
+
+    async def test_a_mark_that_is_taken_back_before_the_worker_comes_is_not_made_again(
+        self, hub: Hub, anna: Who, clock: Clock
+    ) -> None:
+        call, _ = await talked(hub, clock)
+        await hub.switchboard.result(anna, call, "spam")
+        # As it is for a worker that has read the call before the mark was made.
+        await hub.engine.change(Call, call.id, lambda had: replace(had, result=""))
+        row = await hub.peace.unmark_spam(anna, str(call.dialog))
+        await again(hub, row)
+        row = await sound(hub.engine, row.id)
+        identity = await hub.engine.get(Identity, row.identity)
+        assert identity is not None
+        assert (row.open, identity.spam_at) == (True, None)
+
+    async def test_spam_that_writes_before_the_mark_is_made_is_marked_in_its_new_request(
+        self, hub: Hub, anna: Who, clock: Clock, mortal: Mortal
+    ) -> None:
+        call, _ = await talked(hub, clock)
+        mortal.dies_after(2)
+        with suppress(Crash):
+            await hub.switchboard.result(anna, call, "spam")
+        mortal.lives()
+        row = await dialogs.level(hub.engine, DialogId(str(call.dialog)))
+        assert (row.call_status, row.open) != (Status.SPAM, False)
+        row = await hub.desk.close(operator("Vera"), row.id)
+        clock.forward(HOUR * 24 * 30)
+        await receive(hub, message(9, clock.at))
+        last = await current(hub)
+        assert last.id != row.id
+        await works(hub)
+        last = await sound(hub.engine, last.id)
+        assert (last.open, last.chat_status) == (False, Status.SPAM)
 
     @pytest.mark.parametrize("code", ["wrong_number", "no_need"])
     async def test_whatever_else_leaves_it_processed(
