@@ -57,6 +57,7 @@ class SetupView(View, frozen=True, kw_only=True):
     """
 
     id: str
+    rev: int
     kind: str
     name: str
     enabled: bool
@@ -113,8 +114,12 @@ class NewChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ChannelChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is absent stays; `settings` are a merge patch (RFC 7396), null puts a default back."""
+    """What is absent stays; `settings` are a merge patch (RFC 7396), null puts a default back.
 
+    `rev` is that of the channel as it was read; without it whatever stands is changed.
+    """
+
+    rev: Annotated[int, Meta(ge=0)] | None = None
     name: Name | None = None
     enabled: bool | None = None
     settings: dict[str, Any] = {}
@@ -159,7 +164,8 @@ async def add(ask: Ask[Nothing, NewChannel]) -> SettingsView:
 
 async def change(ask: Ask[Nothing, ChannelChange]) -> SettingsView:
     document = await asked(ask)
-    wanted = Change(name=ask.body.name, enabled=ask.body.enabled, settings=ask.body.settings)
+    body = ask.body
+    wanted = Change(rev=body.rev, name=body.name, enabled=body.enabled, settings=body.settings)
     try:
         changed = await ask.hub.setup.change(
             ask.project, document.id, wanted, ask.who, address=ask.address
@@ -223,6 +229,7 @@ async def _basics(ask: Ask[Any, Any], document: Channel, pulse: Pulse | None) ->
         works = False
     return {
         "id": document.id,
+        "rev": document.rev,
         "kind": document.kind,
         "name": document.name,
         "enabled": document.enabled,

@@ -64,8 +64,12 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be another: `settings` are merged into those that stand (RFC 7396)."""
+    """What is to be another: `settings` are merged into those that stand (RFC 7396).
 
+    `rev` is that of the channel as it was read; without it whatever stands is changed.
+    """
+
+    rev: int | None = None
     name: str | None = None
     enabled: bool | None = None
     settings: Mapping[str, Any] = {}
@@ -182,8 +186,9 @@ class Setup:
     ) -> Channel:
         """The channel as it is after the change, which every process acts by at once.
 
-        ConflictError("as_code") when it is kept in the settings file, ("other_account") for
-        the key of an account whose messages would be taken for those of the one before.
+        ConflictError("as_code") when it is kept in the settings file, ("changed") when it is not
+        as it was read, ("other_account") for the key of an account whose messages would be taken
+        for those of the one before.
         """
         for _ in range(TRIES):
             had = await self.get(project, id)
@@ -193,6 +198,8 @@ class Setup:
             after, changed = self._changed(had, change, kind.settings_type)
             if not changed:
                 return had
+            if change.rev not in (None, had.rev):
+                raise ConflictError("changed", str(had.rev))
             if self._numbered_by(kind, had) not in ("", self._numbered_by(kind, after)):
                 await self._check_silent(had)
             note = self._noted(had, "channel_changed", who, address, ", ".join(changed))

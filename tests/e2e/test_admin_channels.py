@@ -199,3 +199,26 @@ async def test_what_is_kept_as_code_is_shown_and_not_changed(
     cards = page.get_by_role("list", name=say("admin.channels"))
     await expect(cards.get_by_role("listitem")).to_contain_text([say("admin.as_code.short")])
     await expect(cards.get_by_role("switch")).to_have_count(0)
+
+
+async def test_an_address_of_what_is_not_there_leads_to_what_is(
+    browser: Browser, program: Program
+) -> None:
+    operator = await administrator(browser, program)
+    page, say = operator.page, operator.say
+    for address, missing, back, there in (
+        ("gone", "admin.missing", "admin.to_channels", "admin.channels"),
+        ("~gone", "admin.missing.page", "admin.to_channels", "admin.channels"),
+        (
+            "~connections/gone",
+            "admin.missing.connections",
+            "admin.to_list",
+            "admin.room.connections",
+        ),
+    ):
+        await page.goto(f"{program.url}/inbox#/admin/{address}")
+        await expect(page.get_by_text(say(missing), exact=True)).to_be_visible()
+        await expect(page.get_by_role("button", name=say("admin.again"))).to_have_count(0)
+        await page.get_by_role("link", name=say(back), exact=True).click()
+        await expect(page.get_by_role("heading", level=1, name=say(there))).to_be_visible()
+    assert operator.troubles == []

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Dialog, Locator, Route, expect
 from tests.chaos.process import Program
 
 from .people import Lang, Operator
-from .test_admin_site import administrator
+from .test_admin_site import administrator, new_chat, turn_to
 from .test_axe import put_on, wrong
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -259,4 +259,207 @@ async def test_what_is_typed_while_a_form_is_being_saved_stays_and_is_still_to_b
     await expect(page).to_have_url(RULES)
     await expect(question(operator)).to_have_count(0)
     await expect(minutes).to_have_value("45")
+    assert operator.troubles == []
+
+
+NEW_PASSWORD = "вот и новый пароль"
+KEPT = "() => JSON.stringify({...sessionStorage})"
+
+
+async def come_back(operator: Operator, password: str = NEW_PASSWORD, login: str = "olga") -> None:
+    page, say = operator.page, operator.say
+    await page.get_by_label(say("inbox.sign_in.login")).fill(login)
+    await page.get_by_label(say("inbox.sign_in.password")).fill(password)
+    await page.get_by_role("button", name=say("inbox.sign_in.enter")).click()
+    await expect(page.get_by_role("button", name=say("inbox.admin"))).to_be_visible()
+
+
+def offer(operator: Operator) -> Locator:
+    return operator.page.get_by_text(operator.say("admin.typed"), exact=True)
+
+
+async def press(operator: Operator, key: str) -> None:
+    await operator.page.get_by_role("button", name=operator.say(key), exact=True).click()
+
+
+async def test_what_was_typed_when_the_session_ended_is_offered_after_signing_in_again(
+    browser: Browser, program: Program
+) -> None:
+    operator = await administrator(browser, program)
+    page, say = operator.page, operator.say
+    await page.goto(f"{program.url}/inbox#/admin/~connections/+")
+    name = page.locator(".link-form > div").get_by_label(say("admin.links.name"), exact=True)
+    await name.fill("Осень")
+    await program.command("user", "passwd", "olga", given=f"{NEW_PASSWORD}\n")
+    await press(operator, "admin.save")
+
+    await come_back(operator)
+    await expect(offer(operator)).to_be_visible()
+    await expect(name).to_have_value("")
+    for theme in ("light", "dark"):
+        await put_on(page, "dark" if theme == "dark" else "light")
+        assert await wrong(page, ".save-bar") == []
+    await press(operator, "admin.typed.back")
+    await expect(name).to_have_value("Осень")
+    await expect(offer(operator)).to_have_count(0)
+    await press(operator, "admin.save")
+    await expect(page.get_by_text(say("admin.project.saved"))).to_be_visible()
+
+    # What is saved is kept nowhere else any more.
+    await page.goto(f"{program.url}/inbox#/admin/~connections/+")
+    await expect(name).to_have_value("")
+    await expect(offer(operator)).to_have_count(0)
+    assert "Осень" not in await page.evaluate(KEPT)
+    assert operator.troubles == []
+
+
+async def test_what_was_typed_of_a_channel_is_offered_without_its_keys_and_to_its_writer_alone(
+    browser: Browser, program: Program
+) -> None:
+    operator = await administrator(browser, program)
+    await program.command("user", "add", "ada", "--name", "Ада", "--role", "admin")
+    await program.command("user", "passwd", "ada", given=f"{NEW_PASSWORD}\n")
+    page, say = operator.page, operator.say
+    await page.goto(f"{program.url}/inbox#/admin/+/greenapi")
+    name = page.get_by_label(say("admin.name"), exact=True)
+    instance = page.get_by_label(say("channel.greenapi.instance_id"), exact=True)
+    key = page.get_by_label(say("channel.greenapi.token"), exact=True)
+    await name.fill("WhatsApp склада")
+    await instance.fill("1101000001")
+    await key.fill("d75b3a66374942c5b3c019c698abc2067e151558acbd451234")
+    kept = await page.evaluate(KEPT)
+    assert "1101000001" in kept
+    assert "d75b3a66" not in kept
+
+    # Another tab of the same browser signs out, where nothing is half written.
+    second = await page.context.new_page()
+    await second.goto(f"{program.url}/inbox")
+    await second.get_by_role("button", name=say("inbox.me", name="Ольга")).click()
+    await second.get_by_role("button", name=say("inbox.sign_out")).click()
+    await expect(page.get_by_label(say("inbox.sign_in.login"))).to_be_visible()
+    await second.close()
+
+    await come_back(operator, login="ada")
+    await expect(name).to_have_value(say("kind.greenapi"))
+    await expect(offer(operator)).to_have_count(0)
+    await page.get_by_role("button", name=say("inbox.me", name="Ада")).click()
+    await page.get_by_role("button", name=say("inbox.sign_out")).click()
+
+    await program.command("user", "passwd", "olga", given=f"{NEW_PASSWORD}\n")
+    await come_back(operator)
+    await press(operator, "admin.typed.back")
+    await expect(name).to_have_value("WhatsApp склада")
+    await expect(instance).to_have_value("1101000001")
+    await expect(key).to_have_value("")
+    assert operator.troubles == []
+
+
+async def test_whoever_gives_up_what_was_typed_is_offered_nothing_again(
+    browser: Browser, program: Program
+) -> None:
+    operator = await administrator(browser, program)
+    page, say = operator.page, operator.say
+    await program.command("user", "passwd", "olga", given=f"{NEW_PASSWORD}\n")
+    await page.reload()
+    await come_back(operator)
+    page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.accept()))
+    await to_rules(operator)
+    await silence(operator).check()
+    await page.reload()
+    # The hours, the calls and the rules are one form: it is offered on each of its pages.
+    await expect(offer(operator)).to_be_visible()
+    await page.get_by_role("link", name=say("admin.room.calling"), exact=True).click()
+    await expect(page).to_have_url(CALLING)
+    await press(operator, "admin.typed.back")
+    await expect(page.get_by_text(say("admin.unsaved"), exact=True)).to_be_visible()
+    await page.get_by_role("link", name=say("admin.room.rules"), exact=True).click()
+    await expect(silence(operator)).to_be_checked()
+    await press(operator, "admin.drop")
+    await expect(silence(operator)).not_to_be_checked()
+    await page.reload()
+    await expect(silence(operator)).not_to_be_checked()
+    await expect(offer(operator)).to_have_count(0)
+
+    await silence(operator).check()
+    await page.reload()
+    await press(operator, "admin.typed.decline")
+    await expect(offer(operator)).to_have_count(0)
+    await page.reload()
+    await expect(silence(operator)).not_to_be_checked()
+    await expect(offer(operator)).to_have_count(0)
+
+    # Who signs out here has been asked.
+    await silence(operator).check()
+    await page.get_by_role("button", name=say("inbox.me", name="Ольга")).click()
+    await page.get_by_role("button", name=say("inbox.sign_out")).click()
+    await answer(operator, "admin.leave.go")
+    await come_back(operator)
+    await expect(silence(operator)).not_to_be_checked()
+    await expect(offer(operator)).to_have_count(0)
+    assert operator.troubles == []
+
+
+async def test_of_two_who_change_a_channel_at_once_the_second_sees_what_the_first_saved(
+    browser: Browser, program: Program
+) -> None:
+    operator = await administrator(browser, program)
+    page, say = operator.page, operator.say
+    site = await new_chat(operator)
+    await turn_to(operator, "texts")
+    title = page.get_by_label(say("admin.texts.title"), exact=True)
+    greeting = page.get_by_label(say("admin.texts.greeting"), exact=True)
+    theirs = await page.context.new_page()
+    await theirs.goto(f"{program.url}/inbox#/admin/{site}/texts")
+    await theirs.get_by_label(say("admin.texts.greeting"), exact=True).fill("Добрый день")
+    await theirs.get_by_role("button", name=say("admin.save"), exact=True).click()
+    await expect(theirs.get_by_text(say("admin.saved"), exact=True)).to_be_visible()
+
+    await title.fill("Окна")
+    await press(operator, "admin.save")
+    await expect(page.get_by_text(say("admin.refused.changed"), exact=True)).to_be_visible()
+    await press(operator, "admin.project.take_theirs")
+    await expect(greeting).to_have_value("Добрый день")
+    await expect(title).to_have_value("Окна")
+    await press(operator, "admin.save")
+    await expect(page.get_by_text(say("admin.saved"), exact=True)).to_be_visible()
+
+    # Whoever gives up what they changed goes on from what is there now.
+    await theirs.get_by_label(say("admin.texts.greeting"), exact=True).fill("Здравствуйте")
+    await theirs.get_by_role("button", name=say("admin.save"), exact=True).click()
+    await expect(theirs.get_by_text(say("admin.refused.changed"), exact=True)).to_be_visible()
+    await theirs.get_by_role("button", name=say("admin.drop"), exact=True).click()
+    await expect(theirs.get_by_label(say("admin.texts.title"), exact=True)).to_have_value("Окна")
+    assert operator.troubles == []
+
+
+async def test_switching_a_channel_neither_waits_for_others_nor_undoes_what_they_saved(
+    browser: Browser, program: Program
+) -> None:
+    operator = await administrator(browser, program)
+    page, say = operator.page, operator.say
+    await page.goto(f"{program.url}/inbox#/admin/+/form")
+    await press(operator, "admin.add_and_try")
+    await expect(page).to_have_url(re.compile(r"#/admin/[^+]+$"))
+    name = page.get_by_label(say("admin.name"), exact=True)
+    theirs = await page.context.new_page()
+    await theirs.goto(page.url)
+    await theirs.get_by_label(say("admin.name"), exact=True).fill("Заявки")
+    await theirs.get_by_role("button", name=say("admin.save"), exact=True).click()
+    await expect(theirs.get_by_text(say("admin.linked.saved"), exact=True)).to_be_visible()
+
+    head = page.locator(".site-head")
+    switch = head.get_by_role("switch")
+    await switch.uncheck()
+    await expect(head.get_by_text(say("admin.off"), exact=True)).to_be_visible()
+    await page.get_by_text(say("admin.mapping"), exact=True).click()
+    phone = page.get_by_label(say("channel.field.phone_field"), exact=True)
+    await phone.fill("tel")
+    await press(operator, "admin.save")
+    await expect(page.get_by_text(say("admin.refused.changed"), exact=True)).to_be_visible()
+    await press(operator, "admin.project.take_theirs")
+    await expect(name).to_have_value("Заявки")
+    await expect(phone).to_have_value("tel")
+    await expect(switch).not_to_be_checked()
+    await press(operator, "admin.save")
+    await expect(page.get_by_text(say("admin.linked.saved"), exact=True)).to_be_visible()
     assert operator.troubles == []

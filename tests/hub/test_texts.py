@@ -52,6 +52,24 @@ def test_nothing_is_empty_or_shouts(lang: Lang) -> None:
             assert "!" not in form, key
 
 
+@pytest.mark.parametrize("lang", LANGS)
+def test_no_line_of_a_screen_ends_with_a_full_stop(lang: Lang) -> None:
+    """Besides what is spoken and what a link or a button follows as the next sentence."""
+    ended = {
+        key
+        for key, sentence in catalogue(lang).items()
+        if key.startswith(("admin.", "channel.", "inbox."))
+        for form in forms(sentence)
+        if form.endswith(".") and not form.endswith("..")
+    }
+    assert ended == {
+        "admin.looks.color.faint",
+        "admin.script.unsaid.phrase",
+        "admin.texting.no_channel",
+        "admin.year.missing",
+    }
+
+
 def test_russian_sentences_are_russian() -> None:
     names = {
         "MobileDirect",

@@ -10,14 +10,15 @@ import { refusal } from "../inbox/settings";
 import type { ChannelForm } from "./wire";
 import { Asked, say, want } from "./asked";
 import { refused } from "./editing";
-import { type Values, blank, missing, nameOf, told } from "./filling";
+import { type Values, blank, missing, nameOf, placed, secrets, told, unplaced } from "./filling";
 import { formOf } from "./forms";
 import { LINKS } from "./known";
 import { useLatest } from "./latest";
 import { KindMark } from "./mark";
-import { Leaving, attempt } from "./savebar";
+import { Leaving, Offer, attempt, settling } from "./savebar";
 import { begin } from "./trial";
 import { Failed, Wait } from "./wait";
+import { useTyped } from "./typed";
 import { first, t } from "./words";
 
 /** The ones that most businesses look for come first. */
@@ -120,8 +121,18 @@ function New({ kind }: { kind: string }): JSX.Element {
     }
   };
   useEffect(() => void read(), [kind]);
+  const fields = form?.fields ?? [];
+  const settings = told(fields, values, blank(fields));
+  const typed = useTyped({
+    form: `new/${kind}`,
+    mine: placed(name === usual ? "" : name, settings, secrets(fields)),
+    onBack: (mine) => {
+      const { name: called, settings: had } = unplaced(mine);
+      setName((now) => called ?? now);
+      setValues((now) => ({ ...now, ...had }));
+    },
+  });
   if (!form) return trouble ? <Failed title={trouble} onAgain={() => void read()} /> : <Wait />;
-  const settings = told(form.fields, values, blank(form.fields));
   /** False if it was refused. */
   const add = async (): Promise<boolean> => {
     setTrouble(name.trim() ? "" : t("admin.wrong.empty"));
@@ -144,6 +155,8 @@ function New({ kind }: { kind: string }): JSX.Element {
       return false;
     }
   };
+  const ways = settling(typed, { onDrop: () => {}, onSave: add });
+  const unsent = name !== usual || Object.keys(settings).length > 0;
   const steps = first(`channel.${kind}.steps`, "");
   const link = LINKS[kind];
   return (
@@ -152,9 +165,10 @@ function New({ kind }: { kind: string }): JSX.Element {
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        void attempt(add);
+        void attempt(ways.onSave);
       }}
     >
+      {typed.offered && !unsent ? <Offer typed={typed} /> : null}
       {steps ? (
         <div class="how-to">
           <h2>{t("admin.channels.how")}</h2>
@@ -207,18 +221,14 @@ function New({ kind }: { kind: string }): JSX.Element {
           href="#/admin"
           onClick={() => {
             // Whoever cancels has said so already.
+            ways.onDrop();
             unsaved.value = null;
           }}
         >
           {t("admin.drop")}
         </a>
       </p>
-      <Leaving
-        unsaved={name !== usual || Object.keys(settings).length > 0}
-        busy={busy}
-        onDrop={() => {}}
-        onSave={add}
-      />
+      <Leaving unsaved={unsent} busy={busy} {...ways} />
     </form>
   );
 }

@@ -14,7 +14,7 @@ import { Channels } from "./channels";
 import { Linked, type Values } from "./linked";
 import { ROOM, Room, Rooms } from "./rooms";
 import { Site } from "./site";
-import { Failed, Wait } from "./wait";
+import { Failed, NoChannel, Wait } from "./wait";
 import { t } from "./words";
 
 /** Stands for a channel that is yet to be; no id of one has it. */
@@ -48,7 +48,7 @@ export function Admin(): JSX.Element {
 /** One channel: the chat of a site has its own screen, all others are a form and a trial. */
 function One({ channel, part }: { channel: string; part: string }): JSX.Element {
   const [view, setView] = useState<ChannelSettings<unknown> | null>(null);
-  const [trouble, setTrouble] = useState<"" | "admin.missing" | "admin.failed">("");
+  const [trouble, setTrouble] = useState<"" | "missing" | "failed">("");
   const read = async (): Promise<void> => {
     setTrouble("");
     try {
@@ -56,11 +56,12 @@ function One({ channel, part }: { channel: string; part: string }): JSX.Element 
       setView(found);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      setTrouble(error.problem.status === 404 ? "admin.missing" : "admin.failed");
+      setTrouble(error.problem.status === 404 ? "missing" : "failed");
     }
   };
   useEffect(() => void read(), [channel]);
-  if (trouble) return <Failed title={t(trouble)} onAgain={() => void read()} />;
+  if (trouble === "missing") return <NoChannel />;
+  if (trouble) return <Failed onAgain={() => void read()} />;
   if (!view) return <Wait />;
   if (view.kind === "site") return <Site channel={channel} part={part} />;
   if (part === "bot") return <BotPage found={view} />;

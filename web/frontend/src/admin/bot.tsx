@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Icon } from "../inbox/parts";
 import { project as here } from "../inbox/rows";
-import { draft, drop, kept, load, put, save, state, takeTheirs, unsaved } from "./botdraft";
+import { changed, draft, drop, kept, load, put, save, state, takeTheirs, unsaved } from "./botdraft";
 import { BotButtons } from "./botbuttons";
 import { Sandbox } from "./botsandbox";
 import { LABEL_MOST } from "./bots";
@@ -15,7 +15,7 @@ import { Switch, Text } from "./fields";
 import { KindMark } from "./mark";
 import { Phrase } from "./phrase";
 import { SaveBar } from "./savebar";
-import { Failed, Wait } from "./wait";
+import { Failed, Missing, Wait } from "./wait";
 import type { ChannelSettings } from "./wire";
 import { t } from "./words";
 
@@ -52,11 +52,14 @@ export function Bot({ channel, kind }: { channel: string; kind: string }): JSX.E
     <div class="bot-page">
       {state.value === "loading" ? (
         <Wait />
-      ) : state.value !== "ready" || !now || !can ? (
-        <Failed
-          title={t(state.value === "missing" ? "admin.bot.missing" : "admin.failed")}
-          onAgain={() => void load(channel)}
+      ) : state.value === "missing" ? (
+        <Missing
+          title={t("admin.bot.missing")}
+          to={`#/admin/${encodeURIComponent(channel)}`}
+          words={t("admin.bot.to_channel")}
         />
+      ) : state.value !== "ready" || !now || !can ? (
+        <Failed onAgain={() => void load(channel)} />
       ) : (
         <div class="bot">
           <div class="bot-form">
@@ -89,6 +92,7 @@ export function Bot({ channel, kind }: { channel: string; kind: string }): JSX.E
         </div>
       )}
       <SaveBar
+        typed={{ form: `bot/${channel}`, mine: changed.value, onBack: now ? put : undefined }}
         unsaved={unsaved.value}
         saved={saved.value}
         busy={saving.value}

@@ -5,6 +5,7 @@ import { project, tell } from "../inbox/rows";
 import { type Answered, type BotSettings, type BotView, type Fault, type Line, tidied, wrongIn } from "./bots";
 import { placeOf } from "./draft";
 import { type State, differing, refused, saved, saving } from "./editing";
+import { emptied } from "./typed";
 import { first, t } from "./words";
 
 const at = (id: string, channel: string): string =>
@@ -22,6 +23,14 @@ const whose = signal("");
 /** As the hub has it. */
 export const kept = signal<BotView | null>(null);
 export const draft = signal<BotSettings | null>(null);
+
+emptied(() =>
+  batch(() => {
+    whose.value = "";
+    kept.value = draft.value = null;
+    state.value = "loading";
+  }),
+);
 
 export const changed = computed<Partial<BotSettings>>(() => {
   const before = kept.value?.settings;
@@ -71,7 +80,7 @@ export async function load(channel: string): Promise<void> {
     if (whose.value === id && !unsaved.value && !(kept.value && kept.value.rev > found.rev)) show(found);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (whose.value === id && !kept.value) state.value = error.problem.status === 0 ? "failed" : "missing";
+    if (whose.value === id && !kept.value) state.value = [404, 409].includes(error.problem.status) ? "missing" : "failed";
   }
 }
 

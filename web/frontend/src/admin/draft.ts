@@ -6,12 +6,20 @@ import { calendar } from "../inbox/trouble";
 import { calls } from "./calls";
 import { type State, differing, refused, saved, saving } from "./editing";
 import type { Policy, Project, ProjectChange } from "./project";
+import { emptied } from "./typed";
 import { first } from "./words";
 
 export const state = signal<State>("loading");
 /** As the hub has it. */
 export const kept = signal<Project | null>(null);
 export const draft = signal<Project | null>(null);
+
+emptied(() =>
+  batch(() => {
+    kept.value = draft.value = null;
+    state.value = "loading";
+  }),
+);
 
 export const changes = computed<ProjectChange | null>(() => {
   const before = kept.value;

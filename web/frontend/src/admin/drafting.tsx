@@ -9,7 +9,7 @@ import type { Key } from "../texts";
 import { placeOf } from "./draft";
 import { differing, refused } from "./editing";
 import { DropButton, SaveBar, justSaved } from "./savebar";
-import { Failed, Wait } from "./wait";
+import { Failed, Missing, Wait } from "./wait";
 import { first, t } from "./words";
 
 /** A kind of such things: where they stand, what is asked of the hub, and the words for them. */
@@ -57,7 +57,7 @@ export function Drafting<Kept extends { id: string }, Draft extends { name: stri
   const [now, setNow] = useState<{ known: Known; kept: Kept | null; draft: Draft } | null>(null);
   /** What was there before anything was written. */
   const begun = (of: { known: Known; kept: Kept | null }): Draft => (of.kept ? kind.draftOf(of.kept) : kind.blank(of.known));
-  const [trouble, setTrouble] = useState<"" | "admin.missing" | "admin.failed">("");
+  const [trouble, setTrouble] = useState<"" | "missing" | "failed">("");
   const [busy, setBusy] = useState(false);
   const key = useRef(freshKey());
   const there = useRef(true);
@@ -68,7 +68,7 @@ export function Drafting<Kept extends { id: string }, Draft extends { name: stri
     const [known, kept = null] = await kind.read(project, id);
     if (!there.current) return;
     refused.value = null;
-    setTrouble(id && !kept ? "admin.missing" : "");
+    setTrouble(id && !kept ? "missing" : "");
     setNow((was) => {
       const mine = mineOver && was ? differing(begun(was), was.draft) : {};
       return { known, kept, draft: { ...begun({ known, kept }), ...mine } };
@@ -82,7 +82,7 @@ export function Drafting<Kept extends { id: string }, Draft extends { name: stri
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (!there.current) return;
-      setTrouble(error.problem.status === 404 ? "admin.missing" : "admin.failed");
+      setTrouble(error.problem.status === 404 ? "missing" : "failed");
     }
   };
   useEffect(() => {
@@ -93,7 +93,10 @@ export function Drafting<Kept extends { id: string }, Draft extends { name: stri
     };
   }, []);
 
-  if (trouble) return <Failed title={t(trouble)} onAgain={() => void read()} />;
+  const room = `#/admin/~${kind.room}`;
+  if (trouble === "missing")
+    return <Missing title={t(`admin.missing.${kind.room}`)} to={room} words={t("admin.to_list")} />;
+  if (trouble) return <Failed onAgain={() => void read()} />;
   if (!now) return <Wait />;
 
   const { known, kept, draft } = now;
@@ -143,7 +146,7 @@ export function Drafting<Kept extends { id: string }, Draft extends { name: stri
       if (!id) becomes(kind.addressOf(saved.id));
     });
   };
-  const room = `#/admin/~${kind.room}`;
+  const unsaved = JSON.stringify(kind.tidy(draft)) !== JSON.stringify(kind.tidy(before));
   const drop = async (one: Kept): Promise<void> => {
     await ask(async () => {
       await kind.drop(project, one);
@@ -172,7 +175,12 @@ export function Drafting<Kept extends { id: string }, Draft extends { name: stri
         </div>
       </div>
       <SaveBar
-        unsaved={JSON.stringify(kind.tidy(draft)) !== JSON.stringify(kind.tidy(before))}
+        typed={{
+          form: `${kind.room}/${id}`,
+          mine: unsaved ? differing(before, draft) : {},
+          onBack: (mine) => put(mine as Partial<Draft>),
+        }}
+        unsaved={unsaved}
         saved={kept !== null && justSaved.value === kept.id}
         busy={busy}
         onDrop={() => {

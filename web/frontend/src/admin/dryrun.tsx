@@ -81,7 +81,7 @@ function Found({ days, found, policy }: { days: number; found: Tried; policy: Po
     <>
       <p class="dry-said">
         {counts.length ? t("admin.dry.looked", { n: found.looked }) : t("admin.dry.nothing", { n: days })}
-        {found.more ? ` ${t("admin.dry.more", { date: dateOf(found.back_to) })}` : ""}
+        {found.more ? `. ${t("admin.dry.more", { date: dateOf(found.back_to) })}` : ""}
       </p>
       {counts.length ? (
         <>

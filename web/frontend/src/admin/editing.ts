@@ -1,9 +1,10 @@
 // One channel's settings while they are being changed; kept while the person looks elsewhere.
 import { batch, computed, signal } from "@preact/signals";
 import { Refused, api } from "../inbox/api";
-import { project } from "../inbox/rows";
+import { project, tell } from "../inbox/rows";
 import type { ChannelChange, ChannelSettings, SiteSettings } from "./wire";
 import { type Troubles, check, placeOf } from "./checks";
+import { emptied } from "./typed";
 import { first, t } from "./words";
 
 export type State = "loading" | "failed" | "missing" | "ready";
@@ -27,6 +28,13 @@ interface Refusal {
 export const refused = signal<Refusal | null>(null);
 /** The channel that was asked for last. */
 let asked = "";
+emptied(() =>
+  batch(() => {
+    kept.value = site.value = null;
+    state.value = "loading";
+  }),
+);
+
 /** Nothing is called wrong before the person tried to save it. */
 const tried = signal(false);
 
@@ -107,7 +115,44 @@ export async function lookAgain(): Promise<void> {
 }
 
 export function drop(): void {
-  if (kept.value) show(kept.value);
+  const before = kept.value;
+  if (!before) return;
+  // What I began from is no more, if somebody else has saved it.
+  const overtaken = refused.value?.overtaken;
+  show(before);
+  if (overtaken) void load(before.id);
+}
+
+/** Puts parts of it on the form again. */
+export function takeBack({ name: called, settings }: { name?: string; settings: object }): void {
+  const now = site.value;
+  if (!now) return;
+  batch(() => {
+    site.value = { ...now, ...settings };
+    name.value = called ?? name.value;
+    saved.value = false;
+  });
+}
+
+/** Somebody else has saved meanwhile: theirs is taken, and mine put over it for one more look. */
+export async function takeTheirs(): Promise<void> {
+  const before = kept.value;
+  if (!before) return;
+  const theirs = await api.channelSettings(project.value, before.id).catch(tell);
+  if (theirs && kept.value?.id === theirs.id) keepOver(theirs, before);
+}
+
+/** Takes it as the hub has it now, with what was typed since `before` over it. */
+function keepOver(view: ChannelSettings, before: Pick<ChannelSettings, "name" | "settings">): void {
+  const now = site.value;
+  if (!now) return;
+  const mine = differing(before.settings, now);
+  const called = name.value === before.name ? view.name : name.value;
+  batch(() => {
+    show(view);
+    name.value = called;
+    site.value = { ...view.settings, ...mine };
+  });
 }
 
 /** The place of the first thing that is wrong, or nothing once it is saved. */
@@ -118,13 +163,22 @@ export async function save(): Promise<string> {
   tried.value = true;
   const [place] = troubles.value.keys();
   if (place !== undefined) return place;
-  return send(before, change, { name: name.value, settings: site.value ?? before.settings });
+  const sent = { name: name.value, settings: site.value ?? before.settings };
+  return send(before, { ...change, rev: before.rev }, sent);
 }
 
 /** Changes one thing at once, past what else is being edited. */
 export async function apply(change: ChannelChange): Promise<void> {
   const before = kept.value;
-  if (before) await send(before, change, before);
+  if (!before) return;
+  // To switch it on or off undoes nothing that somebody else has saved.
+  await send(before, change.settings ? { ...change, rev: before.rev } : change, before);
+}
+
+/** It as it is now; what others have saved since it was read stays to be taken or gone over. */
+export function since<S>(view: ChannelSettings<S>, before: ChannelSettings<S>): ChannelSettings<S> {
+  if (view.rev <= before.rev + 1) return view;
+  return { ...view, rev: before.rev, name: before.name, settings: before.settings };
 }
 
 /** Sends it; what differs from `sent` by then was typed meanwhile, or is not sent, and stays. */
@@ -137,13 +191,10 @@ async function send(
   try {
     const view = await api.changeChannel(project.value, before.id, change);
     if (kept.value?.id !== before.id || !site.value) return "";
-    const mine = differing(sent.settings, site.value);
-    const called = name.value === sent.name ? view.name : name.value;
     batch(() => {
-      show(view);
-      name.value = called;
+      keepOver(since(view, before), sent);
       // One thing that was changed at once is as it was just changed.
-      site.value = { ...view.settings, ...mine, ...(sent === before ? change.settings : {}) };
+      if (sent === before && site.value) site.value = { ...site.value, ...change.settings };
       saved.value = true;
     });
     return "";
@@ -155,7 +206,7 @@ async function send(
       place === "form"
         ? first(`admin.refused.${code}`, `error.${code}`, "error.refused")
         : t("admin.wrong.value");
-    refused.value = { place, words };
+    refused.value = { place, words, overtaken: code === "changed" };
     return place;
   } finally {
     saving.value = false;

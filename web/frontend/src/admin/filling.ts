@@ -59,6 +59,28 @@ function tidy({ type }: FormField, value: Value): Value {
   return value;
 }
 
+/** A channel's name and settings by their places, without what is typed of a secret. */
+export function placed(name: string, settings: object, hidden: readonly string[]): Record<string, unknown> {
+  const open = Object.entries(settings).filter(([each]) => !hidden.includes(each));
+  return {
+    ...(name ? { name } : {}),
+    ...Object.fromEntries(open.map(([each, value]) => [`settings.${each}`, value])),
+  };
+}
+
+/** What stands at those places. */
+export function unplaced(parts: Record<string, unknown>): { name?: string; settings: Values } {
+  const inside = Object.entries(parts).filter(([place]) => place.startsWith("settings."));
+  return {
+    ...(typeof parts.name === "string" ? { name: parts.name } : {}),
+    settings: Object.fromEntries(inside.map(([place, value]) => [nameOf(place), value as Value])),
+  };
+}
+
+/** The names of those that are never shown again. */
+export const secrets = (fields: FormField[]): string[] =>
+  fields.filter(({ type }) => type === "secret").map(({ name }) => name);
+
 /** The name of the first that must be given and is not, else nothing. */
 export function missing(fields: FormField[], values: Values): string {
   const empty = (field: FormField): boolean => {

@@ -8,7 +8,7 @@ import { refusal } from "../inbox/settings";
 import type { ChannelSettings, CheckStep } from "./wire";
 import { originOf } from "./checks";
 import { Copied } from "./copied";
-import { apply, lookAgain } from "./editing";
+import { apply, lookAgain, saving } from "./editing";
 import { first, passed, t } from "./words";
 
 const AGAIN = 4_000;
@@ -122,6 +122,7 @@ function Allow({ origin, view }: { origin: string; view: ChannelSettings }): JSX
     <button
       type="button"
       class="button"
+      disabled={saving.value}
       onClick={() => void apply({ settings: { origins: [...view.settings.origins, origin] } })}
     >
       {t("admin.seen.allow")}

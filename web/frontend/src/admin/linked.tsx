@@ -3,15 +3,15 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Refused, api } from "../inbox/api";
 import { Empty, Icon } from "../inbox/parts";
-import { project } from "../inbox/rows";
+import { project, tell } from "../inbox/rows";
 import { refusal } from "../inbox/settings";
 import type { ChannelChange, ChannelForm, ChannelSettings } from "./wire";
 import { Asked, say, want } from "./asked";
 import { BotDoor } from "./botdoor";
 import { Copied } from "./copied";
-import { differing, refused } from "./editing";
+import { differing, refused, since } from "./editing";
 import { BareSwitch } from "./fields";
-import { type Value, type Values, missing, nameOf, told } from "./filling";
+import { type Value, type Values, missing, nameOf, placed, secrets, told, unplaced } from "./filling";
 import { formOf } from "./forms";
 import { health } from "./health";
 import { useLatest } from "./latest";
@@ -60,7 +60,7 @@ export function Linked({ found }: { found: View }): JSX.Element {
     const wanted = latest();
     void api
       .channelSettings<Values>(project.value, id)
-      .then((next) => wanted() && setView((had) => ({ ...next, name: had.name, settings: had.settings })))
+      .then((next) => wanted() && setView(({ rev, name, settings }) => ({ ...next, rev, name, settings })))
       .catch(() => {});
   };
 
@@ -77,7 +77,7 @@ export function Linked({ found }: { found: View }): JSX.Element {
       const next = await api.changeChannel<Values>(project.value, id, change);
       // Whatever was asked before this tells of what is no more.
       latest();
-      setView(next);
+      setView((had) => since(next, had));
       if (change.settings || change.name) {
         // What is typed while it is being saved stays.
         setValues((now) => ({ ...next.settings, ...(differing(values, now) as Values) }));
@@ -87,9 +87,11 @@ export function Linked({ found }: { found: View }): JSX.Element {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const field = nameOf(error.problem.field ?? "");
-      if (fields.some((each) => each.name === field)) 
-        say(kind, field, error.problem.code);
-      else setTrouble(first(`admin.refused.${error.problem.code}`, "") || refusal(error.problem.code));
+      const { code } = error.problem;
+      const words = first(`admin.refused.${code}`, "") || refusal(code);
+      if (fields.some((each) => each.name === field)) say(kind, field, code);
+      else if (code === "changed") refused.value = { place: "form", words, overtaken: true };
+      else setTrouble(words);
       return false;
     } finally {
       setBusy(false);
@@ -107,7 +109,7 @@ export function Linked({ found }: { found: View }): JSX.Element {
       want(lack);
       return false;
     }
-    const change: ChannelChange<Values> = {};
+    const change: ChannelChange<Values> = { rev: view.rev };
     if (renamed) change.name = renamed;
     if (Object.keys(changed).length) change.settings = changed;
     if (!(await send(change))) return false;
@@ -115,6 +117,17 @@ export function Linked({ found }: { found: View }): JSX.Element {
     // Whoever put in another key wants to know whether that one is taken.
     if (change.settings && view.enabled) void begin(id);
     return true;
+  };
+  /** What somebody else has saved is taken; `mine` is put over it, or let go. */
+  const takeTheirs = async (mine: boolean): Promise<void> => {
+    const next = await api.channelSettings<Values>(project.value, id).catch(tell);
+    if (!next) return;
+    latest();
+    refused.value = null;
+    setTrouble("");
+    setView(next);
+    setValues((now) => ({ ...next.settings, ...(mine && (differing(view.settings, now) as Values)) }));
+    setName((now) => (mine && now !== view.name ? now : next.name));
   };
   const { tone, words } = health(view);
   return (
@@ -185,18 +198,32 @@ export function Linked({ found }: { found: View }): JSX.Element {
         )}
       </div>
       <SaveBar
+        typed={{
+          form: `channel/${id}`,
+          mine: placed(renamed, changed, secrets(fields)),
+          onBack: form
+            ? (mine) => {
+                const { name: called, settings } = unplaced(mine);
+                setName((now) => called ?? now);
+                setValues((now) => ({ ...now, ...settings }));
+                setSaved(false);
+              }
+            : undefined,
+        }}
         unsaved={unsaved}
         saved={saved}
         busy={busy}
         wrong={form ? trouble : ""}
         done={t("admin.linked.saved")}
         onDrop={() => {
+          if (refused.value?.overtaken) return void takeTheirs(false);
           setValues(view.settings);
           setName(view.name);
           setTrouble("");
           refused.value = null;
         }}
         onSave={save}
+        onTheirs={() => takeTheirs(true)}
       />
     </div>
   );

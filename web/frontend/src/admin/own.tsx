@@ -50,9 +50,15 @@ export function Own({ project, names }: OwnProps): JSX.Element {
   }, [here.value]);
   const wrong = /^policy\.own\.(\d+)/.exec(refused.value?.place ?? "")?.[1];
   const faulty = wrong === undefined ? undefined : rules[Number(wrong)]?.id;
+  // It is open as soon as it is called wrong, and stays so once it is mended.
+  const shown = faulty ?? open;
   useEffect(() => {
     if (faulty) setOpen(faulty);
   }, [faulty]);
+  const turn = (id: string): void => {
+    if (faulty) refused.value = null;
+    setOpen(shown === id ? "" : id);
+  };
   const set = (own: OwnRule[]): void => put({ policy: { ...policy, own } });
   const change = (n: number, part: Partial<OwnRule>): void =>
     set(rules.map((each, at) => (at === n ? { ...each, ...part } : each)));
@@ -83,8 +89,8 @@ export function Own({ project, names }: OwnProps): JSX.Element {
               <button
                 type="button"
                 class="own-name"
-                aria-expanded={open === each.id}
-                onClick={() => setOpen(open === each.id ? "" : each.id)}
+                aria-expanded={shown === each.id}
+                onClick={() => turn(each.id)}
               >
                 <strong>{each.name || t("admin.own.unnamed")}</strong>
                 <span class="quiet">{brief(each, fields)}</span>
@@ -105,7 +111,7 @@ export function Own({ project, names }: OwnProps): JSX.Element {
                 />
               </span>
             </div>
-            {open === each.id ? (
+            {shown === each.id ? (
               <Edited rule={each} at={`policy.own.${n}`} fields={fields} names={names} onPut={(part) => change(n, part)} />
             ) : null}
           </li>

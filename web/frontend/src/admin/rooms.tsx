@@ -1,8 +1,8 @@
 import "./rooms.css";
 import type { ComponentChildren, JSX } from "preact";
 import { lazy } from "../inbox/lazy";
-import { Empty } from "../inbox/parts";
 import { goTo } from "../inbox/route";
+import { Missing } from "./wait";
 import { t } from "./words";
 
 /** Stands before the name of a page that is no channel's; no id of one begins so. */
@@ -31,7 +31,7 @@ const named = (id: Id | ""): string => t(id ? `admin.room.${id}` : "admin.channe
 
 export function Room({ id, part }: RoomProps & { id: string }): JSX.Element {
   const known = IDS.find((one) => one === id);
-  if (!known) return <Empty title={t("admin.missing")} />;
+  if (!known) return <Missing title={t("admin.missing.page")} to="#/admin" words={t("admin.to_channels")} />;
   const Part = ROOMS[known];
   return (
     <Rooms at={known}>

@@ -5,22 +5,28 @@ import type { Place } from "../inbox/address";
 import { leaving, unsaved as guard } from "../inbox/leave";
 import { Modal } from "../inbox/sheet";
 import { refused } from "./editing";
+import { type Kept, type Typed, useTyped } from "./typed";
 import { t } from "./words";
 
 /** What was just saved; a thing that is new gets its address with it, and its page begins anew. */
 export const justSaved = signal("");
 
-interface Form {
-  unsaved: boolean;
-  busy: boolean;
-  /** The pages that show the same form, by what follows `#/admin/`; without it, this page alone. */
-  within?: ((rest: string) => boolean) | undefined;
+/** The two ways to have done with what was typed. */
+interface Ways {
   onDrop: () => void;
   /** False if it was refused. */
   onSave: () => Promise<boolean>;
 }
 
+interface Form extends Ways {
+  unsaved: boolean;
+  busy: boolean;
+  /** The pages that show the same form, by what follows `#/admin/`; without it, this page alone. */
+  within?: ((rest: string) => boolean) | undefined;
+}
+
 interface SaveBarProps extends Form {
+  typed: Typed;
   saved: boolean;
   /** What is in the way besides what was refused, in words. */
   wrong?: string;
@@ -32,7 +38,9 @@ interface SaveBarProps extends Form {
 
 /** Saves what is edited on a page, by Ctrl+S as well; stands there while there is something to say. */
 export function SaveBar(props: SaveBarProps): JSX.Element {
-  const { unsaved, saved, busy, wrong, done, within, onDrop, onSave, onTheirs } = props;
+  const { unsaved, saved, busy, wrong, done, within, onTheirs } = props;
+  const typed = useTyped(props.typed);
+  const { onDrop, onSave } = settling(typed, props);
   const save = (): void => {
     if (unsaved && !busy) void attempt(onSave);
   };
@@ -53,7 +61,9 @@ export function SaveBar(props: SaveBarProps): JSX.Element {
   const words = wrong || no?.words;
   return (
     <>
-      {unsaved || saved || words ? (
+      {typed.offered && !unsaved && !words ? (
+        <Offer typed={typed} />
+      ) : unsaved || saved || words ? (
         <div class={unsaved || words ? "save-bar" : "save-bar done"} role="status">
           <span class={words ? "save-wrong" : undefined}>
             {words || (unsaved ? t("admin.unsaved") : (done ?? t("admin.project.saved")))}
@@ -78,6 +88,36 @@ export function SaveBar(props: SaveBarProps): JSX.Element {
       ) : null}
       <Leaving unsaved={unsaved} busy={busy} within={within} onDrop={onDrop} onSave={onSave} />
     </>
+  );
+}
+
+/** After either of them what was typed need not be kept. */
+export function settling(typed: Kept, { onDrop, onSave }: Ways): Ways {
+  return {
+    onDrop: () => {
+      onDrop();
+      typed.settled();
+    },
+    onSave: async () => {
+      const saved = await onSave();
+      if (saved) typed.settled();
+      return saved;
+    },
+  };
+}
+
+/** Says that something typed before was not saved, and puts it on the form again if it is wanted. */
+export function Offer({ typed }: { typed: Kept }): JSX.Element {
+  return (
+    <div class="save-bar" role="status">
+      <span>{t("admin.typed")}</span>
+      <button type="button" class="button" onClick={typed.decline}>
+        {t("admin.typed.decline")}
+      </button>
+      <button type="button" class="button strong" onClick={typed.takeBack}>
+        {t("admin.typed.back")}
+      </button>
+    </div>
   );
 }
 

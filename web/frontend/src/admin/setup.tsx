@@ -3,7 +3,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { goTo } from "../inbox/route";
 import { project } from "../inbox/rows";
-import { changes, draft, drop, load, save, state, takeTheirs } from "./draft";
+import { changes, draft, drop, load, put, save, state, takeTheirs } from "./draft";
 import { refused, saved, saving } from "./editing";
 import type { Project } from "./project";
 import { ROOM } from "./rooms";
@@ -45,10 +45,7 @@ export function Setup({ home, check, children }: SetupProps): JSX.Element {
         {state.value === "loading" ? (
           <Wait />
         ) : state.value !== "ready" || !now ? (
-          <Failed
-            title={t(state.value === "missing" ? "admin.missing" : "admin.failed")}
-            onAgain={() => void load()}
-          />
+          <Failed onAgain={() => void load()} />
         ) : (
           <>
             {now.warnings
@@ -63,6 +60,7 @@ export function Setup({ home, check, children }: SetupProps): JSX.Element {
         )}
       </div>
       <SaveBar
+        typed={{ form: "settings", mine: changes.value ?? {}, onBack: now ? put : undefined }}
         unsaved={changes.value !== null}
         saved={saved.value}
         busy={saving.value}

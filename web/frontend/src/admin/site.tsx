@@ -5,14 +5,31 @@ import { Icon } from "../inbox/parts";
 import { goTo } from "../inbox/route";
 import type { ChannelSettings, SiteSettings } from "./wire";
 import { Callback, Messengers, Prechat } from "./asking";
-import { apply, changes, drop, kept, load, name, save, saved, saving, site, state, troubles, wrong } from "./editing";
+import {
+  apply,
+  changes,
+  drop,
+  kept,
+  load,
+  name,
+  save,
+  saved,
+  saving,
+  site,
+  state,
+  takeBack,
+  takeTheirs,
+  troubles,
+  wrong,
+} from "./editing";
 import { BareSwitch } from "./fields";
+import { placed, unplaced } from "./filling";
 import { Install } from "./install";
 import { Invitation, Looks, Offline, Texts } from "./looks";
 import { Analytics, Identity, Sites } from "./outside";
-import { Preview, type PreviewProps, type Show } from "./preview";
+import { Preview, type Show } from "./preview";
 import { SaveBar } from "./savebar";
-import { Failed } from "./wait";
+import { Failed, NoChannel, Wait } from "./wait";
 import { t } from "./words";
 
 export const SECTIONS = [
@@ -60,6 +77,9 @@ const HOME: Record<string, Section> = {
   origins: "sites",
 };
 
+/** Never kept in a browser. */
+const HIDDEN = ["identity_secret"];
+
 const SHOWS: Partial<Record<Section, Show>> = {
   callback: "call",
   prechat: "new",
@@ -77,22 +97,20 @@ export function Site({ channel, part }: SiteProps): JSX.Element {
   useEffect(() => {
     saved.value = false;
   }, [section]);
+  const [looked, setLooked] = useState(false);
 
   const view = kept.value;
   const now = site.value;
-  if (state.value === "loading") return <div class="admin-wait" aria-busy="true" />;
-  if (state.value !== "ready" || !view || !now)
-    return (
-      <Failed
-        title={t(state.value === "missing" ? "admin.missing" : "admin.failed")}
-        onAgain={() => void load(channel)}
-      />
-    );
+  if (state.value === "loading") return <Wait />;
+  if (state.value === "missing") return <NoChannel />;
+  if (state.value !== "ready" || !view || !now) return <Failed onAgain={() => void load(channel)} />;
   const show = SHOWS[section] ?? "chat";
   const [fault] = troubles.value.keys();
   return (
     <div class="site">
-      <Head view={view} fixed={view.as_code || section === "bot"} />
+      <Head view={view} fixed={view.as_code || section === "bot"}>
+        {section === "bot" ? null : <Look on={looked} onTurn={setLooked} />}
+      </Head>
       <div class="site-body">
         <Sections channel={channel} section={section} />
         {section === "bot" ? (
@@ -104,12 +122,19 @@ export function Site({ channel, part }: SiteProps): JSX.Element {
               <h1 class="site-title">{t(`admin.section.${section}`)}</h1>
               <Body section={section} site={now} view={view} />
             </div>
-            <Side channel={channel} site={now} closed={section === "offline"} show={show} />
+            <div class={looked ? "site-side shown" : "site-side"}>
+              <Preview channel={channel} site={now} closed={section === "offline"} show={show} />
+            </div>
           </>
         )}
       </div>
       {section === "bot" ? null : (
         <SaveBar
+          typed={{
+            form: `channel/${channel}`,
+            mine: placed(changes.value?.name ?? "", changes.value?.settings ?? {}, HIDDEN),
+            onBack: (mine) => takeBack(unplaced(mine)),
+          }}
           unsaved={changes.value !== null}
           saved={saved.value}
           busy={saving.value}
@@ -118,6 +143,7 @@ export function Site({ channel, part }: SiteProps): JSX.Element {
           within={(rest) => ofSite(rest, channel)}
           onDrop={drop}
           onSave={() => saveOrGo(channel)}
+          onTheirs={takeTheirs}
         />
       )}
     </div>
@@ -134,9 +160,10 @@ interface HeadProps {
   view: ChannelSettings;
   /** Its name is not changed here. */
   fixed: boolean;
+  children: JSX.Element | null;
 }
 
-function Head({ view, fixed }: HeadProps): JSX.Element {
+function Head({ view, fixed, children }: HeadProps): JSX.Element {
   const field = useRef<HTMLInputElement>(null);
   return (
     <header class="site-head">
@@ -161,6 +188,7 @@ function Head({ view, fixed }: HeadProps): JSX.Element {
           saved.value = false;
         }}
       />
+      {children}
       <BareSwitch
         disabled={view.as_code || saving.value}
         on={view.enabled}
@@ -228,21 +256,21 @@ function Body({ section, site: now, view }: BodyProps): JSX.Element {
   );
 }
 
-/** Beside the form where there is room for it, else behind a button. */
-function Side(props: PreviewProps): JSX.Element {
-  const [shown, setShown] = useState(false);
+/** Shows and hides the preview where there is no room for it beside the form. */
+function Look({ on, onTurn }: { on: boolean; onTurn: (on: boolean) => void }): JSX.Element {
+  const words = t(on ? "admin.preview.hide" : "admin.preview.show");
   return (
-    <div class={shown ? "site-side shown" : "site-side"}>
-      <button
-        type="button"
-        class="button strong preview-toggle"
-        aria-expanded={shown}
-        onClick={() => setShown(!shown)}
-      >
-        {t(shown ? "admin.preview.hide" : "admin.preview.show")}
-      </button>
-      <Preview {...props} />
-    </div>
+    <button
+      type="button"
+      class="button preview-toggle"
+      aria-expanded={on}
+      aria-label={words}
+      title={words}
+      onClick={() => onTurn(!on)}
+    >
+      <Icon name={on ? "close" : "eye"} />
+      <span>{words}</span>
+    </button>
   );
 }
 

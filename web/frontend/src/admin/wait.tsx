@@ -21,3 +21,26 @@ export function Failed({ title, onAgain }: { title?: string; onAgain: () => void
     </Empty>
   );
 }
+
+interface MissingProps {
+  title: string;
+  /** Where what there is can be found, and how that is called. */
+  to: string;
+  words: string;
+}
+
+/** Stands for what is not there, however often one asks, with the way to what is. */
+export function Missing({ title, to, words }: MissingProps): JSX.Element {
+  return (
+    <Empty title={title}>
+      <a class="button" href={to}>
+        {words}
+      </a>
+    </Empty>
+  );
+}
+
+/** No channel has this address. */
+export const NoChannel = (): JSX.Element => (
+  <Missing title={t("admin.missing")} to="#/admin" words={t("admin.to_channels")} />
+);

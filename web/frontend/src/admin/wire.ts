@@ -73,6 +73,7 @@ export interface ChannelSettings<S = SiteSettings> extends Arranged {
 /** A channel as its administrator sees it: switched off ones too. */
 export interface Arranged {
   id: string;
+  rev: number;
   kind: string;
   name: string;
   enabled: boolean;
@@ -98,6 +99,8 @@ export interface Pulse {
 }
 
 export interface ChannelChange<S = SiteSettings> {
+  /** Of the channel as it was read; without it whatever stands is changed. */
+  rev?: number;
   name?: string;
   enabled?: boolean;
   settings?: Partial<S>;
