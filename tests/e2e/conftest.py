@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, async_playwright
+from playwright.async_api import Browser, BrowserContext, Error, Page, async_playwright
 
 from tests.chaos.process import Program
 
@@ -39,15 +40,32 @@ QUIET = [
 
 
 # In the page and not on the way to it: what is routed is kept in no cache, and tests route by
-# themselves. Answers overtake each other, as they do on a slow line.
+# themselves. Answers overtake each other, as they do on a slow line; what one socket brings comes
+# late in its order, and its end after all of it.
 LATE = """{
+  const most = %d;
   const real = window.fetch;
   const ours = /^[/](api[/]|widget[/][^/]+[/](config|slots)$)/;
   window.fetch = async (what, how) => {
     const answer = await real(what, how);
     const { pathname } = new URL(answer.url || String(what), location.href);
-    if (ours.test(pathname)) await new Promise((on) => setTimeout(on, Math.random() * %d));
+    if (ours.test(pathname)) await new Promise((on) => setTimeout(on, Math.random() * most));
     return answer;
+  };
+  window.WebSocket = class extends WebSocket {
+    constructor(...how) {
+      super(...how);
+      let before = Promise.resolve();
+      const later = (event) => {
+        if (!event.isTrusted) return;
+        event.stopImmediatePropagation();
+        const late = new Promise((on) => setTimeout(on, Math.random() * most));
+        before = Promise.all([before, late]).then(() => {
+          this.dispatchEvent(new event.constructor(event.type, event));
+        });
+      };
+      for (const type of ["message", "close"]) this.addEventListener(type, later);
+    }
   };
 }"""
 
@@ -70,23 +88,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 async def launched(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
     async with async_playwright() as play:
         made = await play.chromium.launch(executable_path=chromium(), args=QUIET)
-        lag: int = request.config.getoption("--lag")
-        if lag:
-            slow_down(made, lag)
+        slow_down(made, request.config.getoption("--lag"), request.config.getoption("--throttle"))
         yield made
         await made.close()
 
 
-def slow_down(browser: Browser, most: int) -> None:
-    """Every page of every context that is opened from now on has its answers that much late."""
+def slow_down(browser: Browser, lag: int, times: float) -> None:
+    """What is opened from now on has its answers up to `lag` late and is so many times slower."""
     quick = browser.new_context
 
     async def slow(**how: Any) -> BrowserContext:
         context = await quick(**how)
-        await context.add_init_script(LATE % most)
+        if lag:
+            await context.add_init_script(LATE % lag)
+        if times > 1:
+            # A window that a page opens as well.
+            context.on("page", lambda page: throttle(page, times))
         return context
 
     browser.new_context = slow  # type: ignore[method-assign]
+
+
+async def throttle(page: Page, times: float) -> None:
+    # It may be gone by then.
+    with suppress(Error):
+        session = await page.context.new_cdp_session(page)
+        await session.send("Emulation.setCPUThrottlingRate", {"rate": times})
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,6 +111,19 @@ class Visitor(Person):
 
     async def attach(self, file: FilePayload | Path) -> None:
         await self.page.locator("input[type=file]").set_input_files(file)
+
+
+async def until(page: Page, yes: str, *asked: object) -> None:
+    """Waits until the page answers `yes`, a function that asks the hub or the browser.
+
+    Playwright's own `wait_for_function` does not wait for a promise and takes it for a yes.
+    """
+    wait = f"""async (asked) => {{
+      const yes = {yes};
+      while (!(await yes(...asked))) await new Promise((on) => setTimeout(on, 100));
+    }}"""
+    async with asyncio.timeout(2 * SECONDS / 1_000):
+        await page.evaluate(wait, list(asked))
 
 
 async def shows(picture: Locator) -> None:

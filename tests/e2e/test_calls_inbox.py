@@ -129,7 +129,10 @@ async def test_a_call_is_seen_from_the_first_ring_to_its_result(
     await expect(task).to_contain_text(say("inbox.calls.by.visitor"))
     shown = await page.evaluate("window.shown")
     stages = [say(f"status.{each}") for each in ("calling_operator", "calling_visitor", "talking")]
-    assert [words for words, *_ in shown if words in stages] == stages
+    seen = [words for words, *_ in shown if words in stages]
+    # What is over before a slow screen could show it is left out; nothing comes after a later one.
+    assert seen == [each for each in stages if each in seen]
+    assert seen[-1:] == stages[-1:]
     assert {mark for _, mark, _ in shown} == {say("inbox.ring.training")}
     assert shown[-1][2] == say("inbox.ring.talking")
     await task.get_by_role("button", name=say("inbox.calls.result.done")).click()

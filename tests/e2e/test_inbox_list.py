@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from aiohttp import ClientSession
@@ -75,6 +76,8 @@ async def test_no_row_moves_under_the_mouse(browser: Browser, program: Program) 
     voices = await crowd(program.url, ["Первый", "Второй", "Третий"])
     operator = await signed_in(browser, program, program.url)
     hovered = operator.row("Третий")
+    # The hand stays on the mouse, whatever the rest takes: after a while at rest it would be away.
+    await operator.page.clock.set_fixed_time(datetime.now(UTC))
     await hovered.hover()
     stood = await hovered.bounding_box()
     async with ClientSession() as session:

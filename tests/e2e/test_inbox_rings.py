@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.chaos.process import Program
 
 from .crowd import crowd
-from .people import Operator
+from .people import Operator, until
 from .test_journey import signed_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -105,6 +105,18 @@ async def test_a_new_dialog_is_heard_shown_and_counted_and_an_open_one_is_not(
     assert operator.troubles == []
 
 
+async def test_what_comes_while_a_tab_goes_out_of_sight_is_heard_and_shown(
+    browser: Browser, program: Program
+) -> None:
+    operator = await listening(browser, program)
+    # The next frame of a tab that is hidden before it was drawn comes when it is looked at again.
+    await operator.page.evaluate("() => { window.requestAnimationFrame = () => 0; }")
+    await crowd(program.url, ["Есть кто живой?"])
+    await expect_heard(operator.page, NEW)
+    await expect(operator.row("Есть кто живой?")).to_be_visible()
+    assert operator.troubles == []
+
+
 async def test_of_two_tabs_one_rings_and_both_follow_theme_and_sign_out(
     browser: Browser, program: Program
 ) -> None:
@@ -122,9 +134,7 @@ async def test_of_two_tabs_one_rings_and_both_follow_theme_and_sign_out(
     assert await other.evaluate("() => window.heard.length + window.shown.length") == 0
 
     await page.close()
-    await other.wait_for_function(
-        "async () => (await navigator.locks.query()).held.length === 2 || null"
-    )
+    await until(other, "async () => (await navigator.locks.query()).held.length === 2")
     await crowd(program.url, ["А теперь?"])
     await expect_heard(other, NEW)
     await other.wait_for_function("() => window.shown.length === 1")

@@ -92,6 +92,11 @@ async def test_an_own_rule_is_put_together_and_what_it_lacks_is_pointed_at(
     await page.get_by_role("button", name=say("admin.save"), exact=True).click()
     await expect(name).to_be_focused()
     await expect(name).to_have_attribute("aria-invalid", "true")
+    # Folded as it is and saved again, it opens again.
+    await rules.get_by_role("button", expanded=True).click()
+    await expect(name).to_have_count(0)
+    await page.get_by_role("button", name=say("admin.save"), exact=True).click()
+    await expect(name).to_be_focused()
 
     await name.fill("Ночные вопросы")
     await rules.get_by_label(say("admin.action.say.text")).fill("Добрый день, {{ first_name }}")

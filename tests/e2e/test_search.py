@@ -37,13 +37,13 @@ async def look_for(operator: Operator, words: str) -> None:
     await operator.page.get_by_label(operator.say("inbox.search"), exact=True).fill(words)
 
 
-async def look_until_found(operator: Operator, words: str) -> None:
+async def look_until_found(operator: Operator, words: str, n: int = 1) -> None:
     """What was written this moment is found once the worker has read it."""
     for _ in range(20):
         await look_for(operator, "")
         await look_for(operator, words)
         try:
-            await expect(found(operator)).not_to_have_count(0, timeout=1_000)
+            await expect(found(operator).nth(n - 1)).to_be_visible(timeout=1_000)
         except AssertionError:
             continue
         return
@@ -58,9 +58,12 @@ async def test_a_message_is_found_by_another_form_and_opened_in_its_place(
     visitor = await Visitor.arrive(browser, site, lang)
     await many_lines(visitor)
     await expect(operator.row(f"Строка {MANY}")).to_be_visible()
+    await look_until_found(operator, "договор")
+    field = operator.page.get_by_label(operator.say("inbox.search"), exact=True)
+    await field.press("Escape")
+    await field.blur()
 
     await operator.page.keyboard.press("Slash")
-    field = operator.page.get_by_label(operator.say("inbox.search"), exact=True)
     await expect(field).to_be_focused()
     await operator.page.keyboard.type("доставкой окна")
     await expect(found(operator)).to_have_count(1)
@@ -90,7 +93,7 @@ async def test_a_message_is_found_by_another_form_and_opened_in_its_place(
 
     await operator.reply("Договор отправили")
     await expect(visitor.log).to_contain_text("Договор отправили")
-    await look_for(operator, "договор")
+    await look_until_found(operator, "договор", 2)
     await expect(found(operator)).to_have_count(2)
     await field.press("Escape")
     await expect(operator.page.get_by_role("tablist")).to_be_visible()
@@ -104,7 +107,7 @@ async def test_from_an_old_message_there_is_a_way_to_the_newest(
     operator = await signed_in(browser, program, wire.url)
     visitor = await Visitor.arrive(browser, site)
     await many_lines(visitor)
-    await look_for(operator, "договоры")
+    await look_until_found(operator, "договоры")
     await found(operator).click()
     await expect(operator.log.get_by_text("Нужен договор")).to_be_in_viewport()
 
@@ -131,6 +134,8 @@ async def test_nothing_found_and_a_lost_wire_are_told(
     await visitor.open_chat()
     await visitor.write('<img src=x onerror="document.title=1"> окно')
     await operator.row("окно").wait_for()
+
+    await look_until_found(operator, "окно")
 
     none = operator.say("inbox.search.none", query="дверь")
     await look_for(operator, "дверь")

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, expect
 
 from tests.chaos.clocked import Clocked
 
-from .people import Visitor
+from .people import Visitor, until
 from .shop import Shop
 from .test_admin_site import administrator
 from .test_rules_admin import save, switch_on, walk_to
@@ -43,10 +43,10 @@ async def test_an_admin_switches_silence_on_and_whoever_is_silent_is_to_be_calle
     hub = program.url.replace("127.0.0.1", "localhost")
     async with Shop(hub, "site") as site:
         visitor = await Visitor.arrive(browser, f"{site.url}/sofa", "ru")
-        await visitor.page.wait_for_function(
+        await until(
+            visitor.page,
             "async (hub) => (await (await fetch(hub + '/widget/site/config')).json()).asks_phone",
-            arg=hub,
-            polling=250,
+            hub,
         )
         await visitor.page.reload()
         await visitor.page.locator(LAUNCHER).click()
@@ -64,7 +64,7 @@ async def test_an_admin_switches_silence_on_and_whoever_is_silent_is_to_be_calle
     )
     program.forward(3_600)
     planned = operator.log.get_by_text(say("inbox.rule.silence"))
-    for _ in range(60):
+    for _ in range(240):
         if await planned.count():
             break
         # A jump of the clock is an outage to the hub, which waits for late words after it.

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.chaos.process import Program
 
 from .guest import guests
-from .people import SECONDS, Visitor
+from .held import held
+from .people import Visitor
 from .shop import Shop
 from .test_journey import signed_in
 
@@ -34,51 +34,6 @@ callback = { enabled = true }
     await made.start()
     yield made
     await made.stop()
-
-
-class Held:
-    """Answers that the hub has given and the page does not have yet."""
-
-    def __init__(self) -> None:
-        self._given = asyncio.Event()
-        self._on = asyncio.Event()
-        self._come: list[asyncio.Event] = []
-
-    async def stand(self, route: Route) -> None:
-        if route.request.method != "GET":
-            await route.fallback()
-            return
-        come = asyncio.Event()
-        self._come.append(come)
-        try:
-            answer = await route.fetch()
-            self._given.set()
-            await self._on.wait()
-            await route.fulfill(response=answer)
-        finally:
-            come.set()
-
-    async def given(self) -> None:
-        async with asyncio.timeout(SECONDS / 1_000):
-            await self._given.wait()
-
-    def let_go(self) -> None:
-        self._on.set()
-
-    async def come(self) -> None:
-        for each in self._come:
-            await each.wait()
-
-
-@asynccontextmanager
-async def held(page: Page, path: str) -> AsyncIterator[Held]:
-    """Holds what is asked for there; at the end all of it has come."""
-    holding = Held()
-    await page.route(path, holding.stand)
-    yield holding
-    holding.let_go()
-    await holding.come()
-    await page.unroute(path, holding.stand)
 
 
 async def test_a_dialog_that_comes_while_its_list_is_read_stays_in_it_and_is_counted(

@@ -54,6 +54,18 @@ def tells(seq: int) -> Callable[[Response], bool]:
     return is_it
 
 
+def keeps(words: str) -> Callable[[Response], bool]:
+    """Whether an answer is that of having kept a draft with these words, a quote and a file."""
+
+    def is_it(answer: Response) -> bool:
+        told = answer.request.post_data_json if answer.url.endswith("/draft") else None
+        if told is None:
+            return False
+        return told["text"] == words and bool(told["reply_to"] and told["attachments"])
+
+    return is_it
+
+
 async def test_a_draft_outlives_a_reload_comes_to_another_machine_and_goes_with_the_message(
     browser: Browser, program: Program, wire: Wire
 ) -> None:
@@ -63,7 +75,10 @@ async def test_a_draft_outlives_a_reload_comes_to_another_machine_and_goes_with_
         await first.write("Про окна")
         await second.write("Про двери")
     await operator.row("Про окна").click()
-    async with page.expect_response(lambda answer: answer.url.endswith("/draft")) as saved:
+    # Whether a line may be quoted is known once the project's channels are.
+    quotable = operator.log.get_by_role("button", name=operator.say("inbox.answer"))
+    await expect(quotable).to_be_attached()
+    async with page.expect_response(keeps("Окна стоят")) as saved:
         await operator.log.get_by_text("Про окна").dblclick()
         await field(operator).fill("Окна стоят")
         await page.get_by_label(operator.say("inbox.attach_files")).set_input_files(

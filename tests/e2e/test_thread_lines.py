@@ -157,6 +157,10 @@ async def test_a_quote_leads_to_its_line_even_where_that_is_not_loaded(
     await expect(operator.log.get_by_text(f"Строка {MANY}", exact=True)).to_be_in_viewport()
     await operator.log.evaluate("log => { log.scrollTop = 0 }")
     old = operator.log.get_by_text("Строка 2", exact=True)
+    # Whether a line may be quoted is known once the project's channels are.
+    await operator.log.get_by_role("button", name=operator.say("inbox.answer")).first.wait_for(
+        state="attached"
+    )
     await old.dblclick()
     dropped = operator.page.get_by_role("button", name=operator.say("inbox.quote_drop"))
     await expect(dropped).to_be_visible()

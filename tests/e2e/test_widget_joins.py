@@ -15,7 +15,7 @@ from bots import platforms
 from bots.platforms.platform import Platform
 from tests.chaos.process import Program
 
-from .people import Operator, Visitor
+from .people import Operator, Visitor, until
 from .shop import Shop
 from .test_journey import signed_in
 
@@ -59,9 +59,9 @@ async def test_who_left_a_phone_goes_on_in_a_messenger_as_the_same_person(
 ) -> None:
     operator = await signed_in(browser, program, program.url)
     # The bot's own name is asked for once the hub is up; links are made of it.
-    await operator.page.wait_for_function(
+    await until(
+        operator.page,
         "async () => (await (await fetch('/widget/full/config')).json()).messengers[0].joins",
-        polling=250,
     )
     hub = program.url.replace("127.0.0.1", "localhost")
     async with Shop(hub, "full") as site:
@@ -97,9 +97,9 @@ async def test_on_a_phone_one_tap_leads_there_and_the_next_tap_has_another_key(
     browser: Browser, program: Program, telegram: Platform
 ) -> None:
     operator = await signed_in(browser, program, program.url)
-    await operator.page.wait_for_function(
+    await until(
+        operator.page,
         "async () => (await (await fetch('/widget/full/config')).json()).messengers[0].joins",
-        polling=250,
     )
     hub = program.url.replace("127.0.0.1", "localhost")
     async with Shop(hub, "full") as site:
@@ -144,10 +144,10 @@ async def test_a_phone_may_be_left_on_the_way_and_what_is_typed_and_not_sent_is_
 ) -> None:
     operator = await signed_in(browser, program, program.url, role="admin")
     await ruled_by(operator, silence={"enabled": True}, potential={"enabled": True})
-    await operator.page.wait_for_function(
+    await until(
+        operator.page,
         "async () => { const config = await (await fetch('/widget/full/config')).json();"
         " return config.asks_phone && config.messengers[0].joins; }",
-        polling=250,
     )
     hub = program.url.replace("127.0.0.1", "localhost")
     async with Shop(hub, "full") as site:

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { blank, isNetwork, missing, nameOf, ordered, told } from "../src/admin/filling.ts";
+import { blank, isNetwork, missing, nameOf, ordered, placed, secrets, told, unplaced } from "../src/admin/filling.ts";
 
 const field = (name, type, more = {}) => ({
   name,
@@ -84,4 +84,12 @@ test("the hub's name for a field is ours", () => {
   assert.equal(nameOf("settings.token"), "token");
   assert.equal(nameOf("settings.words[3]"), "words");
   assert.equal(nameOf("kind"), "kind");
+});
+
+test("what is kept of a form while it is not saved says what stood where, and none of its secrets", () => {
+  const typed = { token: "1:a", proxy: "socks5://a:b@proxy", name: "Sender", words: ["a"] };
+  const kept = placed("Shop", typed, secrets(FIELDS));
+  assert.deepEqual(kept, { name: "Shop", "settings.name": "Sender", "settings.words": ["a"] });
+  assert.deepEqual(unplaced(kept), { name: "Shop", settings: { name: "Sender", words: ["a"] } });
+  assert.deepEqual(unplaced(placed("", { words: [] }, [])), { settings: { words: [] } });
 });

@@ -6,6 +6,7 @@ import { freshKey } from "../keys";
 import { api } from "./api";
 import { mayDelete, mayEdit, mayReact } from "./may";
 import { type Item, Menu } from "./menu";
+import { useOutside } from "./outside";
 import { Icon, IconButton } from "./parts";
 import { learnEntries } from "./reading";
 import { tell } from "./rows";
@@ -57,14 +58,9 @@ function React({ entry, emoji }: { entry: Entry; emoji: string[] }): JSX.Element
   const ours = entry.reactions.find((one) => one.by === OURS)?.emoji ?? "";
 
   useEffect(() => {
-    if (!open) return;
-    frame.current?.querySelector<HTMLElement>(".react-list button")?.focus();
-    const away = (event: Event): void => {
-      if (!frame.current?.contains(event.target as Node)) setOpen(false);
-    };
-    document.addEventListener("pointerdown", away);
-    return () => document.removeEventListener("pointerdown", away);
+    if (open) frame.current?.querySelector<HTMLElement>(".react-list button")?.focus();
   }, [open]);
+  useOutside(open, frame, () => setOpen(false));
 
   function press(event: KeyboardEvent): void {
     if (!open) return;

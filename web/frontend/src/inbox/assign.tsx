@@ -63,8 +63,11 @@ function Choose({ dialog }: { dialog: Dialog }): JSX.Element {
         value={words}
         onInput={(event) => setWords(event.currentTarget.value)}
         onKeyDown={(event) => {
-          if (event.key === "Enter") void give(shown[0]);
-          else move(event, -1);
+          if (event.key === "Enter") {
+            // Else it would press the button that the focus goes back to.
+            event.preventDefault();
+            void give(shown[0]);
+          } else move(event, -1);
         }}
       />
       <ul ref={list} class="assign-list" aria-label={t("inbox.assign.people")} aria-busy={!all}>

@@ -12,6 +12,7 @@ export function outcomeOf(call: Call): string {
       ? t("inbox.calls.talk_with", { time, name: call.operator_name })
       : t("inbox.calls.talk", { time });
   }
+  if (call.outcome === "unknown" && call.talk_at) return t("inbox.lead.cause.connected");
   const words = failed(call.outcome, call.side);
   const waited = call.waited_s ? t("inbox.calls.waited", { time: seconds(call.waited_s) }) : "";
   return [words, call.loss ? t(`inbox.calls.loss.${call.loss}`) : "", waited].filter(Boolean).join(" · ");
@@ -46,6 +47,7 @@ export function saidOfDial({ data }: Entry): string {
   const { status = "", outcome = "", side = "", operator_name = "", talked_s, cause = "" } = data;
   const at = data.at ? t("inbox.calls.next", { at: due(data.at) }) : "";
   const end = cause === "exhausted" || cause === "nobody" ? t(`inbox.calls.${cause}`) : "";
+  if (cause === "connected") return t("inbox.lead.cause.connected");
   if (talked_s !== undefined || cause === "talked") {
     const time = seconds(Number(talked_s ?? 0));
     const talk = operator_name
@@ -72,6 +74,7 @@ function saidOfIncoming(data: Record<string, string>): string {
     const lost = loss ? first(`inbox.calls.loss.${loss}`, "") : "";
     return [t("inbox.calls.in.missed"), lost, waited].filter(Boolean).join(" · ");
   }
+  if (data.cause === "connected") return t("inbox.lead.cause.connected");
   const by = data.ended_by ? first(`inbox.calls.by.${data.ended_by}`, "") : "";
   return [t("inbox.calls.talk", { time: seconds(Number(talked_s)) }), by].filter(Boolean).join(" · ");
 }

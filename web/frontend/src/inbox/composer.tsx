@@ -8,6 +8,7 @@ import { lazy } from "./lazy";
 import * as live from "./live";
 import { Menu } from "./menu";
 import * as outbox from "./outbox";
+import { useOutside } from "./outside";
 import { Icon, IconButton } from "./parts";
 import { rewriting } from "./acts";
 import { can, cannot, isMute, kindName, limits as limitsOf, mayEdit, writeUntil } from "./may";
@@ -59,7 +60,8 @@ export function Composer({ dialog }: { dialog: Dialog }): JSX.Element {
     area.style.height = `${Math.min(area.scrollHeight, HIGH)}px`;
   }, [text, mode]);
 
-  useEffect(() => {
+  // Before the next key: a letter that comes too early would be a step with the dialog.
+  useLayoutEffect(() => {
     // On a phone the keyboard would cover the thread that was just opened; and whoever already types
     // elsewhere goes on there, since the dialog may have come late.
     const elsewhere = document.activeElement?.matches("input, textarea, select");
@@ -308,14 +310,7 @@ function EmojiButton({ onPick }: { onPick: (emoji: string) => void }): JSX.Eleme
   const [open, setOpen] = useState(false);
   const frame = useRef<HTMLDivElement>(null);
 
-  useEffect(() => {
-    if (!open) return;
-    const away = (event: Event): void => {
-      if (!frame.current?.contains(event.target as Node)) setOpen(false);
-    };
-    document.addEventListener("pointerdown", away);
-    return () => document.removeEventListener("pointerdown", away);
-  }, [open]);
+  useOutside(open, frame, () => setOpen(false));
 
   return (
     <div

@@ -2,6 +2,19 @@
 import { signal } from "@preact/signals";
 import type { Place } from "./address";
 
+/** With what the names begin under which a tab keeps what an operator typed on its forms. */
+export const typedBy = (operator: string): string => `otklik.typed.${operator}.`;
+
+/** Lets go of all that an operator's forms have kept in this tab: whoever signs out was asked. */
+export function forgetTyped(operator: string): void {
+  const mine = typedBy(operator);
+  try {
+    for (const name of Object.keys(sessionStorage)) if (name.startsWith(mine)) sessionStorage.removeItem(name);
+  } catch {
+    // A browser that forbids storage has kept nothing.
+  }
+}
+
 /** Whether what is being written outlives a walk to that place; null while nothing would be lost. */
 export const unsaved = signal<((to: Place) => boolean) | null>(null);
 

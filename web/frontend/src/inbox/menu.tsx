@@ -1,6 +1,7 @@
 import "./menu.css";
 import type { ComponentChildren, JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useOutside } from "./outside";
 
 export interface Item {
   label: string;
@@ -32,12 +33,8 @@ export function Menu(props: MenuProps): JSX.Element {
     if (!open) return;
     setUp(hasNoRoom(frame.current));
     shownSteps(frame.current)[0]?.focus({ preventScroll: true });
-    const away = (event: Event): void => {
-      if (!frame.current?.contains(event.target as Node)) setOpen(false);
-    };
-    document.addEventListener("pointerdown", away);
-    return () => document.removeEventListener("pointerdown", away);
   }, [open]);
+  useOutside(open, frame, () => setOpen(false));
 
   function press(event: KeyboardEvent): void {
     if (!open) return;

@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { heardAt, light } from "./live";
 import { Tabs } from "./list";
+import { useOutside } from "./outside";
 import { Icon, type IconName } from "./parts";
 import { type page as Page, back, page, showAdmin, showHealth, showLeads, showSounds } from "./route";
 import { clock, counts, me, role } from "./rows";
@@ -205,23 +206,16 @@ function Fold(props: FoldProps): JSX.Element {
 
   useEffect(() => {
     if (!open) return;
-    const away = (event: Event): void => {
-      const outside = event instanceof MouseEvent && !frame.current?.contains(event.target as Node);
-      const escape = event instanceof KeyboardEvent && event.key === "Escape";
-      if (!outside && !escape) return;
-      if (escape) {
-        event.stopImmediatePropagation();
-        button.current?.focus();
-      }
+    const away = (event: KeyboardEvent): void => {
+      if (event.key !== "Escape") return;
+      event.stopImmediatePropagation();
+      button.current?.focus();
       setOpen(false);
     };
-    document.addEventListener("pointerdown", away);
     document.addEventListener("keydown", away, { capture: true });
-    return () => {
-      document.removeEventListener("pointerdown", away);
-      document.removeEventListener("keydown", away, { capture: true });
-    };
+    return () => document.removeEventListener("keydown", away, { capture: true });
   }, [open]);
+  useOutside(open, frame, () => setOpen(false));
 
   // What is opened over the page from the card is not looked at through it.
   useEffect(() => {

@@ -246,19 +246,19 @@ export async function loadNewer(): Promise<void> {
   void heal(open.id);
 }
 
-let healing = false;
+const healing = new Set<string>();
 
 /** Numbers have no gaps, so a missing one is a line that this screen did not hear of. */
 export async function heal(id: string): Promise<void> {
   const open = thread.value;
-  if (open?.id !== id || healing || open.state !== "ready" || open.newer) return;
+  if (open?.id !== id || healing.has(id) || open.state !== "ready" || open.newer) return;
   const here = seqs(open).sort((a, b) => a - b);
   const hole = here.findIndex((seq, i) => i > 0 && seq !== (here[i - 1] ?? 0) + 1);
   const last = (hole < 0 ? here.at(-1) : here[hole - 1]) ?? 0;
   if (hole < 0 && last >= (dialogs.value.get(id)?.seq ?? 0)) return;
-  healing = true;
+  healing.add(id);
   const page = await api.log(id, { after_seq: last, limit: 200 }).catch(() => null);
-  healing = false;
+  healing.delete(id);
   if (page) learnEntries(page.items);
 }
 

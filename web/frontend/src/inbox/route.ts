@@ -9,8 +9,18 @@ export const place = signal<Place>(LIST);
 /** Which page is shown beside the rail. */
 export const page = computed(() => place.value.page);
 
-/** Which of our entries in the browser's history is shown: how far a step back goes is told by it. */
-let at = numberOf(history.state) ?? 0;
+/** One of our entries in the browser's history: by our number, and by the browser's key if it has any. */
+interface Stop {
+  at: number;
+  key: string;
+}
+
+/** The one whose page is shown: how far a step back goes is told by it. */
+let { at, key } = reached(0);
+
+function reached(unknown: number): Stop {
+  return { at: numberOf(history.state) ?? unknown, key: window.navigation?.currentEntry?.key ?? "" };
+}
 
 function numberOf(state: unknown): number | undefined {
   const known = (state as { at?: unknown } | null)?.at;
@@ -20,6 +30,7 @@ function numberOf(state: unknown): number | undefined {
 function write(how: "push" | "replace", hash: string): void {
   if (how === "push") at += 1;
   history[`${how}State`]({ at }, "", hash);
+  ({ key } = reached(at));
 }
 
 /** The address of the page names the open dialog, so that back and reload do what people expect. */
@@ -90,19 +101,30 @@ export function back(): void {
 
 /** The browser has walked already: where that loses something, it walks back while the form asks. */
 function walked({ state }: PopStateEvent): void {
-  const known = numberOf(state);
-  const to = known ?? at + 1;
   // An address that was typed has no number yet; it stands behind the one it was typed over.
-  if (known === undefined) history.replaceState({ at: to }, "");
-  const by = to - at;
-  if (!by) return;
+  if (numberOf(state) === undefined) history.replaceState({ at: at + 1 }, "");
+  const stop = reached(at);
+  if (stop.at === at) return;
   if (loses(placeOf(location.hash))) {
-    history.go(-by);
-    leaving.value = () => history.go(by);
+    // Of several quick steps the first is asked about, wherever the others were taken back from.
+    leaving.value ??= () => walkTo(stop);
+    walkTo({ at, key });
   } else {
-    at = to;
+    ({ at, key } = stop);
     follow();
   }
+}
+
+/** Walks there from wherever the browser is by then; how far is wrong once one more step is under way. */
+function walkTo(stop: Stop): void {
+  const by = stop.at - reached(stop.at).at;
+  if (!by) return;
+  if (!stop.key || !window.navigation) return history.go(by);
+  const { committed, finished } = window.navigation.traverseTo(stop.key);
+  Promise.all([committed, finished]).catch((error: unknown) => {
+    // A step that came between has taken its place.
+    if (error instanceof DOMException && error.name === "AbortError") walkTo(stop);
+  });
 }
 
 /** A link to a page of ours walks as every button does. */

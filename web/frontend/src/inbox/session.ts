@@ -3,7 +3,7 @@ import { Refused, api, csrf, whenSignedOut } from "./api";
 import { learnCalls, reloadCalls } from "./calls";
 import * as company from "./company";
 import { hear as hearCall, missed as missedCalls } from "./callsheard";
-import { unsaved } from "./leave";
+import { forgetTyped, unsaved } from "./leave";
 import { hear as hearLead, missed } from "./leadsheard";
 import * as live from "./live";
 import * as outbox from "./outbox";
@@ -28,17 +28,21 @@ const ABOUT = new Set(["refused", "joined"]);
 
 /** What came and is not yet on the screen. */
 let heard: Event[] = [];
+let frame = 0;
+let timer = 0;
 
 /** What the socket says: a burst of it is one change of the screen, at its next frame. */
 function hear(event: Event): void {
   heard.push(event);
   if (heard.length > 1) return;
-  // A hidden tab is drawn no frames, but its sounds and counters go on.
-  if (document.visibilityState === "visible") requestAnimationFrame(digest);
-  else window.setTimeout(digest, 100);
+  frame = requestAnimationFrame(digest);
+  // A tab that is hidden, or was hidden just now, is drawn no frames; its sounds and counters go on.
+  timer = window.setTimeout(digest, 100);
 }
 
 function digest(): void {
+  cancelAnimationFrame(frame);
+  clearTimeout(timer);
   const events = heard;
   heard = [];
   const dialogs: Dialog[] = [];
@@ -153,8 +157,10 @@ export function later(): void {
 
 /** Ends the session here, in the other tabs and at the server. */
 export async function signOut(): Promise<void> {
+  const who = me.value?.operator.id ?? "";
   await api.signOut().catch(() => {});
   leave();
+  forgetTyped(who);
   tellTabs({ t: "out" });
 }
 

@@ -1,6 +1,6 @@
 import "./sheet.css";
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { IconButton } from "./parts";
 import { t } from "./settings";
 
@@ -33,7 +33,8 @@ interface ModalProps {
 
 export function Modal(props: ModalProps): JSX.Element {
   const box = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before the next key, which is meant for what was just opened.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     const dialog = box.current;
     dialog?.showModal();

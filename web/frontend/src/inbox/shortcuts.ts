@@ -116,6 +116,11 @@ export function press(event: KeyboardEvent): void {
   }
   const target = event.target as HTMLElement;
   if (event.altKey) return;
+  if (shown.value && !target.closest("dialog")) {
+    // What was asked for is still being fetched: its first letters are no steps with the dialog.
+    if (event.code === "Escape") shown.value = null;
+    return;
+  }
   if (target.closest("input, textarea, select, [contenteditable]")) {
     if (event.code === "Escape") target.blur();
     return;
