@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -146,6 +146,8 @@ class LocalBus(Bus):
     kind: ClassVar[str] = "local"
 
     def __init__(self, *, buckets_max: int = BUCKETS_MAX) -> None:
+        self.clock: Callable[[], float] = monotonic
+        """By which turns come back and presence ends, in seconds."""
         self._buckets_max = buckets_max
         self._epoch = secrets.token_hex(6)
         self._number = 0
@@ -220,7 +222,7 @@ class LocalBus(Bus):
 
     async def allow(self, key: str, rate: int, per: timedelta) -> timedelta | None:
         period = per.total_seconds()
-        at = monotonic()
+        at = self.clock()
         turns, since = self._buckets.pop(key, (float(rate), at))
         turns = min(float(rate), turns + (at - since) * rate / period)
         wait = None if turns >= 1 else timedelta(seconds=(1 - turns) * period / rate)
@@ -232,18 +234,18 @@ class LocalBus(Bus):
     async def appear(
         self, project: ProjectId, operator: OperatorId, presence: str, lasts: timedelta
     ) -> None:
-        until = monotonic() + lasts.total_seconds()
+        until = self.clock() + lasts.total_seconds()
         self._presence.setdefault(project, {})[operator] = (presence, until)
 
     async def present(self, project: ProjectId) -> dict[OperatorId, str]:
-        at = monotonic()
+        at = self.clock()
         here = self._presence.get(project, {})
         return {who: presence for who, (presence, until) in here.items() if until > at}
 
     async def look(
         self, dialog: DialogId, operator: OperatorId, screen: str, lasts: timedelta = LOOK_LASTS
     ) -> None:
-        at = monotonic()
+        at = self.clock()
         self._looks.pop((dialog, screen), None)
         if lasts > timedelta(0):
             self._looks[dialog, screen] = (operator, at + lasts.total_seconds())
@@ -252,7 +254,7 @@ class LocalBus(Bus):
             self._looks.popitem(last=False)
 
     async def lookers(self, dialog: DialogId) -> set[OperatorId]:
-        at = monotonic()
+        at = self.clock()
         return {
             who for (seen, _), (who, until) in self._looks.items() if seen == dialog and until > at
         }

@@ -56,6 +56,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="MS",
         help="how late at most an answer of the hub comes to a page in a browser",
     )
+    parser.addoption(
+        "--throttle",
+        type=float,
+        default=1,
+        metavar="N",
+        help="how many times slower than this processor a page in a browser is",
+    )
 
 
 @pytest.fixture(scope="session")

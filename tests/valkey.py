@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.ports import free_port
 
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 def program() -> Path:

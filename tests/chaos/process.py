@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 30
+START_SECONDS = 90
 DEMO_LINES = {
     "Demo site": "site",
     "Visitor phone": "phone",

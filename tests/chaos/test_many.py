@@ -84,6 +84,8 @@ class Loft:
     def __init__(self, draw: random.Random) -> None:
         self._draw = draw
         self._runner: web.AppRunner | None = None
+        self.answers: asyncio.Event | None = None
+        """Told when to answer, if it is not to be by the dice."""
         self.shown: list[tuple[str, str]] = []
         self.reached = asyncio.Event()
         self.url = ""
@@ -106,7 +108,10 @@ class Loft:
         letter = await request.json()
         self.shown.append((letter["to"], letter["text"]))
         self.reached.set()
-        await asyncio.sleep(self._draw.uniform(0.3, 1))
+        if self.answers is not None:
+            await self.answers.wait()
+        else:
+            await asyncio.sleep(self._draw.uniform(0.3, 1))
         return web.json_response({"id": secrets.token_hex(8)})
 
 
@@ -152,7 +157,7 @@ async def test_workers_killed_with_sends_in_flight_leave_honest_states_and_the_o
                 )
                 assert answer.status == 201, await answer.text()
             if n % 3 == 2:
-                await asyncio.wait_for(loft.reached.wait(), 30)
+                await asyncio.wait_for(loft.reached.wait(), 60)
                 victim = draw.choice(workers)
                 victim.kill()
                 await victim.ended()
@@ -176,6 +181,7 @@ async def test_a_worker_told_to_stop_finishes_what_it_sends(
 ) -> None:
     async with AsyncExitStack() as stack:
         loft = await stack.enter_async_context(Loft(draw))
+        loft.answers = asyncio.Event()
         more = {"channels": pigeons(loft)}
         front, worker = await start("web", **more), await start("worker", **more)
         session, token = await signed_in(front)
@@ -187,14 +193,17 @@ async def test_a_worker_told_to_stop_finishes_what_it_sends(
             json={"key": "key-000001", "text": "letter"},
             headers={"X-CSRF-Token": token, "Origin": front.url},
         )
-        await asyncio.wait_for(loft.reached.wait(), 30)
-        assert await worker.stop() == 0
+        await asyncio.wait_for(loft.reached.wait(), 60)
+        stopping = asyncio.create_task(worker.stop())
+        await worker.logged("stopping")
+        loft.answers.set()
+        assert await stopping == 0
         [log] = (await logs(front)).values()
         assert [entry["state"] for entry in log if entry["kind"] == "out"] == ["sent"]
 
 
 async def readiness(session: aiohttp.ClientSession, program: Program, wanted: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             answer = await session.get(f"{program.url}/ready")
             assert answer.status == 200
@@ -221,7 +230,7 @@ async def test_processes_whose_redis_is_gone_go_on_and_say_so(start: Start, valk
         [log] = (await logs(front)).values()
         assert shown(log) == ["without a bus"]
         told = ""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while "\nhub_bus_connected 1.0\n" not in told:
                 told = await (await session.get(f"{worker.url}/metrics")).text()
 

@@ -53,7 +53,7 @@ async def test_timers_of_two_processes_that_are_killed_leave_exactly_one_entry_e
                 promised = now() + n * timedelta(milliseconds=300)
                 await timers.promise(engine, ProjectId("main"), f"ring{n}", id, promised, now())
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(200):
             while await engine.count(TIMERS_DUE, {}, cap=1):
                 await asyncio.sleep(draw.uniform(0.1, 0.6))
                 victim = draw.choice(workers)

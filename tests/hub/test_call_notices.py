@@ -328,6 +328,17 @@ async def test_a_talk_is_told_to_those_who_heard_of_the_order_and_once(desk: Pho
     assert "Разговор состоялся" in edit.text
 
 
+async def test_a_talk_of_whose_end_nothing_is_known_is_told_as_that(desk: Phones) -> None:
+    await desk.linked("Anna")
+    await desk.wanted()
+    await desk.ends(await desk.dialled(), Outcome.UNKNOWN, talk=timedelta(hours=2))
+    assert "Соединили, чем кончился разговор, неизвестно · Иван\nОператор: Olga" in [
+        each.text for each in desk.told("p-anna")
+    ]
+    [(_, _, edit)] = [each for each in desk.bot().edits if each[0] == "p-anna"]
+    assert "Чем кончился разговор, неизвестно." in edit.text
+
+
 async def test_who_was_not_reached_is_told_with_why_and_when_next(desk: Phones) -> None:
     await desk.linked("Anna")
     await desk.wanted()

@@ -14,7 +14,7 @@ from hub.calls.call import TRUNKS_OWN, Call, CallPlan, Leg, Outcome, Party
 from hub.calls.script import Say, Script, doubts
 from hub.leads import slots
 from hub.leads.lead import Lead
-from hub.model import ChannelId, LeadId, Project, ProjectId
+from hub.model import CallTime, ChannelId, LeadId, Project, ProjectId
 from hub.schedule import daily
 from hub.statuses import Status
 from tests.spine import START
@@ -125,6 +125,26 @@ def test_whoever_hangs_up_before_anybody_spoke_is_not_rung_in_a_minute() -> None
     after = verdict.after(lead(plan=plan), made, PROJECT, START)
     assert after is not None
     assert after.due_at == START + timedelta(minutes=1)
+
+
+def test_who_was_connected_is_called_again_only_where_an_operator_said_when() -> None:
+    made = call(Outcome.UNKNOWN, talked_s=7_200)
+    assert (made.is_lost, made.talked_s) == (True, 0)
+    after = verdict.after(lead(), made, PROJECT, START)
+    assert after is not None
+    assert (after.live, after.cause, after.attempts) == (False, "connected", 1)
+    told = verdict.said(made)
+    assert (told["outcome"], "talked_s" in told) == ("unknown", False)
+
+    at = CallTime(at=START + timedelta(hours=2), local="14:00", zone="Europe/Moscow")
+    after = verdict.after(lead(held=at), made, PROJECT, START)
+    assert after is not None
+    assert (after.live, after.due_at) == (True, at.at)
+
+    made = call(Outcome.UNKNOWN, side="visitor")
+    after = verdict.after(lead(), made, PROJECT, START)
+    assert after is not None
+    assert (made.is_lost, after.live, after.status) == (False, True, Status.AWAITING_RETRY)
 
 
 def test_a_line_that_keeps_failing_is_left_alone_for_longer_each_time() -> None:

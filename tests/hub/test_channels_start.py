@@ -83,10 +83,10 @@ async def test_the_hub_s_own_channel_is_there_while_a_heavy_kind_is_imported(
 
     channels.swapped = swapped
     running = asyncio.create_task(channels.run())
-    assert await asyncio.to_thread(heavy.began.wait, 10)
+    assert await asyncio.to_thread(heavy.began.wait, 60)
     assert channels.get("z-own").id == "z-own"
     heavy.done.set()
-    await asyncio.wait_for(there.wait(), 10)
+    await asyncio.wait_for(there.wait(), 60)
     assert channels.get("a-heavy").id == "a-heavy"
     running.cancel()
     await asyncio.wait([running])

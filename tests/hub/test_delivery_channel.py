@@ -393,10 +393,10 @@ async def test_a_channel_that_hangs_keeps_no_other_waiting(hub: Hub, site: Platf
     rich.world.before_key = hang
     site.script.append(show)
     running = asyncio.create_task(hub.delivery.run())
-    await asyncio.wait_for(hanging.wait(), 10)
+    await asyncio.wait_for(hanging.wait(), 60)
     row = await ask(hub)
     await say(hub, row, "one")
-    await asyncio.wait_for(shown.wait(), 10)
+    await asyncio.wait_for(shown.wait(), 60)
     assert len(rich.calls) <= OF_A_CHANNEL
     running.cancel()
     answer.set()

@@ -217,6 +217,22 @@ async def test_who_decides_by_hand_and_dies_at_any_step_leaves_no_call_once_it_i
     verbs = {each.verb for each in await log_of(hub.engine, row.id)}
     if verbs & {Verb.SPAM, Verb.REFUSED}:
         assert await live(hub.engine) == []
+    identity = await hub.engine.get(Identity, row.identity)
+    assert identity is not None
+    assert (identity.spam_at is not None) is (Verb.SPAM in verbs)
+
+
+async def test_a_mark_that_is_taken_back_while_a_worker_follows_it_leaves_nobody_listed(
+    hub: Hub, mortal: Mortal, anna: Who
+) -> None:
+    row = await hub.peace.mark_spam(anna, (await ask(hub)).id)
+    await contacts.list_spam(hub.engine, row.identity, None)
+    [mark] = [each for each in await log_of(hub.engine, row.id) if each.verb is Verb.SPAM]
+    mortal.meanwhile(lambda: hub.peace.unmark_spam(anna, row.id), before=0)
+    await hub.peace.follow(mark)
+    identity = await hub.engine.get(Identity, row.identity)
+    assert identity is not None
+    assert ((await current(hub)).open, identity.spam_at) == (True, None)
 
 
 async def test_what_came_before_a_restart_is_answered_once_its_channel_has_started(

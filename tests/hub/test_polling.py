@@ -178,17 +178,17 @@ async def test_two_processes_never_ask_at_once_and_the_second_takes_over(
 
     rich.world.quiet = quiet  # type: ignore[method-assign]
     running = [asyncio.create_task(process(hub, engine, name).run()) for name in ("one", "two")]
-    await asyncio.wait_for(asked.wait(), 10)
+    await asyncio.wait_for(asked.wait(), 60)
     for leaving in running:
         assert (now, most) == (1, 1)
         asked.clear()
         before = len(rich.calls)
         leaving.cancel()
-        await asyncio.wait([leaving], timeout=5)
+        await asyncio.wait([leaving], timeout=60)
         assert leaving.done()
         # Who leaves passes its turn on; nobody waits for a lease to run out.
         if leaving is running[0] and len(rich.calls) == before and now == 0:
-            await asyncio.wait_for(asked.wait(), 10)
+            await asyncio.wait_for(asked.wait(), 60)
     assert (now, most) == (0, 1)
 
 
@@ -204,10 +204,10 @@ async def test_the_loop_asks_what_is_to_be_asked_and_ends_at_once(
     rich.world.quiet = quiet  # type: ignore[method-assign]
     write(hub, rich.world, 1)
     running = asyncio.create_task(hub.polling.run())
-    await asyncio.wait_for(asked.wait(), 10)
+    await asyncio.wait_for(asked.wait(), 60)
     assert await received(hub) == ["message 1"]
     running.cancel()
-    await asyncio.wait_for(asyncio.wait([running]), 5)
+    await asyncio.wait_for(asyncio.wait([running]), 60)
     assert running.cancelled()
 
 
@@ -223,9 +223,9 @@ async def test_a_channel_that_is_switched_off_is_asked_no_more(hub: Hub, rich: M
 
     rich.world.quiet = quiet  # type: ignore[method-assign]
     running = asyncio.create_task(hub.polling.run())
-    await asyncio.wait_for(asked.wait(), 10)
+    await asyncio.wait_for(asked.wait(), 60)
     await change(hub, enabled=False)
-    await asyncio.wait_for(ended.wait(), 10)
+    await asyncio.wait_for(ended.wait(), 60)
     running.cancel()
     await asyncio.wait([running])
 

@@ -16,13 +16,15 @@ from hub.bus import Announcement, GapError, Subscription
 from hub.errors import ConfigError
 from hub.events import HubEvent, OperatorTyping, PresenceChanged
 from hub.model import ChannelId, DialogId, IdentityId, OperatorId, ProjectId
-from hub.redis_bus import RedisBus
+from hub.redis_bus import UNSAID_MAX, RedisBus
 from hub.redis_scripts import HEAD
 from tests.between import Between
 from tests.valkey import Valkey
 
 SHOP, ANNA = ProjectId("shop"), OperatorId("anna")
 LONG = timedelta(minutes=1)
+PROMPT = 0.5
+"""For a server that is slower, or stopped."""
 
 
 def event(n: int) -> HubEvent:
@@ -49,9 +51,11 @@ def server(tmp_path: Path) -> Iterator[Valkey]:
 
 
 @asynccontextmanager
-async def process(url: str, **limits: int) -> AsyncIterator[RedisBus]:
-    """The bus as a process has it."""
-    bus = RedisBus(url, **limits)
+async def process(
+    url: str, *, answer_seconds: float = 60, unsaid_max: int = UNSAID_MAX
+) -> AsyncIterator[RedisBus]:
+    """The bus as a process has it, but patient: no server is away because the tests are slow."""
+    bus = RedisBus(url, answer_seconds=answer_seconds, unsaid_max=unsaid_max)
     await bus.open()
     try:
         yield bus
@@ -70,14 +74,14 @@ async def asking(url: str) -> AsyncIterator[Redis]:
 
 async def heard(ear: Subscription[Announcement], n: int) -> list[HubEvent]:
     got: list[Announcement] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(got) < n:
             got += await ear.take()
     return [each.event for each in got]
 
 
 async def ended(ear: Subscription[Announcement]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await ear.take()
@@ -90,7 +94,7 @@ def unshared() -> float:
 
 
 async def until_connected(*buses: RedisBus, is_so: bool = True) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while any(bus.connected is not is_so for bus in buses):
             for bus in buses:
                 await bus.wake("nothing")
@@ -242,7 +246,8 @@ async def test_a_killed_server_that_comes_back_empty_costs_a_reload_and_no_event
 
 
 async def test_a_server_that_does_not_answer_holds_nobody_up(server: Valkey) -> None:
-    async with process(server.url) as one, process(server.url) as other:
+    prompt = process(server.url, answer_seconds=PROMPT)
+    async with prompt as one, process(server.url) as other:
         async with other.listen() as ear:
             server.freeze()
             try:
@@ -287,7 +292,7 @@ async def test_a_server_slower_than_its_time_is_as_good_as_gone_until_it_is_fast
     async with (
         Between(redis_url) as door,
         process(redis_url) as other,
-        process(door.url) as one,
+        process(door.url, answer_seconds=PROMPT) as one,
         other.listen() as ear,
     ):
         door.delay = 5
@@ -316,7 +321,8 @@ async def test_typing_that_could_not_be_said_is_not_said_late(server: Valkey) ->
 
 
 async def test_too_much_that_could_not_be_said_makes_every_screen_look(server: Valkey) -> None:
-    async with process(server.url, unsaid_max=3) as one, process(server.url) as other:
+    forgetful = process(server.url, answer_seconds=PROMPT, unsaid_max=3)
+    async with forgetful as one, process(server.url) as other:
         async with other.listen() as ear:
             old = await other.announce(event(0))
             await heard(ear, 1)

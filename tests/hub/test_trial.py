@@ -91,6 +91,7 @@ class World:
         self.hub, self.bot, self.clock = hub, bot, clock
         self.ada: Who = operator("Ada")
         self.public_url = PUBLIC
+        self.call_seconds = 60.0
 
     @property
     def trials(self) -> Trials:
@@ -102,7 +103,7 @@ class World:
             hub.pulses,
             self.public_url,
             self.clock,
-            call_seconds=0.2,
+            call_seconds=self.call_seconds,
         )
 
     async def begin(self) -> Trial:
@@ -162,6 +163,7 @@ async def test_why_a_key_does_not_do_is_a_code_and_the_rest_is_told_all_the_same
 
 async def test_a_platform_that_never_answers_holds_nobody_up(world: World) -> None:
     world.bot.hangs = True
+    world.call_seconds = 0.2
     assert (await world.codes())["key"] == ("failed", "timeout")
 
 

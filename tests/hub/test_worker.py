@@ -22,7 +22,7 @@ from hub.model import Dialog, Entry, ProjectId, Session
 from hub.records import Early, Fact
 from hub.statuses import RequestType, Status
 from hub.store.engine import Insert
-from hub.store.schema import FACTS, RULES_DUE
+from hub.store.schema import BY_LIFE, FACTS, RULES_DUE
 from tests.spine import (
     BAKERY,
     MS,
@@ -327,7 +327,7 @@ async def test_the_running_worker_rules_what_comes(hub: Hub) -> None:
         async with hub.bus.listen() as events:
             await ask(hub)
             await events.take()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await current(hub)).ruled_seq < 1:
                 pass
     finally:
@@ -359,7 +359,7 @@ async def test_sessions_that_ran_out_are_swept_and_the_others_stay(
 
 async def told_sent(events: Subscription[Announcement]) -> None:
     """Waits until some message of ours is announced as sent."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             for each in await events.take():
                 if isinstance(each.event, EntryChanged) and each.event.entry.state == "sent":
@@ -405,4 +405,20 @@ async def test_a_loop_that_falls_is_told_so_that_a_whole_process_takes_over(hub:
     faulty = Faulty(hub.engine, hub.bus, hub.channels, hub.pulses, hub.now)
     fell = asyncio.Event()
     async with dataclasses.replace(hub, delivery=faulty).working(fallen=fell.set):
-        await asyncio.wait_for(fell.wait(), 10)
+        await asyncio.wait_for(fell.wait(), 60)
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("step", range(3))
+async def test_nothing_is_recorded_of_an_example_that_is_erased_while_it_is_ruled(
+    hub: Hub, mortal: Mortal, anna: Who, step: int, is_known: bool
+) -> None:
+    await hub.examples.add(anna, SHOP)
+    row = next(each for each in await all_of(hub.engine, BY_LIFE, {"project": SHOP, "open": True}))
+    await hub.desk.note(anna, row.id, "key-0001", "an example that somebody has tried")
+    if is_known:
+        assert len(await facts(hub)) == 1
+        await hub.desk.note(anna, row.id, "key-0002", "and tried again")
+    mortal.meanwhile(lambda: hub.examples.drop(SHOP), before=step)
+    assert await facts(hub) == []
+    assert await hub.engine.get(Dialog, row.id) is None, "it was erased, so early enough"

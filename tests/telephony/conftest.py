@@ -17,7 +17,7 @@ from tests.spine import Clock, Mortal, assembled
 from tests.telephony.pbx.asterisks import Asterisk, NoAsteriskError, built, pair
 from tests.telephony.pbx.phones import Phones, playing
 
-EMPTY_IN_S = 10.0
+EMPTY_IN_S = 30.0
 
 
 @pytest.fixture(scope="session")

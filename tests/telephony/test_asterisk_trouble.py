@@ -88,7 +88,7 @@ async def played_out(exchange: Asterisk) -> None:
     ari = Ari(exchange.url, exchange.user, exchange.password)
     mark = trunk(exchange).line("w1")._prefix
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await is_there(ari, f"playbacks/{mark}{KEY}-o4.{KEY}-p1"):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
     finally:

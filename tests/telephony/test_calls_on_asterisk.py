@@ -34,6 +34,7 @@ from tests.telephony.pbx.cases import (
     conduct,
     on_asterisk,
     spoken,
+    talking,
 )
 from tests.telephony.pbx.phones import Phones, Step
 from tests.telephony.pbx.sound import likeness, noise
@@ -128,23 +129,45 @@ async def test_each_side_hears_what_is_for_it(
     hub: Hub, exchange: Asterisk, phones: Phones, tmp_path: Path
 ) -> None:
     said, reply = noise(tmp_path / "said.wav", 7), noise(tmp_path / "reply.wav", 8)
-    speaks: Sequence[Step] = [*ANSWERS, "record", ("wait", 0.9), ("dtmf", "1"), ("wait", 0.4)]
-    speaks = [*speaks, ("say", said)]
-    replies: Sequence[Step] = [*ANSWERS, "record", ("wait", 0.3), ("say", reply), ("wait", 1.6)]
+    names = ("A", "C", "both")
+    talks = {name: asyncio.Event() for name in names}
+
+    def speaks(name: str) -> Sequence[Step]:
+        return [*ANSWERS, "record", ("wait", 1.5), ("dtmf", "1"), *joined(name), ("say", said)]
+
+    def joined(name: str) -> Sequence[Step]:
+        """That they talk is stored before they are joined."""
+        return [("until", talks[name]), ("wait", 0.8)]
+
+    def replies(name: str, *words: Step) -> Sequence[Step]:
+        return [*ANSWERS, "record", *joined(name), *words, ("wait", 2), "hang up"]
+
     told = (*RING_V, VL, T, BY_VISITOR)
     cases = {
-        "A": Case(KEY, speaks, [*replies, "hang up"], TALKED, told),
-        "C": Case(C, [*replies, "hang up"], speaks, TALKED, (*RING_O, OL, T, BY_OPERATOR)),
+        "A": Case(KEY, speaks("A"), replies("A", ("say", reply)), TALKED, told),
+        "C": Case(
+            C, replies("C", ("say", reply)), speaks("C"), TALKED, (*RING_O, OL, T, BY_OPERATOR)
+        ),
         "both": Case(
             replace(KEY, visitor_says=Say(text="visitor")),
-            [*speaks, ("wait", 1.6), ("say", said)],
-            [*ANSWERS, "record", ("wait", 3), "hang up"],
+            speaks("both"),
+            replies("both"),
             TALKED,
             told,
         ),
     }
     await equip(hub, "asterisk", on_asterisk(exchange), seats={}, calls_max=50)
-    made = await conduct(hub, phones, cases, spoken(tmp_path))
+
+    async def tell(name: str, person: str) -> None:
+        await phones.rung(person)
+        await talking(hub, None, person)
+        talks[name].set()
+
+    async with asyncio.TaskGroup() as group:
+        making = group.create_task(conduct(hub, phones, cases, spoken(tmp_path)))
+        for n, name in enumerate(names):
+            group.create_task(tell(name, f"+791612300{n:02}"))
+    made = making.result()
 
     assert {name: each.told[: len(cases[name].told)] for name, each in made.items()} == {
         name: list(case.told) for name, case in cases.items()

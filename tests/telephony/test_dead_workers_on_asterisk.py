@@ -26,7 +26,7 @@ from tests.telephony.pbx.legs import until_ready
 from tests.telephony.pbx.phones import Phones, Step
 from tests.telephony.pbx.sound import noise
 
-WAITS_S = 20.0
+WAITS_S = 60.0
 TALKS = 2
 SLOW = replace(
     QUICK, ring_s=60, visitor_ring_s=60, wait_s=60, connect="key", operator_says=Say(text="long")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -17,11 +18,13 @@ from telephony.ari.stasis import Stasis
 from telephony.worker import Telephony
 from tests.telephony.office import QUICK, arrange, calls, equip, wanted
 from tests.telephony.pbx.asterisks import Asterisk
+from tests.telephony.pbx.cases import talking
 from tests.telephony.pbx.legs import until_ready
-from tests.telephony.pbx.phones import Phones
+from tests.telephony.pbx.phones import Phones, Step
 from tests.telephony.pbx.sound import likeness, noise
 
-WAITS_S = 20.0
+WAITS_S = 60.0
+PERSON = "+79161234567"
 
 
 async def test_a_recorded_talk_is_kept_and_the_person_knew_of_it(
@@ -34,15 +37,16 @@ async def test_a_recorded_talk_is_kept_and_the_person_knew_of_it(
 
     told = {"api_url": exchange.url, "user": exchange.user, "password": exchange.password}
     await equip(hub, "asterisk", told | {"internal": "PJSIP/{number}@office"}, seats={})
-    script = replace(QUICK, ring_s=5, visitor_ring_s=5)
+    script = replace(QUICK, ring_s=20, visitor_ring_s=20)
     script = replace(script, record=True, record_notice=Say(text="notice"))
     await arrange(hub, script=script, numbers=("201",))
-    phones.on("201", ["ring", "answer", ("wait", 1.3), ("say", said)])
-    phones.on(
-        "+79161234567",
-        ["ring", "answer", "record", ("wait", 2.2), ("say", reply), ("wait", 0.8), "hang up"],
-    )
-    await wanted(hub, "+79161234567")
+    # That they talk is stored before they are joined.
+    talk = asyncio.Event()
+    joined: Sequence[Step] = [("until", talk), ("wait", 0.8)]
+    phones.on("201", ["ring", "answer", *joined, ("say", said)])
+    replies: Sequence[Step] = [("wait", 1.2), ("say", reply), ("wait", 1.5), "hang up"]
+    phones.on(PERSON, ["ring", "answer", "record", *joined, *replies])
+    await wanted(hub, PERSON)
     recordings = Recordings(hub.engine, hub.bus, hub.files, tmp_path / "incoming", hub.now)
     telephony = Telephony(
         hub.engine,
@@ -61,6 +65,9 @@ async def test_a_recorded_talk_is_kept_and_the_person_knew_of_it(
             await until_ready(each.line)
         async with asyncio.timeout(WAITS_S):
             await telephony.work()
+            await phones.rung(PERSON)
+            await talking(hub, telephony, PERSON)
+            talk.set()
             await telephony.idle()
     finally:
         await telephony.close()
@@ -76,7 +83,7 @@ async def test_a_recorded_talk_is_kept_and_the_person_knew_of_it(
     assert likeness(path, said) > 0.8
     assert likeness(path, reply) > 0.8
     assert likeness(path, notice) < 0.3
-    assert likeness((await phones.rung("+79161234567")).recording, notice) > 0.8
+    assert likeness((await phones.rung(PERSON)).recording, notice) > 0.8
     ari = Ari(exchange.url, exchange.user, exchange.password)
     try:
         left = [each["name"] for each in await ari.get("recordings/stored")]

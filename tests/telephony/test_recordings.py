@@ -256,7 +256,7 @@ async def test_a_worker_that_dies_at_fetching_leaves_it_to_the_next(
     await wanted(hub, GOOD)
     first = worker(hub, "w1", recordings)
     await first.work()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await line.given.wait()
     [call] = await calls(hub)
     assert (call.stage, call.unfetched, call.recording) == ("settled", True, None)
@@ -283,7 +283,7 @@ async def test_a_talk_that_nobody_leads_any_more_is_heard_all_the_same(
     await wanted(hub, GOOD)
     first = worker(hub, "w1", recordings)
     await first.work()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await line.taped.wait()
     [call] = await calls(hub)
     assert call.unfetched, "it is known before the engine is asked to record"
@@ -336,7 +336,7 @@ async def test_whoever_fetches_for_long_is_not_taken_for_dead(
     await wanted(hub, GOOD)
     first = worker(hub, "w1", recordings)
     await first.work()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await line.given.wait()
     clock.forward(LEASE - timedelta(seconds=1))
     [call] = await calls(hub)

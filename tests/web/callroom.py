@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 from msgspec.structs import replace
@@ -51,7 +52,7 @@ async def talked(house: House, dialog: str, login: str, id: str = "alpha:call:1"
         began_at=now,
         dialled_at=now,
         talk_at=now,
-        ended_at=now.replace(year=now.year + 1),
+        ended_at=now + timedelta(days=365),
         changed_at=now,
     )
     await house.hub.engine.write(Insert(call))

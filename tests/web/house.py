@@ -18,6 +18,7 @@ from msgspec import Meta
 
 import bots
 import telephony
+from hub.bus import LocalBus
 from hub.channels.abilities import Ability, Capabilities
 from hub.channels.port import OK, Answer, ChannelKind, Draft, Hook, Receipt
 from hub.content import Remote
@@ -198,7 +199,7 @@ class LiveSocket:
     async def until(self, wanted: Callable[[Any], bool]) -> Any:
         """The next frame that is wanted; those before it are kept in `frames`."""
         while True:
-            message = await self.ws.receive(timeout=10)
+            message = await self.ws.receive(timeout=20)
             assert message.type is WSMsgType.TEXT, (message, self.frames)
             frame = json.loads(message.data)
             self.frames.append(frame)
@@ -218,7 +219,7 @@ class LiveSocket:
     async def closed(self) -> int:
         """The code that the socket is closed with, after whatever else came."""
         while True:
-            message = await self.ws.receive(timeout=10)
+            message = await self.ws.receive(timeout=20)
             if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED):
                 return self.ws.close_code or 0
 
@@ -231,6 +232,13 @@ class House:
     hub: Hub
     server: TestServer
     clients: list[TestClient[Any, Any]] = field(default_factory=list)
+
+    def stop_the_clock(self) -> None:
+        """No turn that a test uses up comes back meanwhile, however slow the machine is."""
+        bus = self.hub.bus
+        assert isinstance(bus, LocalBus)
+        at = bus.clock()
+        bus.clock = lambda: at
 
     async def browser(self, login: str = "", password: str = PASSWORD) -> Browser:
         """A browser of its own, signed in if a login is given."""

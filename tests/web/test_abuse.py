@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -147,6 +148,22 @@ async def test_a_body_that_unpacks_beyond_the_limit_is_refused_while_it_unpacks(
     assert (status, told["code"]) == (413, "too_large")
 
 
+@pytest.mark.parametrize("path", ["session", "projects/alpha/files?name=a.txt"])
+async def test_a_packing_whose_end_may_never_be_told_is_refused_before_it_is_waited_for(
+    house: House, path: str
+) -> None:
+    async def begun() -> AsyncIterator[bytes]:
+        yield zlib.compress(b"{}")[:4]
+        await asyncio.Event().wait()
+
+    anna = await house.browser("anna")
+    headers = {"Content-Encoding": "Deflate", "Content-Type": "application/json"}
+    async with asyncio.timeout(10):
+        answer = await anna.raw("POST", f"{ROOT}/{path}", headers=headers, data=begun())
+    assert answer.status == 415
+    answer.close()
+
+
 @pytest.mark.parametrize(
     "noise",
     [
@@ -266,6 +283,7 @@ async def test_a_check_that_stumbles_says_no(house: House, monkeypatch: pytest.M
 @pytest.mark.parametrize("server_settings", [{"trusted_proxies": ["127.0.0.1"]}])
 async def test_one_address_cannot_shut_an_operator_out(house: House) -> None:
     attacker, anna = await house.browser(), await house.browser()
+    house.stop_the_clock()
     wrong, right = ({"login": "anna", "password": each} for each in ("wrong", PASSWORD))
     bad = {"X-Forwarded-For": "2001:db8::1"}
     statuses = [

@@ -129,6 +129,7 @@ async def test_a_signature_made_for_something_else_opens_nothing(house: House) -
 
 
 async def test_searches_without_end_wait_alone(house: House, ada: Browser) -> None:
+    house.stop_the_clock()
     url, asked = f"{ROOT}/projects/alpha/search?q=x", 0
     while (answer := await ada.raw("GET", url)).status == 200:
         asked += 1

@@ -22,9 +22,11 @@ from web.shown import shown
 from web.sockets import SocketLimits
 from web.state import STATE
 
-PROMPT = SocketLimits(
-    hello_seconds=0.2, ping_seconds=0.1, send_seconds=0.3, queue=50, per_operator=3
-)
+# A test is given the one limit that it is about: whoever is slow meets no other.
+SILENCE = SocketLimits(hello_seconds=0.2)
+PINGS = SocketLimits(ping_seconds=0.1)
+FEW = SocketLimits(per_operator=3)
+HURRY = SocketLimits(send_seconds=0.3, queue=50)
 
 
 async def test_a_cursor_brings_back_exactly_what_was_missed(house: House) -> None:
@@ -171,8 +173,7 @@ async def test_a_new_password_cuts_the_other_sockets_at_once(house: House) -> No
     live = await other.live()
     await live.frame("hello")
     await anna.ask("POST", f"{ROOT}/me/password", {"current": PASSWORD, "new": "a new password"})
-    async with asyncio.timeout(1):
-        assert await live.closed() == 4401
+    assert await live.closed() == 4401
 
 
 async def test_signing_out_cuts_that_sessions_socket_and_no_other(house: House) -> None:
@@ -181,8 +182,7 @@ async def test_signing_out_cuts_that_sessions_socket_and_no_other(house: House) 
     await mine.frame("hello")
     await theirs.frame("hello")
     await anna.ask("DELETE", f"{ROOT}/session")
-    async with asyncio.timeout(1):
-        assert await mine.closed() == 4401
+    assert await mine.closed() == 4401
     await (await house.visitor()).write("раз")
     await theirs.event("dialog.changed")
 
@@ -223,7 +223,7 @@ async def test_what_changes_somebodys_rights_is_felt_at_once(house: House, ends:
     assert await live.closed() == 4401
 
 
-@pytest.mark.parametrize("socket_limits", [PROMPT])
+@pytest.mark.parametrize("socket_limits", [PINGS])
 async def test_a_session_that_ended_unheard_is_noticed_at_the_next_ping(house: House) -> None:
     live = await (await house.browser("anna")).live()
     await live.frame("ping")
@@ -247,7 +247,7 @@ async def test_a_change_of_rights_is_shown_to_no_screen(house: House) -> None:
     assert "access.changed" not in "".join(live.raw + later.raw)
 
 
-@pytest.mark.parametrize("socket_limits", [PROMPT])
+@pytest.mark.parametrize("socket_limits", [PINGS])
 async def test_a_taken_away_membership_ends_the_socket(house: House) -> None:
     live = await (await house.browser("anna")).live()
     await live.frame("ping")
@@ -257,11 +257,11 @@ async def test_a_taken_away_membership_ends_the_socket(house: House) -> None:
     assert await live.closed() == 4401
 
 
-@pytest.mark.parametrize("socket_limits", [PROMPT])
+@pytest.mark.parametrize("socket_limits", [SILENCE])
 async def test_a_socket_that_says_no_hello_is_closed(house: House) -> None:
     anna = await house.browser("anna")
     ws = await anna.client.ws_connect(f"{ROOT}/live", headers={"Origin": anna.origin})
-    message = await ws.receive(timeout=10)
+    message = await ws.receive(timeout=20)
     assert message.data == 1002
 
 
@@ -270,7 +270,7 @@ async def test_a_bad_hello_closes_the_socket(house: House, first: str | bytes) -
     anna = await house.browser("anna")
     ws = await anna.client.ws_connect(f"{ROOT}/live", headers={"Origin": anna.origin})
     await (ws.send_str(first) if isinstance(first, str) else ws.send_bytes(first))
-    message = await ws.receive(timeout=10)
+    message = await ws.receive(timeout=20)
     assert message.data == 1002
 
 
@@ -281,7 +281,7 @@ async def test_a_frame_too_large_closes_the_socket(house: House) -> None:
     assert await live.closed() == 1009
 
 
-@pytest.mark.parametrize("socket_limits", [PROMPT])
+@pytest.mark.parametrize("socket_limits", [FEW])
 async def test_an_operator_has_a_bounded_number_of_sockets(house: House) -> None:
     anna = await house.browser("anna")
     sockets = [await anna.live() for _ in range(3)]
@@ -290,14 +290,14 @@ async def test_an_operator_has_a_bounded_number_of_sockets(house: House) -> None
     assert await (await anna.live()).closed() == 4429
 
 
-@pytest.mark.parametrize("socket_limits", [PROMPT])
+@pytest.mark.parametrize("socket_limits", [HURRY])
 async def test_a_socket_that_reads_too_slowly_is_dropped(house: House) -> None:
     anna = await house.browser("anna")
     ws = await anna.client.ws_connect(
         f"{ROOT}/live", headers={"Origin": anna.origin}, autoping=False
     )
     await ws.send_json({"hello": {"cursor": None}})
-    await ws.receive(timeout=10)
+    await ws.receive(timeout=20)
     transport: Any = ws._conn and ws._conn.transport
     transport.pause_reading()
     state = house.server.app[STATE]
@@ -317,7 +317,7 @@ async def test_a_socket_that_reads_too_slowly_is_dropped(house: House) -> None:
                 )
             )
         await asyncio.sleep(0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         # The server tells nobody when a connection is gone.
         while len(served.connections) >= talking:  # noqa: ASYNC110
             await asyncio.sleep(0)

@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.ports import WORKER, free_port
 
 HERE = Path(__file__).parent
-START_SECONDS = 30
+START_SECONDS = 60
 # Modules look for these and say so if they are not there.
 EMPTY = (
     *("acl", "ccss", "chan_websocket", "cli", "codecs", "features", "geolocation", "stasis"),

@@ -24,7 +24,7 @@ from tests.telephony.pbx.phones import Phones, Step
 from tests.telephony.pbx.sound import noise
 
 SHOWN = "+74950000000"
-MAX_S = 40.0
+MAX_S = 90.0
 
 # Whoever answers or presses has the time of a machine that is busy; where nobody does, `BRIEF`.
 QUICK = Script(

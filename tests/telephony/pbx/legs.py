@@ -15,7 +15,7 @@ from telephony.ari.stasis import Stasis
 from telephony.asterisk import Asterisk, AsteriskSettings
 from tests.telephony.pbx.asterisks import Asterisk as Instance
 
-WAITS_S = 15.0
+WAITS_S = 60.0
 KEYS = Keys(bytes(32))
 T = TypeVar("T", bound=LegEvent)
 

@@ -22,7 +22,7 @@ from tests.telephony.pbx.asterisks import Asterisk
 
 Step = str | tuple[str, Any]
 APP = "phones"
-WAITS_S = 15.0
+WAITS_S = 60.0
 
 
 @dataclass(eq=False)
