@@ -111,7 +111,10 @@ class Dialer:
         return await self._conduct(*scenario.begin(begun.plan))
 
     async def resume(self) -> Call:
-        """Goes on with a talk that another worker began, or ends what it left of one."""
+        """Goes on with a talk that another worker began, or ends what it left of one.
+
+        Raises LineError where the engine says nothing of that talk, which may well go on.
+        """
         if self.call.stage == "settled":
             # Only what was recorded of it is still to be fetched.
             return self.call
@@ -120,11 +123,10 @@ class Dialer:
         roles = {each.role for each in up}
         if plan is not None and self.call.status is Status.TALKING and len(up) == len(roles) == 2:
             ids = [self._id(each.id) for each in up]
-            with suppress(LineError):
-                if await self._line.adopt(ids):
-                    log.info("call.adopted", extra={"call": self.call.key})
-                    self._commanded.add("bridge")
-                    return await self._conduct(*scenario.resumed(plan, self.call.legs))
+            if await self._line.adopt(ids):
+                log.info("call.adopted", extra={"call": self.call.key})
+                self._commanded.add("bridge")
+                return await self._conduct(*scenario.resumed(plan, self.call.legs))
         return await self.abandon()
 
     async def abandon(self) -> Call:

@@ -16,7 +16,7 @@ from hub.bus import Bus
 from hub.calls import capacity, trunks
 from hub.calls.call import Call, Outcome, Side, Wish
 from hub.calls.dialling import LEASE, WAKE, Dialling
-from hub.calls.trunk import Legs
+from hub.calls.trunk import Legs, LineError
 from hub.channels.in_use import Channels
 from hub.errors import UnavailableError
 from hub.leads.lead import Lead
@@ -208,8 +208,8 @@ class Telephony:
                 await self._fetch(call, opened.line)
         except TakenOverError:
             log.info("call.taken_over", extra={"call": key})
-        except UnavailableError as error:
-            # The call's lease runs out, and whoever finds it then ends it.
+        except (UnavailableError, LineError) as error:
+            # The call's lease runs out, and whoever finds it then leads it on or ends it.
             log.warning("call.left", extra={"call": key, "reason": str(error)})
         except Exception:
             log.exception("call.failed", extra={"call": key})

@@ -6,7 +6,7 @@ import asyncio
 import struct
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import bson
@@ -28,7 +28,7 @@ class Between:
         self.delay = 0.0
         self.shut = False
 
-    async def __aenter__(self) -> Between:
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
         return self
 
@@ -122,10 +122,6 @@ class Stepping(Between):
         super().__init__(url)
         self.doubt: Doubt = lambda _: None
         self._replaced: dict[int, bytes] = {}
-
-    async def __aenter__(self) -> Stepping:
-        await super().__aenter__()
-        return self
 
     async def _ask(
         self,

@@ -159,7 +159,10 @@ class Legs(Line, Protocol):
         """Hangs up every leg and bridge of that call, whoever began it; how many legs."""
 
     async def adopt(self, legs: Sequence[str]) -> bool:
-        """Hears of these legs from now on, whoever began them; False if one of them is gone."""
+        """Hears of these legs from now on, whoever began them; False if one of them is gone.
+
+        LineError only where nothing can be learned of them.
+        """
 
 
 @runtime_checkable

@@ -398,7 +398,7 @@ class Stasis:
 
     async def adopt(self, legs: Sequence[str]) -> bool:
         if not self._ready:
-            raise LineError(Outcome.ENGINE_ERROR, "asterisk is away")
+            raise LineError(Outcome.UNKNOWN, "asterisk is away")
         adopted = [Leg(id=_named(leg), limit_at=math.inf, made=True, dialled=True) for leg in legs]
         try:
             for leg in adopted:
@@ -412,9 +412,9 @@ class Stasis:
         except AriError as error:
             for leg in adopted:
                 self._legs.forget(leg)
-            if error.status in (404, 422):
+            if error.status:
                 return False
-            raise LineError(Outcome.ENGINE_ERROR, str(error)) from None
+            raise LineError(Outcome.UNKNOWN, str(error)) from None
         return True
 
     async def _ids(self, what: str, start: str) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from hub.calls.call import Call, Outcome
@@ -19,9 +20,11 @@ from hub.statuses import Status
 from hub.store.schema import SLOTS_OLD
 from telephony.ari.stasis import Stasis
 from telephony.worker import Telephony
+from tests.between import Between
 from tests.spine import Clock
 from tests.telephony.office import QUICK, arrange, calls, equip, lead_of, wanted, working
 from tests.telephony.pbx.asterisks import Asterisk
+from tests.telephony.pbx.cases import talking
 from tests.telephony.pbx.legs import until_ready
 from tests.telephony.pbx.phones import Phones, Step
 from tests.telephony.pbx.sound import noise
@@ -77,7 +80,12 @@ MOMENTS = {
 
 
 async def test_ten_calls_at_ten_moments_outlive_their_worker_or_are_ended(
-    hub: Hub, exchange: Asterisk, phones: Phones, clock: Clock, tmp_path: Path
+    hub: Hub,
+    exchange: Asterisk,
+    phones: Phones,
+    clock: Clock,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     sounds = {
         text: noise(tmp_path / f"{text}.wav", 1, seconds)
@@ -90,6 +98,7 @@ async def test_ten_calls_at_ten_moments_outlive_their_worker_or_are_ended(
     told = {"api_url": exchange.url, "user": exchange.user, "password": exchange.password}
     told["internal"] = "PJSIP/{number}@office"
     await equip(hub, "asterisk", told | {"calls_max": 50}, seats={}, calls_max=50)
+    caplog.set_level("INFO", "telephony")
     over = asyncio.Event()
     people = {name: f"+791612300{n:02}" for n, name in enumerate(MOMENTS)}
     first = Telephony(hub.engine, hub.bus, hub.channels, hub.dialling, hub.now, "w1", voice=voice)
@@ -117,6 +126,7 @@ async def test_ten_calls_at_ten_moments_outlive_their_worker_or_are_ended(
                 await second.work()
                 if second._running:
                     await asyncio.wait(second._running, timeout=0.05)
+        await adopted(second, TALKS, caplog)
         over.set()
         await second.idle()
         await second.work()
@@ -135,6 +145,69 @@ async def test_ten_calls_at_ten_moments_outlive_their_worker_or_are_ended(
         assert len(phones.rings[f"{200 + n}"]) <= 1, name
         assert len(phones.rings[phone[1:]]) <= 1, name
     assert (await hub.engine.find(SLOTS_OLD, limit=50)).items == []
+
+
+class Deaf(Between):
+    """A door that hangs up on the next `asks` of a worker that would hear of a talk."""
+
+    asks = 0
+
+    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65_536):
+            if self.asks and b"/subscription" in data:
+                self.asks -= 1
+                return
+            target.write(data)
+
+
+async def test_a_talk_goes_on_though_the_engine_says_nothing_to_whoever_takes_it_over(
+    hub: Hub,
+    exchange: Asterisk,
+    phones: Phones,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "telephony")
+    over = asyncio.Event()
+    phones.on("200", ANSWERS)
+    phones.on("+79161230000", [*ANSWERS, ("until", over), "hang up"])
+    async with Deaf(exchange.url) as door:
+        told = {"api_url": door.url, "user": exchange.user, "password": exchange.password}
+        await equip(hub, "asterisk", told | {"internal": "PJSIP/{number}@office"}, seats={})
+        await arrange(hub, script=PLAIN, numbers=("200",))
+        await wanted(hub, "+79161230000")
+        first = Telephony(hub.engine, hub.bus, hub.channels, hub.dialling, hub.now, "w1")
+        await first.work()
+        await ready(first)
+        await first.work()
+        await talking(hub, first, "+79161230000")
+        await dies(first)
+
+        door.asks = 2
+        clock.forward(LEASE + timedelta(seconds=1))
+        async with working(hub, "w2") as second:
+            await second.work()
+            await ready(second)
+            while door.asks:
+                clock.forward(LEASE + timedelta(seconds=1))
+                await second.work()
+                await second.idle()
+            assert [each.status for each in await calls(hub)] == [Status.TALKING]
+            clock.forward(LEASE + timedelta(seconds=1))
+            await second.work()
+            await adopted(second, 1, caplog)
+            over.set()
+            await second.idle()
+    await phones.silent()
+    [call] = await calls(hub)
+    assert (call.outcome, call.ended_by) == (Outcome.TALKED, "visitor")
+
+
+async def adopted(telephony: Telephony, n: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Returns once the worker hears of so many talks that another began."""
+    async with asyncio.timeout(WAITS_S):
+        while [each.message for each in caplog.records].count("call.adopted") < n:
+            await asyncio.wait(telephony._running, timeout=0.05)
 
 
 async def all_there(hub: Hub, people: dict[str, str]) -> bool:
