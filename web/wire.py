@@ -140,7 +140,6 @@ async def read(
     request: web.Request, limit: int, took: Callable[[int], None] = lambda _: None
 ) -> bytes:
     """The whole body; TooLargeError as soon as it is past the limit. `took` hears of each part."""
-    _has_an_end(request)
     if (request.content_length or 0) > limit:
         raise TooLargeError(f"at most {limit} bytes")
     body = bytearray()
@@ -160,7 +159,6 @@ async def read(
 
 async def chunks(request: web.Request) -> AsyncIterator[bytes]:
     """The body as it comes; BadValueError if nothing comes for long, or for long very little."""
-    _has_an_end(request)
     came, clock = 0, asyncio.get_running_loop().time
     began = clock()
     while True:
@@ -177,15 +175,6 @@ async def chunks(request: web.Request) -> AsyncIterator[bytes]:
         if came < (clock() - began - PACE_AFTER_SECONDS) * PACE_BYTES:
             raise BadValueError("the body comes too slowly", field="file")
         yield chunk
-
-
-def _has_an_end(request: web.Request) -> None:
-    """Raises for a packing whose end aiohttp does not tell to who reads, where it was cut short.
-
-    He would wait for the rest until the time for a body is over.
-    """
-    if request.headers.get("Content-Encoding", "").strip().lower() == "deflate":
-        raise web.HTTPUnsupportedMediaType
 
 
 async def read_json(
