@@ -57,6 +57,9 @@ log = logging.getLogger(__name__)
 GONE_IN_S = 5.0
 """How long the engine is given to say that the legs which were hung up are gone."""
 
+LOOKED_S = 0.5
+"""How often it is looked whether an engine that was away is back."""
+
 SAFETY_S = 60
 """What the engine's own end of a leg comes later than ours: it is for when we are dead."""
 
@@ -146,6 +149,8 @@ class Dialer:
             await self._do(commands)
             while not state.over:
                 event = await self._events.get()
+                if isinstance(event, Lost) and state.phase == "talk" and await self._found(state):
+                    continue
                 state, commands = scenario.step(state, event)
                 await self._note(state, commands, event)
                 await self._do(commands)
@@ -154,6 +159,34 @@ class Dialer:
             self._sounds.end()
             for alarm in self._alarms.values():
                 alarm.cancel()
+
+    async def _found(self, state: State) -> bool:
+        """Whether they still talk, once an engine that nothing was heard of for long can tell."""
+        log.info("call.unheard", extra={"call": self.call.key})
+        up = [self._id(each.id) for each in state.legs if each.state == "up"]
+        there = None
+        # By the end of that time the engine has ended the talk itself.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(state.plan.script.talk_max_s):
+                while (there := await self._there(up)) is None:  # noqa: ASYNC110
+                    await asyncio.sleep(LOOKED_S)
+        if not there:
+            return False
+        log.info("call.adopted", extra={"call": self.call.key})
+        for each in state.legs:
+            # Nobody hears any more of a colleague whose phone was ringing.
+            if each.state in ("calling", "ringing"):
+                with suppress(LineError):
+                    await self._line.hang_up(self._id(each.id), Outcome.CANCELLED)
+                self._events.put_nowait(Gone(leg=each.id, outcome=Outcome.UNKNOWN))
+        return True
+
+    async def _there(self, legs: Sequence[str]) -> bool | None:
+        """Whether all of them are, and are heard again; None while the engine cannot tell."""
+        try:
+            return await self._line.adopt(legs) if self._line.ready else None
+        except LineError:
+            return None
 
     async def _over(self, state: State) -> Call:
         """Waits until the phones are let go, and only then says that it is over."""

@@ -26,7 +26,10 @@ from telephony.ari.hearing import HEARD, Hearing, Leg
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 10.0
-"""How long there may be no socket before all calls are given up: nobody could end them."""
+"""How long there may be no socket before all calls are given up: nobody could end them.
+
+Whether those who talked still do is asked by whoever conducts, once there is one.
+"""
 STARTS_S = 5.0
 RING_MORE_S = 5
 """Asterisk gives up ringing so much later than whoever conducts, should that one have died."""
@@ -143,8 +146,7 @@ class Stasis:
             self._give_up()
 
     def _give_up(self) -> None:
-        """Whoever conducts takes the calls for gone; what is left of them ends once it can."""
-        self._left |= {leg.id.rpartition("-")[0] for leg in self._legs}
+        """Whoever conducts takes the calls for gone, or asks later whether they are."""
         self._legs.give_up()
 
     def _replaced(self) -> None:
@@ -381,6 +383,14 @@ class Stasis:
 
     async def sweep(self, key: str) -> int:
         mine = f"{self._prefix}{_named(key)}-"
+        try:
+            return await self._swept(mine)
+        except LineError:
+            # It is done once the engine is back.
+            self._left.add(key)
+            raise
+
+    async def _swept(self, mine: str) -> int:
         legs = await self._ids("channels", mine)
         bridges = await self._ids("bridges", mine)
         gate = asyncio.Semaphore(SWEPT_AT_ONCE)

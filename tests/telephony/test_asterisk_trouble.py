@@ -139,9 +139,11 @@ async def test_what_is_away_for_long_has_lost_every_call(
         door.shut = True
         door.cut()
         await heard.until(lambda: heard.lost == 1)
+        with pytest.raises(LineError):
+            await line.sweep(KEY)
         door.shut = False
         await until_ready(line)
-        # Nobody conducts the phone that is still there, so it is let go.
+        # What could not be let go of then is now.
         await (await phones.rung("101")).ended.wait()
         assert await line.sweep(KEY) == 0
         assert heard.lost == 1
@@ -163,6 +165,7 @@ async def test_whose_socket_is_taken_gives_up_its_calls_and_begins_anew(
         await until_ready(line, is_so=False)
         await until_ready(line)
         assert line._app != taken
+        assert await line.sweep(KEY) == 1
         await (await phones.rung("101")).ended.wait()
         await ring(line, f"{KEY}-o2", "101")
         await heard.first(f"{KEY}-o2", Answered)

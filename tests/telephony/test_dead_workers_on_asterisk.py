@@ -126,7 +126,7 @@ async def test_ten_calls_at_ten_moments_outlive_their_worker_or_are_ended(
                 await second.work()
                 if second._running:
                     await asyncio.wait(second._running, timeout=0.05)
-        await adopted(second, TALKS, caplog)
+        await said(second, "call.adopted", TALKS, caplog)
         over.set()
         await second.idle()
         await second.work()
@@ -195,7 +195,7 @@ async def test_a_talk_goes_on_though_the_engine_says_nothing_to_whoever_takes_it
             assert [each.status for each in await calls(hub)] == [Status.TALKING]
             clock.forward(LEASE + timedelta(seconds=1))
             await second.work()
-            await adopted(second, 1, caplog)
+            await said(second, "call.adopted", 1, caplog)
             over.set()
             await second.idle()
     await phones.silent()
@@ -203,10 +203,56 @@ async def test_a_talk_goes_on_though_the_engine_says_nothing_to_whoever_takes_it
     assert (call.outcome, call.ended_by) == (Outcome.TALKED, "visitor")
 
 
-async def adopted(telephony: Telephony, n: int, caplog: pytest.LogCaptureFixture) -> None:
-    """Returns once the worker hears of so many talks that another began."""
+async def test_a_line_that_is_away_for_long_ends_no_talk_and_leaves_no_phone_ringing(
+    hub: Hub, exchange: Asterisk, phones: Phones, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "telephony")
+    away, over = asyncio.Event(), asyncio.Event()
+    people: dict[str, Sequence[Step]] = {
+        "+79161230000": [*ANSWERS, ("until", over), "hang up"],
+        "+79161230001": [*ANSWERS, ("until", away), "hang up"],
+        "+79161230002": ["ring"],
+    }
+    async with Deaf(exchange.url) as door:
+        told = {"api_url": door.url, "user": exchange.user, "password": exchange.password}
+        told["internal"] = "PJSIP/{number}@office"
+        await equip(hub, "asterisk", told | {"calls_max": 9}, seats={}, calls_max=9)
+        async with working(hub) as telephony:
+            await telephony.work()
+            await ready(telephony)
+            for n, (phone, steps) in enumerate(people.items()):
+                phones.on(f"20{n}", ANSWERS)
+                phones.on(phone, steps)
+                await arrange(hub, script=PLAIN, numbers=(f"20{n}",))
+                await wanted(hub, phone, visitor=f"v{n}")
+            await telephony.work()
+            goes_on, ends, rings = people
+            await talking(hub, telephony, goes_on)
+            await talking(hub, telephony, ends)
+            await phones.rung(rings[1:])
+
+            door.shut = True
+            door.cut()
+            await said(telephony, "call.unheard", 2, caplog)
+            away.set()
+            door.shut = False
+            await said(telephony, "call.adopted", 1, caplog)
+            over.set()
+            await telephony.idle()
+    await phones.silent()
+    made = {each.phone: (each.outcome, each.ended_by) for each in await calls(hub)}
+    assert made == {
+        goes_on: (Outcome.TALKED, "visitor"),
+        ends: (Outcome.DROPPED, ""),
+        rings: (Outcome.UNKNOWN, ""),
+    }
+    assert all(len(phones.rings[phone[1:]]) == 1 for phone in people)
+
+
+async def said(telephony: Telephony, what: str, n: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Returns once the worker has logged that of so many calls."""
     async with asyncio.timeout(WAITS_S):
-        while [each.message for each in caplog.records].count("call.adopted") < n:
+        while [each.message for each in caplog.records].count(what) < n:
             await asyncio.wait(telephony._running, timeout=0.05)
 
 
