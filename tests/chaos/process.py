@@ -162,10 +162,10 @@ settings = {{ origins = ["*"], visitor_per_minute = 100000, address_per_minute =
                 serving.set()
         serving.set()
 
-    async def logged(self, words: str) -> None:
-        """Returns once it has logged a line with these words."""
+    async def logged(self, words: str, times: int = 1) -> None:
+        """Returns once it has logged so many lines with these words."""
         async with asyncio.timeout(START_SECONDS):
-            while not any(words in line for line in self.said):
+            while sum(words in line for line in self.said) < times:
                 self._line.clear()
                 await self._line.wait()
 
