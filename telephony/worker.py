@@ -39,6 +39,8 @@ SWEEP_EVERY = timedelta(seconds=30)
 DRAINS_IN_S = 8.0
 LOOKED_S = 0.2
 ORDERED_LASTS = timedelta(minutes=1)
+RINGS_AT_MOST = timedelta(minutes=10)
+"""No phone rings, and nobody listens alone, for so long: engines end it with nobody to lead it."""
 LOOKED_MAX = 300
 """Leads that are due and looked at in one round, most of which may wait for a line."""
 BUSY_MAX = 5
@@ -149,13 +151,14 @@ class Telephony:
         elif call.stage == "ordered" and (call.lead is not None or (late and not is_ready)):
             # Its worker died before the engine heard of it: the lead is taken anew.
             await self._dialling.end(call, Outcome.ENGINE_ERROR)
-        elif opened is None:
-            if not self._lines.is_coming(call.channel):
+        elif not is_ready:
+            is_out = opened is None and not self._lines.is_coming(call.channel)
+            if is_out or (call.stage == "begun" and self._is_past(call)):
                 await self._dialling.catch_up(call)
                 side: Side = "visitor" if call.dialled_at is not None else "operator"
                 side = side if call.talk_at is None else ""
                 await self._dialling.end(call, Outcome.UNKNOWN, side=side)
-        elif opened.line.ready:
+        elif opened is not None:
             if call.stage == "begun":
                 await self._dialling.catch_up(call)
                 self._start(opened, call, anew=True)
@@ -166,6 +169,12 @@ class Telephony:
                 await self._dialling.end(call, outcome, side=of)
             elif lacks is None:
                 self._start(opened, call)
+
+    def _is_past(self, call: Call) -> bool:
+        """Whether the engine has ended it by now, though it cannot be asked."""
+        if call.talk_at is None or call.plan is None:
+            return self._now() - call.changed_at > RINGS_AT_MOST
+        return self._now() - call.talk_at > timedelta(seconds=call.plan.script.talk_max_s)
 
     async def _bring(self, opened: Open | None, call: Call) -> None:
         """What was recorded, where whoever led the call died before he had it."""

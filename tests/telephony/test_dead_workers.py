@@ -16,14 +16,14 @@ from hub.calls.call import Outcome
 from hub.calls.dialling import LEASE
 from hub.calls.trunk import AnyLegEvent
 from hub.hub import Hub
-from hub.model import ChannelId
+from hub.model import Channel, ChannelId
 from hub.statuses import Status
 from hub.store.schema import SLOTS_OLD
 from telephony.simulator import Simulated, Simulator, SimulatorSettings
 from telephony.worker import Telephony
 from tests import spine
 from tests.spine import Clock, Crash, Mortal
-from tests.telephony.office import calls, due, equip, lead_of, wanted, working
+from tests.telephony.office import TRUNK, calls, due, equip, lead_of, made, wanted, working
 
 GOOD = "+79161234567"
 
@@ -171,3 +171,33 @@ async def test_a_worker_that_is_told_to_stop_leaves_the_talk_and_ends_what_only_
     lead = await lead_of(hub, "+79161234502")
     assert lead.live
     assert lead.due_at is not None
+
+
+async def test_a_call_whose_worker_died_is_not_awaited_for_ever_from_a_line_that_stays_away(
+    hub: Hub, clock: Clock
+) -> None:
+    await equip(hub, settings={"pace": 1})
+    await wanted(hub, GOOD)
+    first = Telephony(hub.engine, hub.bus, hub.channels, hub.dialling, hub.now, "w1")
+    await first.work()
+    async with asyncio.timeout(60):
+        while (await calls(hub))[0].status is not Status.CALLING_OPERATOR:
+            await asyncio.wait(first._running, timeout=0.01)
+    await dies(first)
+    away = {"api_url": "http://127.0.0.1:9", "user": "u", "password": "p"}
+    spine.KINDS["asterisk"] = made("asterisk")
+    await hub.engine.change(
+        Channel, TRUNK, lambda had: replace(had, kind="asterisk", settings=away)
+    )
+    await hub.channels.refresh()
+    clock.forward(LEASE + timedelta(seconds=1))
+    async with working(hub, "w2") as second:
+        await second.work()
+        await second.work()
+        assert [each.status for each in await calls(hub)] == [Status.CALLING_OPERATOR]
+        clock.forward(timedelta(minutes=10))
+        await second.work()
+    [call] = await calls(hub)
+    assert (call.stage, call.outcome) == ("settled", Outcome.UNKNOWN)
+    assert (await hub.engine.find(SLOTS_OLD, limit=50)).items == []
+    assert (await lead_of(hub, GOOD)).live
