@@ -61,7 +61,7 @@ export function SaveBar(props: SaveBarProps): JSX.Element {
   const words = wrong || no?.words;
   return (
     <>
-      {typed.offered && !unsaved && !words ? (
+      {typed.offered && !unsaved && !saved && !words ? (
         <Offer typed={typed} />
       ) : unsaved || saved || words ? (
         <div class={unsaved || words ? "save-bar" : "save-bar done"} role="status">
