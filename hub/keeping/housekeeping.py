@@ -126,7 +126,7 @@ class Housekeeping:
             self._failed_at is not None and now < self._failed_at + AGAIN_AFTER
         ):
             return
-        there = await on_disk(_copies, folder)
+        there = await on_disk(_copies, folder, now)
         observe.BACKUP_AT.set(there[-1][1] if there else 0)
         name = due(settings.backup.at, [each for each, _ in there], now)
         if name is None:
@@ -143,7 +143,7 @@ class Housekeeping:
             raise
         self._failed_at = None
         log.info("backup.made", extra={"copy": name, "missing": len(manifest.missing)})
-        there = await on_disk(_copies, folder)
+        there = await on_disk(_copies, folder, now)
         observe.BACKUP_AT.set(there[-1][1])
         for old, _ in there[: -settings.backup.keep]:
             await on_disk(_dropped, folder / old)
@@ -245,17 +245,27 @@ class Housekeeping:
             await self._remember(mark, lock, page.items[-1].last_at)
 
     async def _calls(self, project: ProjectId, before: datetime) -> None:
-        """Deletes calls that no dialog has; those of a dialog go with it."""
+        """Deletes calls that no dialog has; those of a dialog go with it.
+
+        It goes on from where the last round was, and begins anew at the end: calls of dialogs
+        that stay keep it from none.
+        """
+        mark = f"retention:calls:{project}"
+        lock = await self._engine.get(Lock, mark)
         page = await self._engine.find(
             CALLS,
             {"project": project},
-            range=Range("began_at", below=before),
+            range=Range("began_at", at_least=lock.until if lock else None, below=before),
             limit=LINES_AT_ONCE,
             where=lambda each: each.dialog is None and not each.is_led,
             budget=LINES_AT_ONCE,
         )
         for call in page.items:
             await self._eraser.erase_call(call)
+        if page.next is not None and page.last is not None:
+            await self._remember(mark, lock, page.last.began_at)
+        elif lock is not None:
+            await self._engine.delete_if(Lock, mark, lambda _: True)
 
     async def _recordings(self, project: ProjectId, before: datetime) -> None:
         """Lets go of the recordings of calls so long ago, from where the last round was."""
@@ -287,7 +297,10 @@ class Housekeeping:
 
 
 def due(at: str, names: Sequence[str], now: datetime) -> str | None:
-    """The name of the copy that is to be made now; a night that was missed is made up for."""
+    """The name of the copy that is to be made now; a night that was missed is made up for.
+
+    `names` are those that are there, the oldest first, none of them for a night to come.
+    """
     local = now.astimezone()
     hour, minute = map(int, at.split(":"))
     day = local.date() if local.time() >= time(hour, minute) else local.date() - timedelta(days=1)
@@ -295,11 +308,16 @@ def due(at: str, names: Sequence[str], now: datetime) -> str | None:
     return None if names and names[-1] >= name else name
 
 
-def _copies(folder: Path) -> list[tuple[str, float]]:
-    """The copies that are there, the oldest first, and when each was made."""
+def _copies(folder: Path, now: datetime) -> list[tuple[str, float]]:
+    """The copies that are there, the oldest first, and when each was made.
+
+    One that a clock that was ahead has named for a night to come takes no other's place.
+    """
     if not folder.is_dir():
         return []
-    found = [each for each in folder.iterdir() if _COPY.fullmatch(each.name)]
+    today = now.astimezone().date().isoformat()
+    named = [(each, _COPY.fullmatch(each.name)) for each in folder.iterdir()]
+    found = [each for each, name in named if name is not None and name[1] <= today]
     return sorted((each.name, each.stat().st_mtime) for each in found)
 
 

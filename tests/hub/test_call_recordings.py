@@ -15,7 +15,7 @@ from hub.calls.call import Call
 from hub.errors import BadValueError, ForbiddenError, NotFoundError
 from hub.files.kept import RECORDING
 from hub.hub import Hub
-from hub.keeping.housekeeping import Housekeeping
+from hub.keeping.housekeeping import LINES_AT_ONCE, Housekeeping
 from hub.model import (
     Dialog,
     File,
@@ -114,3 +114,23 @@ class TestRecordings:
         await housekeeping(hub, tmp_path, messages_days=30).delete()
         assert await hub.engine.get(Call, stray.id) is None
         assert await hub.engine.get(Call, ringing.id) is not None
+
+    async def test_calls_of_nobody_go_however_many_of_living_dialogs_are_older(
+        self, hub: Hub, clock: Clock, tmp_path: Path
+    ) -> None:
+        call, _ = await talked(hub, clock)
+        for n in range(LINES_AT_ONCE + 1):
+            await hub.engine.write(Insert(replace(call, id=f"kept:{n}", began_at=START)))
+        stray = replace(call, id="line:9", dialog=None, lead=None, began_at=START + HOUR)
+        await hub.engine.write(Insert(stray))
+        clock.forward(timedelta(days=40))
+        keeper = housekeeping(hub, tmp_path, messages_days=30)
+        for _ in range(3):
+            await keeper.delete()
+        assert await hub.engine.get(Call, stray.id) is None
+        assert await hub.engine.get(Call, "kept:0") is not None
+        later = replace(stray, id="line:10")
+        await hub.engine.write(Insert(later))
+        for _ in range(3):
+            await keeper.delete()
+        assert await hub.engine.get(Call, later.id) is None
