@@ -90,7 +90,7 @@ browser:
 			fonts-dejavu-core; \
 	else echo "The tests need Chromium; on Debian: sudo apt-get install chromium"; exit 1; fi
 
-bench: install
+bench: install browser
 	$(BIN)/python -m tests.bench
 
 # The pictures of docs/screens, after the screens have changed.

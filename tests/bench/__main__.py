@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,18 +42,25 @@ MEASURES: dict[str, Callable[[Path], Awaitable[Sequence[Figure]]]] = {
 }
 
 
-async def main(names: Sequence[str]) -> None:
+async def main(names: Sequence[str]) -> int:
+    """Prints the table of all groups that could be measured; how many could not."""
     about = machine()
     figures: list[Figure] = []
+    failed = 0
     for name in names or MEASURES:
         sys.stderr.write(f"{name}…\n")
-        with TemporaryDirectory() as folder:
-            figures += await MEASURES[name](Path(folder))
+        try:
+            with TemporaryDirectory() as folder:
+                figures += await MEASURES[name](Path(folder))
+        except Exception:
+            failed += 1
+            traceback.print_exc()
     sys.stdout.write(f"{table(figures)}\n\n{about}\n")
+    return failed
 
 
 if __name__ == "__main__":
     unknown = set(sys.argv[1:]) - set(MEASURES)
     if unknown:
         sys.exit(f"no such figure: {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
-    asyncio.run(main(sys.argv[1:]))
+    sys.exit(asyncio.run(main(sys.argv[1:])))

@@ -71,9 +71,10 @@ LATE = """{
 
 
 def chromium() -> str:
-    found = os.environ.get("HUB_TEST_CHROMIUM") or shutil.which("chromium")
+    known = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+    found = os.environ.get("HUB_TEST_CHROMIUM") or next(filter(None, known), None)
     if not found:
-        raise RuntimeError("no chromium found; `make install` says how to get one")
+        raise RuntimeError("no chromium found; `make browser` gets one or says how")
     return found
 
 
