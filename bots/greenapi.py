@@ -68,7 +68,8 @@ WANTED = {
 }
 """https://green-api.com/en/docs/api/account/SetSettings ; a new instance tells nothing at all."""
 STATES: dict[str, str] = {
-    "notAuthorized": "dead_key",
+    # The phone is signed in there again, and nothing becomes other here by it.
+    "notAuthorized": "misconfigured",
     "blocked": "account_blocked",
     "yellowCard": "account_blocked",
 }

@@ -24,6 +24,7 @@ from hub.channels.port import Account, Bytes, ChannelKind, Draft, Hook, HookStat
 from hub.content import Button, FileKind, Remote
 from hub.errors import (
     DeliveryError,
+    PayloadError,
     RejectedError,
     SignatureError,
     ThrottledError,
@@ -231,7 +232,10 @@ class Max(ChannelKind[MaxSettings]):
         except RejectedError as error:
             reason = "hook_elsewhere" if str(error) == NO_POLLING else error.reason
             raise RejectedError(str(error), reason=reason) from None
-        bodies, following = updates.apart(said.body)
+        try:
+            bodies, following = updates.apart(said.body)
+        except PayloadError:
+            raise TransientError("not_updates", reason="page") from None
         return Polled(bodies=bodies, marker=marker if following is None else str(following))
 
     async def _hooks(self) -> list[str]:

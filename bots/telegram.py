@@ -61,6 +61,7 @@ from hub.errors import (
     SignatureError,
     ThrottledError,
     TransientError,
+    UnreachableError,
 )
 from hub.events import ChannelEvent
 from hub.keeping.keys import Keys
@@ -269,8 +270,9 @@ class Telegram(ChannelKind[TelegramSettings]):
             buttons = keyboard(draft.buttons) if not left else None
             try:
                 sent = await self._said(to, piece, "" if said else draft.reply_to, buttons)
-            except RejectedError as error:
+            except (RejectedError, UnreachableError) as error:
                 if error.reason != "file_type" or piece.bare:
+                    error.maybe_sent = bool(said)
                     raise
                 left.extendleft(reversed(as_documents(piece)))
             except ThrottledError as error:

@@ -321,7 +321,7 @@ class Delivery:
         """What follows from an attempt that did not succeed; see `_send` for the answer."""
         follows = policy(error)
         wait = await self._tell(row, error, mark)
-        if isinstance(error, TransientError) and error.maybe_sent:
+        if error.maybe_sent:
             doubt_since = entry.attempt_at
         tries = entry.tries + (1 if follows.counted else 0)
         ends = not follows.holds or tries >= TRIES_MAX or await self._is_given_up(entry, row, error)

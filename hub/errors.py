@@ -100,10 +100,11 @@ class DeliveryError(HubError):
     """A message did not go out; the subclass says what to do.
 
     `reason` is a code that people are shown the meaning of (`failure.<reason>` in the texts);
-    without one they are shown that of the class.
+    without one they are shown that of the class. `maybe_sent` if some of it may have gone out.
     """
 
     code = "delivery"
+    maybe_sent = False
 
     def __init__(self, message: str = "", *, reason: str = "") -> None:
         super().__init__(message)
@@ -129,7 +130,7 @@ class ThrottledError(DeliveryError):
 
 
 class TransientError(DeliveryError):
-    """Nothing is wrong with the message; try again. `maybe_sent` if it may have gone out."""
+    """Nothing is wrong with the message; try again."""
 
     code = "transient"
 

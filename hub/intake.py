@@ -286,7 +286,11 @@ class Intake:
                     episode = DialogId(row.id)
                 try:
                     appended = await dialogs.append_all(self._engine, episode, makes, row)
-                except (dialogs.SealedError, OutdatedError):
+                except (dialogs.SealedError, OutdatedError) as refused:
+                    if isinstance(refused, OutdatedError) and len(events) > 1:
+                        # One may belong where the next does not any more.
+                        first = await self._spoken(kind, events[:1])
+                        return first + await self._spoken(kind, events[1:])
                     episode = None
                     continue
                 except ConflictError:

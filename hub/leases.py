@@ -53,8 +53,7 @@ async def claim(
         return lease
 
     def claimed(lock: Lock) -> Lock:
-        # Twice: the clocks of two machines may differ by a little.
-        if lock.until is not None and now < lock.until <= now + 2 * lasts:
+        if _runs(lock, now, lasts):
             raise _HeldError
         return replace(lock, holder=holder, until=lease.until, value=lease.token)
 
@@ -85,10 +84,10 @@ async def release(engine: Engine, lease: Lease) -> None:
     await engine.delete_if(Lock, _id(lease.name), lambda lock: lock.value == lease.token)
 
 
-async def held(engine: Engine, name: str, now: datetime) -> bool:
-    """Whether anybody holds it."""
+async def held(engine: Engine, name: str, now: datetime, lasts: timedelta) -> bool:
+    """Whether anybody holds it, who claimed it for as long as that."""
     lock = await engine.get(Lock, _id(name))
-    return lock is not None and lock.until is not None and now < lock.until
+    return lock is not None and _runs(lock, now, lasts)
 
 
 class Turn:
@@ -154,6 +153,11 @@ class Turn:
             with suppress(UnavailableError):
                 await release(self._engine, self._lease)
             self._lease = None
+
+
+def _runs(lock: Lock, now: datetime, lasts: timedelta) -> bool:
+    # Twice: the clocks of two machines may differ by a little.
+    return lock.until is not None and now < lock.until <= now + 2 * lasts
 
 
 def _id(name: str) -> str:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 
 from hub.channels.port import Receipt
-from hub.errors import CredentialsError, RejectedError, ThrottledError, TransientError
+from hub.errors import DeliveryError, RejectedError, TransientError, UnreachableError
 
 
 async def in_turn(sayings: Iterable[Callable[[], Awaitable[str]]]) -> Receipt:
     """Says one after another; each gives the platform's id of what it said.
 
-    Once the first is out, no error asks for all of it to be said again.
+    Once the first is out, no error asks for all of it to be said again, nor denies it.
     """
     ids: list[str] = []
     for say in sayings:
         try:
             ids.append(await say())
-        except (ThrottledError, TransientError, CredentialsError) as error:
+        except (RejectedError, UnreachableError) as error:
+            error.maybe_sent = bool(ids)
+            raise
+        except DeliveryError as error:
             if not ids:
                 raise
             raise TransientError(str(error), maybe_sent=True, reason=error.reason) from None

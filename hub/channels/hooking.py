@@ -126,13 +126,14 @@ class Hooking:
             way = how(kind, self._public_url)
             if way == "hook":
                 await self._hook(kind, pulse)
-            elif pulse.hook_mark or pulse.checked_at is None:
+                return
+            if pulse.hook_mark or pulse.checked_at is None:
                 async with asyncio.timeout(CALL_TIMEOUT.total_seconds()):
                     if way == "poll":
                         # A platform brings to the hook what it is then not asked for.
                         await kind.drop_hook()
-                await self._seen(id, None, "")
                 await self._pulses.deafen(id, "" if way == "poll" else "no_public_address")
+            await self._seen(id, None, "")
         except TimeoutError:
             await self._failed(id, TransientError("timeout", reason="timeout"), mark)
         except DeliveryError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from hub.errors import (
     CredentialsError,
     DeliveryError,
     NotFoundError,
+    RejectedError,
     ThrottledError,
     TransientError,
     UnavailableError,
@@ -154,12 +156,16 @@ class Polling:
         `failed` is how many before it got no answer.
         """
         pulse = await self._pulses.of(kind.id)
-        if pulse.state != "away" and not self._pulses.is_well(pulse, kind.id):
+        if pulse.state != "away" and not self._pulses.may_be_asked(pulse, kind.id):
             rest = (pulse.until or self._now() + HALTED_LOOK) - self._now()
             return min(max(rest, PAUSE_FIRST), HALTED_LOOK)
         mark, marker = self._pulses.mark(kind.id), await self._marker(kind)
         try:
             async with asyncio.timeout(POLL_TIMEOUT.total_seconds()):
+                if pulse.state == "halted":
+                    # Some tell of nothing new as calmly as before, whatever is wrong with the key.
+                    with suppress(RejectedError):
+                        await kind.account()
                 polled = await kind.poll(marker)
         except TimeoutError:
             return await self._missed(

@@ -85,7 +85,7 @@ class Pulses:
             return None
         if pulse.state == "ok" and pulse.until is not None:
             return Wait(min(pulse.until, now + lanes.WAIT_MAX), held=True)
-        if pulse.until is None or now < pulse.until:
+        if not _is_over(pulse, now):
             return Wait(now + HOLD, held=True)
         return None if await self._may_probe(pulse) else Wait(now + HOLD, held=True)
 
@@ -103,6 +103,12 @@ class Pulses:
     def is_well(self, pulse: Pulse, id: str) -> bool:
         """Whether nothing that is known there speaks against a call now."""
         return not self._is_outdated(pulse) and _open(pulse, self.mark(id), self._now())
+
+    def may_be_asked(self, pulse: Pulse, id: str) -> bool:
+        """Whether it is well, or what spoke against a call has had its time."""
+        now = self._now()
+        is_free = _is_over(pulse, now) or _open(pulse, self.mark(id), now)
+        return is_free and not self._is_outdated(pulse)
 
     def is_away(self, id: str) -> bool:
         """Whether who was just let through by `wait` is to find out if the platform is back."""
@@ -134,7 +140,7 @@ class Pulses:
         """The platform answered, whatever it was asked."""
         if not self._is_well(id):
             now = self._now()
-            await self._tell(id, lambda pulse: _well(pulse, now) if _is_ill(pulse) else None)
+            await self._tell(id, lambda pulse: _well(pulse, now) if _is_ill(pulse, now) else None)
 
     async def halt(
         self, id: ChannelId, reason: str, mark: str, until: datetime | None = None
@@ -173,7 +179,7 @@ class Pulses:
         now = self._now()
 
         def gone(pulse: Pulse) -> Pulse | None:
-            if pulse.state == "halted" and (pulse.until is None or pulse.until > now):
+            if pulse.state == "halted" and not _is_over(pulse, now):
                 return None
             since = pulse.since if pulse.state == "away" and pulse.since else now
             wait = min(max(now - since, PROBE_FIRST), PROBE_LAST)
@@ -352,19 +358,25 @@ def _open(pulse: Pulse, mark: str, now: datetime) -> bool:
         return True
     if pulse.state in ("halted", "away"):
         return False
+    return pulse.until is None or _is_over(pulse, now)
+
+
+def _is_over(pulse: Pulse, now: datetime) -> bool:
+    """Whether the time has come until which nobody was to call."""
     # An end further ahead than any pause was written by a clock that is wrong.
-    return pulse.until is None or not now < pulse.until <= now + PAUSE_MAX
+    return pulse.until is not None and not now < pulse.until <= now + PAUSE_MAX
 
 
-def _is_ill(pulse: Pulse) -> bool:
-    return pulse.state in ("away", "unknown")
+def _is_ill(pulse: Pulse, now: datetime) -> bool:
+    """Whether any answer proves that it is well again."""
+    return pulse.state in ("away", "unknown") or _is_over(pulse, now)
 
 
 def _well(pulse: Pulse, at: datetime) -> Pulse:
     """What one answer proves; a pause that the platform asked for is not over by it."""
     if pulse.state != "ok":
         return replace(pulse, state="ok", reason="", since=at, until=None)
-    if pulse.until is not None and at >= pulse.until:
+    if _is_over(pulse, at):
         return replace(pulse, reason="", until=None)
     return pulse
 

@@ -296,8 +296,7 @@ class Fetching:
             pulse = await self._pulses.of(channel)
         except (NotFoundError, UnavailableError):
             return False
-        over = pulse.until is not None and self._now() >= pulse.until
-        return over or self._pulses.is_well(pulse, channel)
+        return self._pulses.may_be_asked(pulse, channel)
 
     async def _first_after(self, channel: str) -> Fetch | None:
         """The longest due promise of the next channel that has any; one look into the index."""

@@ -54,6 +54,7 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 COPYING = "backup"
 """The lease of whoever copies the files; nothing is deleted while it is held."""
+COPYING_LASTS = timedelta(minutes=10)
 
 
 class Signer(Protocol):
@@ -312,7 +313,7 @@ class Files:
     async def discard(self, ids: Sequence[str]) -> None:
         """Deletes at once those that no entry names; the sweep, what is copied or still comes."""
         now = self._now()
-        if await leases.held(self._engine, COPYING, now):
+        if await leases.held(self._engine, COPYING, now, COPYING_LASTS):
             return
         for file in (await self._engine.get_many(File, list(ids))).values():
             # Who is still writing would leave bytes that no document knows.
@@ -333,7 +334,7 @@ class Files:
                 FILES_UNUSED, range=Range("unused_since", below=before), after=after, limit=200
             )
             for file in page.items:
-                if await leases.held(self._engine, COPYING, now):
+                if await leases.held(self._engine, COPYING, now, COPYING_LASTS):
                     return removed
                 removed += await self._remove(file, before)
             after = page.next
@@ -353,8 +354,17 @@ class Files:
         if file.state != "doomed":
             return False
         # Whoever dies here leaves a doomed document, and the next sweep does it all again.
-        await self.storage.delete(small_key(file))
-        await self.storage.delete(key(file))
+        try:
+            await self.storage.delete(small_key(file))
+            await self.storage.delete(key(file))
+        except UnavailableError:
+            # One that cannot be deleted keeps the others from it once a day, not for ever.
+            with suppress(AbsentError):
+                later = self._now()
+                await self._engine.change(
+                    File, file.id, lambda had: replace(had, unused_since=later)
+                )
+            raise
         return await self._engine.delete_if(File, file.id, lambda now: now.state == "doomed")
 
     async def _pour(self, chunks: AsyncIterator[bytes], path: Path, most: int) -> tuple[int, str]:

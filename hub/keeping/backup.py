@@ -18,7 +18,7 @@ import socket
 import tarfile
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO
@@ -29,7 +29,7 @@ from msgspec.structs import replace
 from hub import leases
 from hub.config import Settings
 from hub.errors import ConfigError, ConflictError
-from hub.files.kept import COPYING, key, small_key
+from hub.files.kept import COPYING, COPYING_LASTS, key, small_key
 from hub.files.storage import BLOCK_BYTES, drop, on_disk, sync
 from hub.keeping import keys
 from hub.keeping.keys import Keys
@@ -49,7 +49,6 @@ SIGNATURE = "manifest.sig"
 PURPOSE = "backup"
 RESTORING = ".restoring"
 MANIFEST_MAX_BYTES = 2_000_000_000
-LEASE = timedelta(minutes=10)
 
 _PART = re.compile(r"hub\.db|hub\.key|files/[A-Za-z0-9_-]{1,64}/[0-9a-f]{2}/[0-9a-f]{32}(\.webp)?")
 
@@ -189,7 +188,7 @@ def _keys(file: File) -> list[str]:
 async def _holding(engine: Engine, now: Callable[[], datetime]) -> AsyncGenerator[None, None]:
     """Keeps the sweep from deleting files for as long as the block lasts."""
     lease = await leases.claim(
-        engine, COPYING, f"{socket.gethostname()}:{os.getpid()}", now(), LEASE
+        engine, COPYING, f"{socket.gethostname()}:{os.getpid()}", now(), COPYING_LASTS
     )
     if lease is None:
         raise ConflictError("another copy is being made")
@@ -197,8 +196,8 @@ async def _holding(engine: Engine, now: Callable[[], datetime]) -> AsyncGenerato
 
     async def renew() -> None:
         while True:
-            await asyncio.sleep(LEASE.total_seconds() / 4)
-            await leases.renew(engine, held, now(), LEASE)
+            await asyncio.sleep(COPYING_LASTS.total_seconds() / 4)
+            await leases.renew(engine, held, now(), COPYING_LASTS)
 
     renewing = asyncio.create_task(renew(), name="copying")
     try:

@@ -182,8 +182,8 @@ async def merge(engine: Engine, into: ContactId, other: ContactId) -> ContactId:
         after = replace(
             had,
             name=had.name or gone.name,
-            no_calls_at=had.no_calls_at or gone.no_calls_at,
-            no_writes_at=had.no_writes_at or gone.no_writes_at,
+            no_calls_at=max(filter(None, (had.no_calls_at, gone.no_calls_at)), default=None),
+            no_writes_at=max(filter(None, (had.no_writes_at, gone.no_writes_at)), default=None),
         )
         for phone in gone.phones:
             after = replace(after, phones=_with(after.phones, phone))

@@ -13,6 +13,7 @@ from hub.delivery import OF_A_CHANNEL
 from hub.errors import CredentialsError, ThrottledError, TransientError
 from hub.events import ChannelTold
 from hub.hub import Hub
+from hub.lanes import straighten
 from hub.model import Channel, Dialog, DialogId, OutState
 from tests.messenger import Messenger, change, connected, live
 from tests.scripted import Lost, Platform
@@ -133,6 +134,29 @@ async def test_a_channel_halted_for_what_its_owner_may_mend_is_tried_again_by_on
     await everything(hub)
 
     assert [await states(hub, row) for row in rows] == [["sent"]] * 5
+
+
+@pytest.mark.parametrize(
+    "error",
+    [CredentialsError("403", reason="no_rights"), TransientError("connect", reason="offline")],
+)
+async def test_a_clock_that_was_ahead_keeps_no_channel_silent(
+    hub: Hub, clock: Clock, error: Exception
+) -> None:
+    """A year ahead for a moment, and just then the platform refused."""
+    rich = await connected(hub)
+    rows = await crowd(hub, 2, 1)
+    rich.script.append(error)
+    clock.forward(365 * DAY)
+    await everything(hub)
+    clock.forward(-365 * DAY)
+    await straighten(hub.engine, hub.now())
+
+    for _ in range(3):
+        clock.forward(10 * MINUTE)
+        await everything(hub)
+
+    assert [await states(hub, row) for row in rows] == [["sent"]] * 2
 
 
 async def test_an_outage_fails_nothing_and_everything_goes_out_after_it(

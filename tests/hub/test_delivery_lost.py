@@ -15,10 +15,12 @@ from hub.errors import (
     RejectedError,
     ThrottledError,
     TransientError,
+    UnreachableError,
 )
 from hub.hub import Hub
 from hub.lanes import LEASE
 from hub.model import Dialog, Entry, OutState
+from hub.orders import unsent
 from tests.scripted import Platform
 from tests.spine import (
     MS,
@@ -212,6 +214,23 @@ async def test_the_result_of_a_worker_that_lost_its_lane_moves_unknown_on(
     assert await states(hub, row) == ["sent", "sent"]
     assert sorted(site.shown) == ["one", "two"]
     assert await lane(hub, row) == (None, "")
+
+
+@pytest.mark.parametrize("error", [RejectedError("file", reason="file_gone"), UnreachableError()])
+async def test_a_message_of_which_the_platform_took_a_part_has_not_surely_failed(
+    hub: Hub, vk: Platform, error: DeliveryError
+) -> None:
+    """Else it would be sent whole once more, or "taken back" with its beginning before the eyes."""
+    row = await ask(hub, channel="vk")
+    await say(hub, row, "one", "two")
+    error.maybe_sent = True
+    vk.script.append(error)
+
+    await deliver(hub)
+
+    assert await states(hub, row) == ["unknown", "sent"]
+    entry = (await sent(hub, row))[0]
+    assert (entry.failure, entry.tries, unsent(entry)) == (error.reason, 0, False)
 
 
 @pytest.mark.parametrize("error", [RejectedError(), TransientError(), ThrottledError()])

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from hub import leases
 from hub.errors import BadValueError, NotFoundError, TooLargeError, UnavailableError
-from hub.files.kept import COPYING, NAME_MAX_CHARS, Files, clean, key
+from hub.files.kept import COPYING, COPYING_LASTS, NAME_MAX_CHARS, Files, clean, key
 from hub.files.s3 import S3
 from hub.files.storage import BLOCK_BYTES, Folder, Storage
 from hub.keeping.keys import Keys
@@ -310,6 +310,29 @@ async def test_a_file_swept_away_while_it_was_coming_is_not_announced(
         await files.keep(SHOP, "a", slow(), "")
 
 
+async def test_a_file_that_cannot_be_deleted_keeps_no_other_from_it(
+    engine: SqliteEngine, tmp_path: Path, clock: Clock
+) -> None:
+    files = Files(engine, Folder(tmp_path / "files"), Keys(b"k" * 32), 1_000_000, clock)
+    first = await files.keep(SHOP, "a", pieces(b"x"), "")
+    clock.at += timedelta(seconds=1)
+    second = await files.keep(SHOP, "b", pieces(b"y"), "")
+    path = tmp_path / "files" / key(first)
+    path.unlink()
+    path.mkdir()
+    clock.at += timedelta(hours=25)
+
+    with pytest.raises(UnavailableError):
+        await files.sweep(clock.at)
+    assert await files.sweep(clock.at) == 1
+    assert await engine.get(File, second.id) is None
+
+    path.rmdir()
+    clock.at += timedelta(hours=25)
+    assert await files.sweep(clock.at) == 1
+    assert await engine.get(File, first.id) is None
+
+
 def opened(files: Files, link: str, at: datetime) -> bool:
     parts = urlsplit(link)
     query = parse_qs(parts.query)
@@ -435,6 +458,17 @@ async def test_nothing_is_deleted_while_files_are_being_copied(
     assert await files.sweep(late) == 0
     assert len(place.left()) == 1
     assert await files.sweep(late + timedelta(minutes=2)) == 1
+
+
+async def test_a_copy_that_was_killed_while_the_clock_was_ahead_keeps_no_file(
+    files: Files, engine: SqliteEngine, place: Place
+) -> None:
+    await files.keep(SHOP, "a", pieces(b"x"), "")
+    ahead = START + timedelta(days=3000)
+    assert await leases.claim(engine, COPYING, "copier", ahead, COPYING_LASTS) is not None
+
+    assert await files.sweep(START + timedelta(hours=25)) == 1
+    assert not place.left()
 
 
 async def test_a_file_that_an_entry_lets_go_is_gone_after_a_day_unless_others_may_name_it(

@@ -144,6 +144,18 @@ async def test_where_updates_are_asked_for_the_hook_is_taken_off_first(
     assert "drop_hook" not in rich.calls
 
 
+@pytest.mark.parametrize("receive", ["poll", "hook"])
+async def test_whose_key_it_is_is_asked_once_an_hour_where_no_hook_is_looked_at_too(
+    hub: Hub, clock: Clock, receive: str
+) -> None:
+    rich = await connected(hub, receive=receive)
+    hooking = at(hub, "")
+    for _ in range(5 * 60):
+        await hooking.round()
+        clock.forward(MINUTE)
+    assert 5 <= rich.calls.count("account") <= 6
+
+
 async def test_a_hook_without_a_public_address_is_told(hub: Hub) -> None:
     await connected(hub, receive="hook")
     await at(hub, "").round()

@@ -10,10 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from hub.accounts import Who
-from hub.events import DialogChanged, Sender, TypingNoticed
+from hub.events import DialogChanged, Sender, StaffReplied, TypingNoticed
 from hub.hub import Hub
 from hub.intake import Intake
-from hub.model import Dialog, Entry
+from hub.model import Dialog, Entry, EntryKind
 from tests.spine import (
     MS,
     WEEK,
@@ -107,6 +107,24 @@ async def test_a_handful_whose_first_is_a_repeat_from_another_episode_goes_on(
     assert [each.fresh for each in accepted] == [False, True, True]
     one, two = await episodes(hub)
     assert dialog_of(accepted[0]) == one.id
+    assert texts(await log_of(hub.engine, two.id)) == ["message 2", "message 3"]
+
+
+async def test_what_was_said_to_a_person_and_answered_long_after_a_closing_comes_in_together(
+    hub: Hub, clock: Clock, anna: Who
+) -> None:
+    """Ours opens nothing and stands where the talk was; the answer begins a new episode."""
+    row = await ask(hub, 1)
+    await hub.desk.close(anna, row.id)
+    late = clock.forward(WEEK + MS)
+    ours = StaffReplied(sender=IVAN, at=late, external_id="staff.1", text="Подошло?")
+
+    await receive(hub, ours, message(2, late), message(3, late))
+    accepted = await receive(hub, ours, message(2, late), message(3, late))
+
+    one, two = await episodes(hub)
+    assert [dialog_of(each) for each in accepted] == [one.id, two.id, two.id]
+    assert texts(await log_of(hub.engine, one.id), EntryKind.OUT) == ["Подошло?"]
     assert texts(await log_of(hub.engine, two.id)) == ["message 2", "message 3"]
 
 

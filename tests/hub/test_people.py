@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from hub.accounts import Who
 from hub.errors import NotFoundError
 from hub.hub import Hub
+from hub.leads.unwanted import refused_at
 from hub.model import Contact, ContactId, Dialog, Identity
 from hub.people import contacts
 from hub.store.schema import AUDIT
@@ -99,6 +102,25 @@ async def test_a_refusal_is_the_ones_who_they_become(hub: Hub, anna: Who) -> Non
     person = await hub.engine.get(Contact, one.contact)
     assert person is not None
     assert person.no_calls_at == START
+
+
+@pytest.mark.parametrize("into_the_later", [True, False])
+async def test_of_two_refusals_the_last_is_the_ones_who_they_become(
+    hub: Hub, anna: Who, into_the_later: bool
+) -> None:
+    """Who asked to be called between the two has taken that back."""
+    one, two = await known(hub, "a"), await known(hub, "b", "kiosk")
+    earlier, later = (two, one) if into_the_later else (one, two)
+    await contacts.refuse(hub.engine, earlier.contact, ["calls", "messages"], START)
+    last = START + timedelta(hours=1)
+    await contacts.refuse(hub.engine, later.contact, ["calls", "messages"], last)
+
+    await hub.people.merge(anna, one, two.contact, "")
+
+    person = await hub.engine.get(Contact, one.contact)
+    assert person is not None
+    assert (person.no_calls_at, person.no_writes_at) == (last, last)
+    assert await refused_at(hub.engine, SHOP, ContactId(two.contact), PHONE) == last
 
 
 async def test_at_any_step_the_hub_dies_at_they_are_one_in_the_end(

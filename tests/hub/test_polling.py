@@ -105,6 +105,24 @@ async def test_a_refused_key_is_asked_with_no_more(hub: Hub, rich: Messenger, cl
     assert await received(hub) == ["message 1"]
 
 
+async def test_what_its_owner_mends_at_the_platform_is_found_out_by_asking_again(
+    hub: Hub, rich: Messenger, clock: Clock
+) -> None:
+    """Nobody has a word to send meanwhile, and nobody touches the settings."""
+    rich.script.extend([CredentialsError(reason="no_balance")] * 2)
+    write(hub, rich.world, 1)
+    for _ in range(30):
+        assert await hub.polling.once(rich) > timedelta(0)
+        clock.forward(MINUTE)
+    assert rich.calls == ["poll ", "account"]
+    assert (await hub.pulses.of("rich")).told[:2] == ("halted", "no_balance")
+
+    assert await hub.polling.once(rich) == timedelta(0)
+
+    assert await received(hub) == ["message 1"]
+    assert (await hub.pulses.of("rich")).told[0] == "ok"
+
+
 @pytest.mark.parametrize(
     ("error", "pauses", "told"),
     [

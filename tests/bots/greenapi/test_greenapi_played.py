@@ -11,6 +11,7 @@ from bots.greenapi import NOTHING, GreenAPI
 from bots.platforms.greenapi import GreenAPIPlatform
 from bots.platforms.platform import Blob, Failing, Person
 from hub.channels.port import Draft, Hook
+from hub.channels.pulse import MENDED_HERE
 from hub.content import Button, Card, Remote
 from hub.errors import (
     CredentialsError,
@@ -251,7 +252,7 @@ async def test_the_account_and_a_person_are_known(
 @pytest.mark.parametrize(
     ("state", "error", "reason"),
     [
-        ("notAuthorized", CredentialsError, "dead_key"),
+        ("notAuthorized", CredentialsError, "misconfigured"),
         ("blocked", CredentialsError, "account_blocked"),
         ("yellowCard", CredentialsError, "account_blocked"),
         ("sleepMode", TransientError, "offline"),
@@ -274,6 +275,8 @@ async def test_an_instance_that_cannot_speak_says_why(
         assert caught.value.reason == reason
         # It said no: nothing is in its queue.
         assert not getattr(caught.value, "maybe_sent", False)
+        # It is mended at the instance, and nobody tells the hub.
+        assert reason not in MENDED_HERE
     with pytest.raises(error):
         await channel.account()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from bots.line.line import Said
 from bots.max import Max as MaxChannel
@@ -31,7 +32,7 @@ from hub.events import (
 )
 from hub.model import Attachment, ChannelId
 from tests.bots.contract import KEYS, identity
-from tests.bots.house import PNG, Held, attachment
+from tests.bots.house import PNG, Held, attachment, serving
 from tests.bots.max.house import opened
 
 PICTURE = Draft(key="1", attachments=(attachment("a.png", "image/png", "image"),))
@@ -388,6 +389,20 @@ async def test_polling_goes_on_from_the_marker_and_keeps_it_when_none_is_told(
     third = await polling
     assert (third.bodies, third.marker) == ((), second.marker)
     assert updates.apart(b'{"updates":[],"marker":null}') == ((), None)
+
+
+async def test_a_page_in_place_of_updates_is_told_as_one() -> None:
+    """Else nobody would hear that the channel hears nothing."""
+
+    async def says(request: web.Request) -> web.Response:
+        return web.Response(text="<html>Payment required</html>", content_type="text/html")
+
+    async with serving(says) as url:
+        channel = MaxChannel(ChannelId("c"), MaxSettings(token="t" * 20, api_url=url), KEYS)
+        with pytest.raises(TransientError) as caught:
+            await channel.poll("")
+        await channel.close()
+    assert caught.value.reason == "page"
 
 
 async def test_nothing_is_polled_while_a_hook_is_subscribed(

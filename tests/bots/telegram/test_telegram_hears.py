@@ -28,7 +28,7 @@ from hub.errors import (
 from hub.events import MessageReceived
 from tests.bots.contract import identity
 from tests.bots.door import open_door
-from tests.bots.telegram.house import PHOTO, answering, asked, hook, opened
+from tests.bots.telegram.house import PHOTO, Held, answering, asked, hook, opened
 
 
 async def test_a_file_is_fetched_by_its_name_at_telegram(
@@ -182,6 +182,20 @@ async def test_a_reply_that_is_half_said_is_not_said_again(
     with pytest.raises(TransientError) as caught:
         await channel.send(identity(anna.id), draft)
     assert caught.value.maybe_sent
+
+
+async def test_a_reply_whose_end_telegram_refuses_is_not_said_to_have_not_gone_out(
+    platform: TelegramPlatform, anna: Person
+) -> None:
+    files = Held()
+    files.lost = PHOTO.name
+    channel = opened(platform, files)
+    for text, maybe_sent in (("д" * 2_000, True), ("да", False)):
+        draft = Draft(key="k", text=text, attachments=(PHOTO,))
+        with pytest.raises(RejectedError) as caught:
+            await channel.send(identity(anna.id), draft)
+        assert caught.value.maybe_sent is maybe_sent
+    await channel.close()
 
 
 async def test_the_rest_of_a_reply_waits_a_short_pause_in_place(

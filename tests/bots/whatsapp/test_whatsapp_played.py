@@ -17,6 +17,7 @@ from hub.errors import (
     RejectedError,
     ThrottledError,
     TransientError,
+    UnreachableError,
 )
 from hub.events import (
     DeliveryReported,
@@ -160,6 +161,12 @@ async def test_after_the_first_piece_nothing_is_asked_to_be_repeated(
         with pytest.raises(TransientError) as caught:
             await channel.send(identity(anna.id), Draft(key="k", text="слово " * 1_500))
         assert (caught.value.maybe_sent, caught.value.reason) == (True, reason)
+    # What is refused for good is not sent again, nor is it said that nothing went out.
+    for codes, maybe_sent in (([0, 131026], True), ([131026], False)):
+        platform.refusing = codes
+        with pytest.raises(UnreachableError) as refused:
+            await channel.send(identity(anna.id), Draft(key="k", text="слово " * 1_500))
+        assert refused.value.maybe_sent is maybe_sent
 
 
 async def test_files_go_as_what_they_are_with_the_words_beneath(
