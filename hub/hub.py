@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -263,7 +264,8 @@ def assemble(
         max_bytes=settings.limits.file_max_bytes,
         spare_bytes=settings.limits.disk_spare_bytes,
     )
-    name = f"{gethostname()}:{os.getpid()}"
+    # Two containers may have one host's name and the first number of a process each.
+    name = f"{gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
     desk = Desk(engine, bus, channels, files, now, signals)
     callbacks, peace = Callbacks(engine, bus, desk, now), Peace(engine, bus, desk, now)
     accounts = Accounts(engine, bus, now, timedelta(days=settings.security.session_days))

@@ -102,10 +102,8 @@ class HostedDialer:
             except TimeoutError:
                 report = await self._looked()
                 if report is None:
-                    is_cancelled = self.call.is_cancelled
-                    outcome = Outcome.CANCELLED if is_cancelled else Outcome.UNKNOWN
                     side: Side = "visitor" if self.call.talk_at is None else ""
-                    return await self._dialling.end(self.call, outcome, side=side)
+                    return await self._dialling.end(self.call, Outcome.UNKNOWN, side=side)
                 news_at = clock()
             if report is None or report.seq <= self._seq:
                 continue
@@ -147,12 +145,14 @@ class HostedDialer:
             self.call = await self._dialling.note(
                 self.call, lambda had: replace(had, status=Status.TALKING, talk_at=began)
             )
+        elif report.side == "operator" and self.call.legs:
+            # Only phones of ours rang: it is none of the person's calls of the day.
+            self.call = await self._dialling.note(
+                self.call, lambda had: replace(had, dialled_at=None)
+            )
         assert report.outcome is not None  # noqa: S101 - whoever calls has looked
-        outcome = report.outcome
-        if outcome is not Outcome.TALKED and self.call.is_cancelled:
-            outcome = Outcome.CANCELLED
         return await self._dialling.end(
-            self.call, outcome, side=report.side, ended_by=report.ended_by
+            self.call, report.outcome, side=report.side, ended_by=report.ended_by
         )
 
 

@@ -8,15 +8,20 @@ settled; a lease that runs out frees none, for the phones may still ring.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from hub.calls import whom
 from hub.calls.call import Call, Outcome, Side, Slot
-from hub.store.engine import Engine, Insert, Range, TakenError
-from hub.store.schema import CALLS_LIVE, SLOTS_OLD
+from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
+from hub.store.schema import CALLS_LIVE, CALLS_WATCHED, SLOTS_OLD
 
 ORPHANED = timedelta(minutes=1)
 """Whoever takes slots makes the call of them at once, or has died."""
+LEASED_AT_MOST = timedelta(hours=5)
+"""No call is left alone for longer by a clock that is right."""
 
 Lack = tuple[Outcome, Side]
 """What a call waits for, as the outcome that it has if nobody waits any longer."""
@@ -111,7 +116,14 @@ async def free(engine: Engine, call: str, names: Sequence[str]) -> None:
 
 
 async def sweep(engine: Engine, now: datetime) -> int:
-    """Frees what dead workers took for calls that never came to be, or are settled."""
+    """Frees what dead workers took for calls that never came to be, or are settled.
+
+    Has calls looked at now that dead workers kept by a clock which was far ahead.
+    """
+    far = Range("watch_at", at_least=now + LEASED_AT_MOST)
+    for left in (await engine.find(CALLS_WATCHED, range=far, limit=500)).items:
+        with suppress(AbsentError):
+            await engine.change(Call, left.id, lambda had: _found(had, now))
     page = await engine.find(SLOTS_OLD, range=Range("created_at", below=now - ORPHANED), limit=500)
     freed = 0
     calls = await engine.get_many(Call, sorted({each.call for each in page.items}))
@@ -121,3 +133,8 @@ async def sweep(engine: Engine, now: datetime) -> int:
             await free(engine, slot.call, [slot.id])
             freed += 1
     return freed
+
+
+def _found(call: Call, now: datetime) -> Call | None:
+    is_far = call.watch_at is not None and call.watch_at >= now + LEASED_AT_MOST
+    return replace(call, watch_at=now) if is_far else None

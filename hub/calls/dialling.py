@@ -391,7 +391,8 @@ class Dialling:
     ) -> Call:
         """Writes how it ended, once, and settles what follows.
 
-        `talked_s` counts where the clock was put back while they talked.
+        One that somebody wants ended, and that was no talk, was cancelled. `talked_s` counts where
+        the clock was put back while they talked.
         """
         now = self._now()
 
@@ -399,10 +400,11 @@ class Dialling:
             if had.stage in ("ended", "settled"):
                 return None
             is_back = had.talk_at is not None and now < had.talk_at
+            talked = outcome is Outcome.TALKED or (outcome is Outcome.UNKNOWN and had.talk_at)
             return replace(
                 had,
                 stage="ended",
-                outcome=outcome,
+                outcome=Outcome.CANCELLED if had.is_cancelled and not talked else outcome,
                 side=side,
                 ended_by=ended_by,
                 live=False,
@@ -414,7 +416,7 @@ class Dialling:
 
         after = await self._engine.change(Call, call.id, ended)
         if after.rev != call.rev:
-            observe.CALLS_FINISHED.labels(outcome=outcome.value, side=side).inc()
+            observe.CALLS_FINISHED.labels(outcome=str(after.outcome), side=side).inc()
         return await self.settle(after)
 
     async def settle(self, call: Call) -> Call:

@@ -32,23 +32,27 @@ async def hindered(engine: Engine, bus: Bus, lead: Lead, project: Project, now: 
     if lead.dialog is not None and (row is None or row.dropped_at is not None):
         await engine.delete_if(Lead, lead.id, lambda _: True)
         return "erased"
-    by_hand = lead.held is not None
     if row is not None and is_spam(row):
         await _give_up(engine, bus, lead, unwanted.SPAM, now)
         return "spam"
     said = unwanted.wished_at(lead)
-    if lead.contact is not None and not by_hand:
+    if lead.contact is not None and lead.held is None:
         refused = await unwanted.refused_at(engine, lead.project, lead.contact, lead.phone)
         if refused is not None and (said is None or refused > said):
             await _give_up(engine, bus, lead, unwanted.OPTED_OUT, now)
             return "refused"
-    if by_hand:
-        return ""
+    zones = lead.zones or (project.schedule.zone,)
+    quiet = project.calling.quiet
+    if lead.held is not None:
+        # A time that somebody set by day was missed: nobody was warned of the night.
+        if not _became_night(project, zones, lead.held.at, now):
+            return ""
+        morning = slots.soonest(always(project.schedule.zone), zones, now, quiet)
+        await _put_off(engine, bus, lead, morning, now)
+        return "hours"
     if project.calling.autonomous or project.calling.mode == "collect":
         await _put_off(engine, bus, lead, None, now)
         return "manual"
-    zones = lead.zones or (project.schedule.zone,)
-    quiet = project.calling.quiet
     if not slots.callable_at(project.schedule, zones, now, quiet):
         await _put_off(engine, bus, lead, slots.soonest(project.schedule, zones, now, quiet), now)
         return "hours"
@@ -70,12 +74,18 @@ async def is_night(engine: Engine, call: Call, now: datetime) -> bool:
     project = await engine.get(Project, call.project)
     if lead is None or project is None or call.by is not None:
         return False
-    zones, quiet = lead.zones or (project.schedule.zone,), project.calling.quiet
+    zones = lead.zones or (project.schedule.zone,)
+    return _became_night(project, zones, call.began_at, now)
+
+
+def _became_night(project: Project, zones: Sequence[str], then: datetime, now: datetime) -> bool:
+    """Whether it was day there then, so that nobody was warned, and is not now."""
 
     def is_day(at: datetime) -> bool:
-        return slots.callable_at(always(project.schedule.zone), zones, at, quiet)
+        hours = always(project.schedule.zone)
+        return slots.callable_at(hours, zones, at, project.calling.quiet)
 
-    return is_day(call.began_at) and not is_day(now)
+    return is_day(then) and not is_day(now)
 
 
 async def _capped(
@@ -106,6 +116,9 @@ async def _put_off(
     def later(had: Lead) -> Lead | None:
         if had.rev != lead.rev:
             return None
+        if had.held is not None and until is not None:
+            held = replace(had.held, at=until, local="")
+            return replace(had, due_at=until, held=held, changed_at=now)
         return replace(had, due_at=until, auto_due_at=until, changed_at=now)
 
     after = await engine.change(Lead, lead.id, later)

@@ -112,9 +112,12 @@ def _waited(call: Call, event: PhoneCalled, until: datetime) -> tuple[Call, floa
 
 def lost(call: Call, now: datetime) -> Call | None:
     """The call of whose end nothing was told; None if it has ended."""
-    if not call.live or (call.talk_at is not None and now - call.talk_at < TALKS_AT_MOST):
+    if not call.live:
         return None
     if call.talk_at is not None:
+        # Of a talk that has yet to begin the clock was ahead.
+        if timedelta(0) <= now - call.talk_at < TALKS_AT_MOST:
+            return None
         return _over(replace(call, outcome=Outcome.UNKNOWN), now, now)
     return _over(replace(call, outcome=Outcome.MISSED), now, now)
 

@@ -63,7 +63,9 @@ class Watch:
                     elif event.get("type") == "ApplicationReplaced":
                         break
                     else:
-                        self._tell(self._outside.take(event))
+                        # What is heard is of this moment, and its own clock may well be wrong.
+                        at = self._now().isoformat()
+                        self._tell(self._outside.take({**event, "timestamp": at}))
             raise AriError(0, "the socket was closed")
         finally:
             self._some.set()

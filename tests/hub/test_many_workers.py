@@ -19,7 +19,7 @@ from hub.delivery import Delivery
 from hub.echo import echo
 from hub.errors import UnavailableError
 from hub.events import DialogChanged, EntryChanged, HubEvent
-from hub.hub import Hub
+from hub.hub import Hub, assemble
 from hub.lanes import LEASE, WAIT_MAX
 from hub.model import Dialog, OutState
 from hub.records import Audit
@@ -35,6 +35,7 @@ from tests.spine import (
     Crash,
     Mortal,
     ask,
+    build,
     current,
     lane,
     log_of,
@@ -54,6 +55,13 @@ async def bus(redis_url: str) -> AsyncIterator[RedisBus]:
     await made.open()
     yield made
     await made.close()
+
+
+async def test_hubs_of_one_host_and_one_number_of_a_process_go_by_different_names(
+    hub: Hub, clock: Clock
+) -> None:
+    other = assemble(hub.settings, lambda *_: build, now=clock, engine=hub.engine)
+    assert other.name != hub.name
 
 
 @pytest.fixture

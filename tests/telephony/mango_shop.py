@@ -24,7 +24,8 @@ SCRIPT = replace(QUICK, connect="message")
 async def shop(hub: Hub, server: MangoServer, **told: Any) -> None:
     known = {"api_url": server.url, "key": KEY, "salt": SALT, "numbers": [f"+{LINE}"]}
     seats = told.pop("seats", {"olga": "101"})
-    await equip(hub, "mango", known | told, script=SCRIPT, seats=seats)
+    own = {name: told.pop(name) for name in ("per_phone_a_day",) if name in told}
+    await equip(hub, "mango", known | told, script=SCRIPT, seats=seats, **own)
 
 
 class Ordered(Told):

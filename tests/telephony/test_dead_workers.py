@@ -12,8 +12,10 @@ from typing import Any, ClassVar
 import pytest
 from msgspec.structs import replace
 
-from hub.calls.call import Outcome
-from hub.calls.dialling import LEASE
+from hub.calls import capacity
+from hub.calls.call import Call, Outcome, Wish
+from hub.calls.dialling import LEASE, wish
+from hub.calls.exchange import Exchange as Heard
 from hub.calls.trunk import AnyLegEvent
 from hub.hub import Hub
 from hub.model import Channel, ChannelId
@@ -22,6 +24,7 @@ from hub.store.schema import SLOTS_OLD
 from telephony.simulator import Simulated, Simulator, SimulatorSettings
 from telephony.worker import Telephony
 from tests import spine
+from tests.hub.test_exchange import ANSWERED, happens
 from tests.spine import Clock, Crash, Mortal
 from tests.telephony.office import TRUNK, calls, due, equip, lead_of, made, wanted, working
 
@@ -201,3 +204,64 @@ async def test_a_call_whose_worker_died_is_not_awaited_for_ever_from_a_line_that
     assert (call.stage, call.outcome) == ("settled", Outcome.UNKNOWN)
     assert (await hub.engine.find(SLOTS_OLD, limit=50)).items == []
     assert (await lead_of(hub, GOOD)).live
+
+
+async def test_a_call_that_was_cancelled_while_nobody_led_it_is_not_made_again(
+    hub: Hub, clock: Clock, exchange: Exchange
+) -> None:
+    await wanted(hub, "+79161234502")
+    first = Telephony(hub.engine, hub.bus, hub.channels, hub.dialling, hub.now, "w1")
+    await first.work()
+    async with asyncio.timeout(60):
+        while (await calls(hub))[0].status is not Status.CALLING_VISITOR:
+            pass
+    await dies(first)
+    [call] = await calls(hub)
+    await wish(hub.engine, hub.bus, call.id, Wish(id="cancel", do="cancel"))
+    clock.forward(LEASE + timedelta(seconds=1))
+    async with working(hub, "w2") as second:
+        await second.work()
+        await second.idle()
+    assert exchange.ringing == []
+    [call] = await calls(hub)
+    lead = await lead_of(hub, "+79161234502")
+    assert (call.outcome, lead.live, lead.cause) == (Outcome.CANCELLED, False, "cancelled")
+
+
+async def test_a_call_that_was_left_by_a_clock_a_year_ahead_is_found_by_the_right_one(
+    hub: Hub, clock: Clock, exchange: Exchange
+) -> None:
+    await wanted(hub, GOOD)
+    right = clock.at
+    # The same hour of the same day of the week, so that somebody may be called.
+    clock.forward(timedelta(weeks=52))
+    first = Telephony(hub.engine, hub.bus, hub.channels, hub.dialling, hub.now, "w1")
+    await first.work()
+    await dies(first)
+    [call] = await calls(hub)
+    assert call.live
+    clock.at = right + timedelta(minutes=5)
+    async with working(hub, "w2") as second:
+        for _ in range(3):
+            await second.work()
+            await second.idle()
+            clock.forward(LEASE)
+    [call] = await calls(hub)
+    assert call.stage == "settled"
+    assert exchange.ringing == []
+    assert (await lead_of(hub, GOOD)).due_at is not None
+    assert not (await hub.engine.find(SLOTS_OLD, limit=5)).items
+
+
+async def test_a_talk_of_a_clock_that_was_ahead_does_not_last_until_then(
+    hub: Hub, clock: Clock
+) -> None:
+    right = clock.at
+    clock.forward(timedelta(days=365))
+    call = await happens(hub, ANSWERED)
+    clock.at = right
+    await capacity.sweep(hub.engine, clock())
+    [call] = await hub.dialling.watched("w1")
+    await Heard(hub.engine, hub.bus, clock).overdue(call)
+    call = await hub.engine.known(Call, call.id)
+    assert (call.stage, call.live, call.is_lost) == ("settled", False, True)

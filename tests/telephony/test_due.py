@@ -129,6 +129,28 @@ async def test_an_operator_who_was_warned_may_call_at_night(hub: Hub, clock: Clo
     assert call.legs[0].operator == "olga"
 
 
+async def test_a_time_by_day_that_was_missed_is_not_made_up_for_at_night(
+    hub: Hub, clock: Clock
+) -> None:
+    await equip(hub)
+    lead = await wanted(hub, GOOD)
+    olga = operator("Olga")
+    decided = await hub.callbacks.move(olga, lead, clock.at + timedelta(hours=1))
+    assert decided.warnings == ()
+    # Whoever dials was away until 23:00 in Moscow.
+    clock.forward(timedelta(hours=11))
+    async with working(hub) as telephony:
+        await telephony.work()
+        assert await calls(hub) == []
+        lead = await lead_of(hub, GOOD)
+        assert due(lead).isoformat() == "2026-03-03T06:00:00+00:00"
+        assert (await row_of(hub, lead)).call_at == due(lead), "the dialog says so too"
+
+        clock.at = due(lead)
+        _, call = await dialled(hub, telephony, GOOD)
+    assert call.outcome is Outcome.TALKED
+
+
 async def test_a_phone_is_dialled_by_itself_only_so_often_a_day_in_all_projects(
     hub: Hub, clock: Clock
 ) -> None:

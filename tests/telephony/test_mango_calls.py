@@ -23,7 +23,7 @@ from tests.hub.test_ordering import works
 from tests.spine import Clock, sound
 from tests.telephony.mango_server import KEY, LINE, SALT, MangoServer, Told, body, bring, mango
 from tests.telephony.mango_shop import PHONE, cancel, end, incoming, ordered, over, shop
-from tests.telephony.office import calls, lead_of, row_of, statuses, wanted, working
+from tests.telephony.office import calls, due, lead_of, row_of, statuses, wanted, working
 
 
 @pytest.fixture
@@ -119,6 +119,21 @@ async def test_an_operator_who_does_not_answer_is_no_attempt_at_the_person(
         )
     assert (call.outcome, call.side) == (Outcome.NO_ANSWER, "operator")
     assert (lead.attempts, lead.operator_tries) == (0, 1)
+
+
+async def test_a_day_is_not_used_up_by_calls_that_rang_no_person(
+    hub: Hub, clock: Clock, server: MangoServer
+) -> None:
+    async with ordered(hub, server, per_phone_a_day=1) as told:
+        clock.forward(timedelta(seconds=40))
+        lead, _ = await told.over(
+            told.first("Appeared", 1, 1),
+            told.first("Disconnected", 2, 30, disconnect_reason=1111),
+            told.summary(30, 1111),
+        )
+        clock.at = due(lead)
+        await told.telephony.work()
+        assert len(await calls(hub)) == 2
 
 
 async def test_an_end_alone_says_enough(hub: Hub, clock: Clock, server: MangoServer) -> None:

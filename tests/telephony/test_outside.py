@@ -19,6 +19,7 @@ from hub.hub import Hub
 from hub.model import Dialog
 from hub.statuses import RequestType
 from telephony.ari.outside import News, Outside, endpoint
+from telephony.ari.watch import Watch
 from telephony.asterisk import Asterisk as Kind
 from tests.between import Between
 from tests.spine import Clock
@@ -77,6 +78,27 @@ async def test_who_answered_and_for_how_long_is_told(exchange: Asterisk, phones:
     assert told[-1].ended_by == "visitor"
     assert (told[-1].talked_s or 0) > 0.2
     assert 0.1 < (told[-1].waited_s or 0) < 60
+    await phones.silent()
+
+
+async def test_what_is_told_is_of_our_own_clock_whatever_that_of_the_exchange_shows(
+    exchange: Asterisk, phones: Phones
+) -> None:
+    def now() -> datetime:
+        return datetime.now(UTC) + timedelta(hours=2)
+
+    kind = trunk(exchange)
+    kind._watch = Watch(kind.ari(), Outside("PJSIP/trunk", ()), kind.mark, now)
+    phones.on("100", ["answer"])
+    began = now()
+    try:
+        await listens(kind)
+        await phones.call(LINE, CALLER, [("wait", 0.2), "hang up"])
+        told = await until(kind, "ended")
+    finally:
+        await kind.close()
+    assert all(began - timedelta(seconds=1) < each.at < now() for each in told)
+    assert 0 < (told[-1].talked_s or 0) < 60
     await phones.silent()
 
 
