@@ -52,7 +52,8 @@ class Outages:
             return
 
         def marked(had: Lock) -> Lock:
-            was_away = had.until is None or now - had.until > GAP
+            # A clock that was set back proves as little as one that nobody looked at.
+            was_away = had.until is None or abs(now - had.until) > GAP
             return replace(had, until=now, value=now.isoformat() if was_away else had.value)
 
         with suppress(AbsentError):
@@ -69,4 +70,6 @@ class Outages:
         if mark.until is None or now - mark.until > GAP:
             return now + GAP
         settles = datetime.fromisoformat(mark.value) + SETTLES_AFTER if mark.value else None
-        return settles if settles is not None and now < settles else None
+        # One further ahead was written by a clock that is wrong.
+        is_to_come = settles is not None and now < settles <= now + SETTLES_AFTER + GAP
+        return settles if is_to_come else None

@@ -7,6 +7,7 @@ too early, sets the timer's own next time.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -16,6 +17,8 @@ from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
 from hub.store.schema import TIMERS_DUE
 
 CLAIM = timedelta(minutes=1)
+FAR = timedelta(days=31)
+"""Nothing is promised for later by a clock that is right."""
 
 
 class _GoneError(Exception):
@@ -66,6 +69,19 @@ async def claim(engine: Engine, by: str, now: datetime, limit: int = 100) -> lis
     # Asked together, they are one transaction of the embedded engine and not a hundred.
     taken = await asyncio.gather(*(take(due) for due in page.items))
     return [timer for timer in taken if timer is not None]
+
+
+async def straighten(engine: Engine, now: datetime) -> None:
+    """Makes due what a clock that was ahead put off; who looks too early waits on."""
+
+    def straight(timer: Timer) -> Timer | None:
+        is_far = timer.due_at is not None and timer.due_at > now + FAR
+        return replace(timer, due_at=now, claimed_by="") if is_far else None
+
+    page = await engine.find(TIMERS_DUE, range=Range("due_at", at_least=now + FAR), limit=500)
+    for timer in page.items:
+        with suppress(AbsentError):
+            await engine.change(Timer, timer.id, straight)
 
 
 async def settle(engine: Engine, timer: Timer, again: datetime | None = None) -> None:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from hub import dialogs, lanes, marks, observe
+from hub import dialogs, lanes, marks, observe, timers
 from hub.bus import Bus
 from hub.echo import echo
 from hub.errors import UnavailableError
@@ -384,6 +384,7 @@ class Worker:
     async def _straighten(self, now: datetime) -> None:
         """Makes due what a clock that ran ahead put further off than anything is put."""
         await lanes.straighten(self._engine, now)
+        await timers.straighten(self._engine, now)
         page = await self._engine.find(
             RULES_DUE, range=Range("rules_at", at_least=now + 2 * POSTPONED), limit=500
         )

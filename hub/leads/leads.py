@@ -8,7 +8,7 @@ becomes of a lead stands in the dialogs that asked for it, as lines of the verb 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import msgspec
@@ -49,6 +49,7 @@ LOOKED_BACK = 5
 """Leads of a dialog in which those are looked for whose end was not told yet."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_SKEW = timedelta(minutes=1)
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +108,7 @@ async def order(engine: Engine, order: Order, now: datetime) -> tuple[Lead, bool
             last = await engine.change(Lead, last.id, partial(_joining, order, now))
             if last.live:
                 return last, False
-        if last is not None and _heard(last) > order.at:
+        if last is not None and _past(_heard(last), now) > order.at:
             return last, False
         lead = _opened(order, 1 if last is None else last.n + 1, now)
         try:
@@ -191,7 +192,7 @@ def _joining(order: Order, now: datetime, lead: Lead) -> Lead | None:
         after = replace(after, operator=order.operator or lead.operator)
         return held(after, order.held, order.at, order.id, now) or after
     if order.asked_at is not None:
-        if lead.asked_at is not None and lead.asked_at >= order.asked_at:
+        if _past(lead.asked_at, now) >= order.asked_at:
             return after
         after = replace(
             after,
@@ -202,7 +203,7 @@ def _joining(order: Order, now: datetime, lead: Lead) -> Lead | None:
             zone_why=order.zone_why,
             comment=order.comment or lead.comment,
         )
-        if lead.moved_at is None or lead.moved_at < order.asked_at:
+        if _past(lead.moved_at, now) < order.asked_at:
             after = replace(after, held=None)
     elif lead.asked_at is None and not lead.attempts:
         soonest = [each for each in (lead.auto_due_at, order.due_at) if each is not None]
@@ -230,14 +231,19 @@ def _heard(lead: Lead) -> datetime:
     return lead.heard_at or lead.asked_at or lead.created_at
 
 
+def _past(at: datetime | None, now: datetime) -> datetime:
+    """When that was said; what lies in the future was said by a clock that was wrong."""
+    return at if at is not None and at <= now + _SKEW else _NEVER
+
+
 def held(lead: Lead, at: CallTime | None, word_at: datetime, by: str, now: datetime) -> Lead | None:
     """The live lead at the time that an operator sets in the entry `by`, with None by itself.
 
     None if a newer word of anybody stands, or the lead ended. What automatic dialling would do
     is kept beside it, and so are the attempts: a lead given back goes on where it was.
     """
-    newer = (lead.moved_at or _NEVER, lead.moved_by) >= (word_at, by)
-    if not lead.live or newer or (lead.asked_at is not None and lead.asked_at > word_at):
+    newer = (_past(lead.moved_at, now), lead.moved_by) >= (word_at, by)
+    if not lead.live or newer or _past(lead.asked_at, now) > word_at:
         return None
     return _due(replace(lead, held=at, moved_at=word_at, moved_by=by, changed_at=now))
 

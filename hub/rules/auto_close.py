@@ -29,7 +29,7 @@ def rule(moment: Moment) -> Iterator[Effect]:
             yield Wait(rule=RULE, until=moment.at + quiet)
         return
     if row.last_at + quiet > moment.at:
-        yield Wait(rule=RULE, until=row.last_at + quiet)
+        yield Wait(rule=RULE, until=min(row.last_at, moment.at) + quiet)
         return
     if settings.text:
         yield Say(rule=RULE, text=phrases.render(settings.text, moment.names))

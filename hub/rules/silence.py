@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from hub import phrases
 from hub.content import Button
-from hub.rules.effects import Effect, Plan, Promise, Say, Withdraw
+from hub.rules.effects import Effect, Plan, Promise, Say, Wait, Withdraw
 from hub.rules.moment import Moment, asks, is_heard, left_phone
 from hub.texts import text
 
@@ -71,11 +71,15 @@ def _fires(moment: Moment) -> Iterator[Effect]:
     # Whoever closed it meanwhile has handled it.
     if row.closed_at is not None and row.closed_at >= entry.stored_at:
         return
+    deadline = entry.at + timedelta(minutes=settings.minutes)
+    if entry.at <= moment.at < deadline:
+        yield Wait(rule=RULE, until=deadline)
+        return
     yield Plan(
         rule=RULE,
         origin=RULE,
         phone=phone,
         zone=entry.data.get("zone", ""),
-        deadline=entry.at + timedelta(minutes=settings.minutes),
+        deadline=deadline,
         type=entry.data.get("messenger", ""),
     )

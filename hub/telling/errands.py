@@ -30,6 +30,8 @@ IDLE = timedelta(seconds=5)
 AT_ONCE = 10
 CLAIM = timedelta(minutes=1)
 KEPT = timedelta(days=30)
+FAR = timedelta(days=500)
+"""Nothing waits for a day further off by a clock that is right."""
 SWEEP_EVERY = timedelta(minutes=30)
 SWEPT_AT_ONCE = 500
 RETRIES = tuple(timedelta(minutes=each) for each in (1, 5, 15, 60, 180, 360, 720))
@@ -100,7 +102,8 @@ class Errands(ABC, Generic[E]):
             try:
                 more = await self.work()
                 now = self._now()
-                if swept is None or now - swept >= SWEEP_EVERY:
+                # One in the future is of a clock that was wrong.
+                if swept is None or not timedelta(0) <= now - swept < SWEEP_EVERY:
                     swept = now
                     await self.sweep(now)
             except UnavailableError as error:
@@ -118,9 +121,24 @@ class Errands(ABC, Generic[E]):
         return len(page.items) == self._at_once
 
     async def sweep(self, now: datetime) -> int:
-        """Deletes what was done or will never be, for long."""
+        """Deletes what was done or will never be, for long; makes due what waits beyond reason."""
+        far = await self._engine.find(
+            self._due, range=Range("due_at", at_least=now + FAR), limit=SWEPT_AT_ONCE
+        )
+
+        def straight(had: E) -> E | None:
+            is_far = had.due_at is not None and had.due_at >= now + FAR
+            return replace(had, due_at=now, by="") if is_far else None
+
+        for errand in far.items:
+            with suppress(AbsentError):
+                await self._engine.change(self._old.of, errand.id, straight)
         page = await self._engine.find(
-            self._old, range=Range("created_at", below=now - KEPT), limit=SWEPT_AT_ONCE
+            self._old,
+            range=Range("created_at", below=now - KEPT),
+            limit=SWEPT_AT_ONCE,
+            # Those that wait for a day far off must not hide the others for ever.
+            where=lambda had: had.due_at is None,
         )
         for errand in page.items:
             await self._engine.delete_if(self._old.of, errand.id, lambda had: had.due_at is None)

@@ -17,7 +17,7 @@ from hub.records import Errand, Notice, Outgoing, Post, Sms
 from hub.store.engine import Engine, Insert
 from hub.store.schema import ERRANDS_IN, POSTS_DUE, POSTS_OLD
 from hub.telling import errands
-from hub.telling.errands import AT_ONCE, CLAIM, KEPT, RETRIES, Errands
+from hub.telling.errands import AT_ONCE, CLAIM, KEPT, RETRIES, SWEPT_AT_ONCE, Errands
 from tests.spine import SHOP, Clock
 from tests.store.samples import dialog
 
@@ -28,7 +28,8 @@ class Office(Errands[Post]):
     """Does what the test says, and keeps what it was given."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
-        super().__init__(engine, LocalBus(), clock, "post", POSTS_DUE, POSTS_OLD)
+        self.bus = LocalBus()
+        super().__init__(engine, self.bus, clock, "post", POSTS_DUE, POSTS_OLD)
         self.engine = engine
         self.clock = clock
         self.seen: list[str] = []
@@ -179,6 +180,59 @@ async def test_what_is_over_for_long_is_cleared_away_and_what_waits_is_not(
     await office.sweep(office.clock())
     assert await office.engine.get(Post, done.id) is None
     assert await office.engine.get(Post, waits.id) is not None
+
+
+async def test_many_that_still_wait_keep_none_that_is_over_from_being_cleared_away(
+    office: Office,
+) -> None:
+    far = office.clock() + 10 * KEPT
+    for n in range(SWEPT_AT_ONCE):
+        await office.promise(f"{n}@example.com", due_at=far)
+    office.clock.at += timedelta(seconds=1)
+    done = await office.promise()
+    await office.work()
+    office.clock.at += KEPT + timedelta(seconds=1)
+    await office.sweep(office.clock())
+    assert await office.engine.get(Post, done.id) is None
+
+
+async def test_one_that_a_clock_years_ahead_put_off_is_done_by_the_right_one(
+    office: Office, clock: Clock
+) -> None:
+    async def fails(_: Post) -> None:
+        raise RuntimeError("no network yet")
+
+    start, post = clock.at, await office.promise()
+    office.does = fails
+    clock.at += timedelta(days=3_650)
+    await office.work()
+    clock.at = start
+    office.does = office.sent
+    await office.sweep(clock.at)
+    await office.work()
+    assert await office.state(post) == ("sent", "", True)
+
+
+async def test_a_clock_that_was_a_year_ahead_once_ends_no_clearing_away(
+    office: Office, clock: Clock
+) -> None:
+    start = clock.at
+    first = await office.promise("eva@example.com", due_at=None, state="sent")
+    clock.at += timedelta(days=365)
+    running = asyncio.create_task(office.run())
+    try:
+        async with asyncio.timeout(10):
+            while await office.engine.get(Post, first.id) is not None:
+                await office.bus.wake("post")
+                await asyncio.sleep(0)
+            clock.at = start
+            done = await office.promise(due_at=None, state="sent")
+            clock.at += KEPT + timedelta(minutes=1)
+            while await office.engine.get(Post, done.id) is not None:
+                await office.bus.wake("post")
+                await asyncio.sleep(0)
+    finally:
+        running.cancel()
 
 
 async def test_with_a_dialog_goes_all_that_tells_of_it(hub: Hub, clock: Clock) -> None:

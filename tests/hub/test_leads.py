@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -33,11 +33,13 @@ def wanted(id: str = "e1", phone: str = PHONE, **more: Any) -> Order:
     return Order(id=id, phone=phone, **(told | more))
 
 
-async def placed(engine: Engine, id: str = "e1", phone: str = PHONE, **more: Any) -> Lead:
+async def placed(
+    engine: Engine, id: str = "e1", phone: str = PHONE, now: datetime = START, **more: Any
+) -> Lead:
     """The lead of an order of this moment, settled as the worker settles it."""
     made = wanted(id, phone, **more)
-    lead, _ = await leads.order(engine, made, START)
-    return await leads.settle(engine, lead, START)
+    lead, _ = await leads.order(engine, made, now)
+    return await leads.settle(engine, lead, now)
 
 
 async def live(engine: Engine, project: ProjectId = SHOP) -> list[Lead]:
@@ -79,6 +81,30 @@ class TestOnePhone:
         assert (lead.status, lead.live, lead.attempts) == (Status.NEW, True, 0)
         assert (lead.connection, lead.extension, lead.plan) == ("c1", "12", plan)
         assert (lead.zones, lead.zone_why) == (("Asia/Omsk",), "code")
+
+    async def test_one_heard_while_a_clock_was_years_ahead_keeps_no_later_wish_from_a_call(
+        self, engine: Engine
+    ) -> None:
+        ahead = START + timedelta(days=3_650)
+        first, _ = await leads.order(engine, wanted(at=ahead, asked_at=ahead), ahead)
+        await leads.end(engine, first, Status.PROCESSED, ahead, "talked")
+        at = START + HOUR
+        lead, opened = await leads.order(engine, wanted("e2", at=at, asked_at=at), at)
+        assert (opened, lead.live, lead.n) == (True, True, 2)
+
+    async def test_one_planned_by_a_clock_that_was_years_ahead_is_moved_by_any_later_word(
+        self, engine: Engine
+    ) -> None:
+        ahead = START + timedelta(days=3_650)
+        told: dict[str, Any] = {"at": ahead, "asked_at": ahead, "due_at": ahead + HOUR}
+        await leads.order(engine, wanted(**told), ahead)
+        at = START + HOUR
+        asked = wanted("e2", at=at, asked_at=at, due_at=at + HOUR)
+        lead, _ = await leads.order(engine, asked, at)
+        assert lead.due_at == at + HOUR
+        moved = leads.held(replace(lead, moved_at=ahead), held(2 * HOUR), at, "e3", at)
+        assert moved is not None
+        assert moved.due_at == START + 2 * HOUR
 
     async def test_the_next_is_opened_when_the_last_has_ended(self, engine: Engine) -> None:
         first = await placed(engine)
@@ -177,7 +203,7 @@ class TestAnOperatorsTime:
             "asked_at": START + MS,
             "due_at": START + 2 * HOUR,
         }
-        lead = await placed(engine, "e2", **wish)
+        lead = await placed(engine, "e2", now=START + HOUR, **wish)
         assert (lead.due_at, lead.auto_due_at) == (START + 4 * HOUR, START + 2 * HOUR)
 
     async def test_of_two_decisions_the_later_stands_in_any_order(self, engine: Engine) -> None:

@@ -34,6 +34,8 @@ from hub.store.schema import LEADS, TIMERS_DUE
 from tests.spine import SHOP, Clock, current, log_of, message, receive
 
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+YEARS = timedelta(days=3_650)
 SECOND = timedelta(seconds=1)
 PHONE = "+79123456789"
 
@@ -158,6 +160,49 @@ async def test_after_an_outage_silence_is_believed_three_minutes_later(
     await hub.outages.mark("doors", "polls")
     await worked(hub)
     assert len(await leads(hub.engine)) == 1
+
+
+async def listened(hub: Hub, clock: Clock, for_: timedelta) -> None:
+    """The hub says all the time that it listens, and does what is due."""
+    until = clock.at + for_
+    while clock.at < until:
+        await hub.outages.mark("doors", "polls")
+        await hub.worker.fire()
+        clock.at = min(until, clock.at + MINUTE)
+
+
+async def test_a_clock_that_was_years_ahead_when_the_hub_began_has_no_silence_wait_for_years(
+    hub: Hub, clock: Clock
+) -> None:
+    await listened(hub, clock, MINUTE)
+    now = clock.at
+    clock.forward(YEARS)
+    await listened(hub, clock, MINUTE)
+    clock.at = now
+    assert (await hub.outages.settled_at() or now) <= now + 5 * MINUTE
+    await listened(hub, clock, 5 * MINUTE)
+    assert await hub.outages.settled_at() is None
+
+
+async def test_a_promise_that_a_clock_years_ahead_put_off_is_kept_when_its_hour_is_over(
+    hub: Hub, clock: Clock
+) -> None:
+    await ruled_by(hub, SILENCE)
+    left_at = clock.at
+    await receive(hub, shared(1, left_at))
+    await worked(hub)
+    await hub.outages.mark("doors", "polls")
+    clock.forward(YEARS)
+    await listened(hub, clock, MINUTE)
+    clock.at = left_at + MINUTE
+    await hub.worker.sweep()
+    await listened(hub, clock, HOUR - 2 * MINUTE)
+    await worked(hub)
+    assert await leads(hub.engine) == []
+    await listened(hub, clock, 2 * MINUTE)
+    await worked(hub)
+    [lead] = await leads(hub.engine)
+    assert (lead.phone, lead.rule) == (PHONE, "silence")
 
 
 async def test_a_word_that_was_written_in_time_and_came_late_takes_the_lead_back(
@@ -393,6 +438,23 @@ async def test_a_dialog_whose_visitor_is_silent_after_our_answer_closes_by_itsel
     await worked(hub)
     row = await current(hub)
     assert (row.open, row.closed_by, row.cycle.result) == (False, "auto", "silent")
+
+
+async def test_an_answer_given_while_a_clock_was_years_ahead_has_no_timer_wait_for_years(
+    hub: Hub, clock: Clock, anna: Who
+) -> None:
+    await ruled_by(hub, Policy(auto_close=AutoClose(enabled=True, hours=2)))
+    now = clock.at
+    clock.forward(YEARS)
+    await receive(hub, message(1, clock.at))
+    row = await current(hub)
+    await hub.desk.reply(anna, row.id, "answer-1", "Да, есть")
+    await worked(hub)
+    clock.at = now
+    await hub.worker.sweep()
+    await worked(hub)
+    [timer] = await timers(hub.engine)
+    assert timer.due_at == now + 2 * HOUR
 
 
 async def test_own_rules_act_where_their_filter_passes_and_set_off_no_other(
