@@ -87,7 +87,7 @@ browser:
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium \
-			fonts-dejavu-core; \
+			fonts-dejavu-core fonts-noto-color-emoji; \
 	else echo "The tests need Chromium; on Debian: sudo apt-get install chromium"; exit 1; fi
 
 bench: install browser

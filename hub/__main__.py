@@ -263,10 +263,11 @@ async def _check(settings: Settings, where: Path | None, public: str = "") -> bo
         good = good and works is not False
         print({True: "  ok    ", False: "  FAIL  ", None: "  note  "}[works] + what)
 
-    say(
-        True,
-        f"settings: {where or config.FILE_NAME}",
-    )
+    is_there = await asyncio.to_thread(Path(config.FILE_NAME).exists)
+    if where or is_there:
+        say(True, f"settings: {where or config.FILE_NAME}")
+    else:
+        say(None, f"settings: no {config.FILE_NAME} in this folder; all have their defaults")
     kind = "MongoDB" if settings.database.url else f"the embedded file {settings.data.store}"
     hub = None
     try:

@@ -141,6 +141,14 @@ def test_check_says_in_words_what_works(run: Run) -> None:
         assert words in out
 
 
+def test_check_says_that_there_is_no_file_of_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["check"]) == 0
+    assert "no config.toml in this folder" in capsys.readouterr().out
+
+
 def test_check_names_a_voice_that_is_not_there(run: Run) -> None:
     code, out, _ = run("check", settings='[speech]\ncommand = ["no-such-voice", "{out}"]\n')
     assert code == 1
