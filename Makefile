@@ -21,7 +21,7 @@ ON_MONGO := $(wildcard tests/hub/test_intake*.py tests/hub/test_delivery*.py \
 # As many tests at a time as there are processors, the tests of a file one after another.
 TOGETHER := -n auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: run install test check lint types pytest mongo redis conformance lag bench screens format lock browser clean
+.PHONY: run install test check lint types pytest mongo redis conformance lag bench screens format lock browser sounds clean
 
 run: install
 	$(BIN)/hub demo
@@ -60,7 +60,7 @@ types: install
 
 # Processes that are killed have the machine to themselves; what ends so tells of no line that it
 # ran, and being watched for it makes each of them slower by a third.
-pytest: install browser
+pytest: install browser sounds
 	$(BIN)/pytest $(TOGETHER) -m "not e2e and not chaos" --cov --cov-report=
 	$(BIN)/pytest $(TOGETHER) --dist=worksteal -m e2e --cov --cov-append --cov-report=term
 	$(BIN)/pytest -m "chaos and not e2e"
@@ -89,6 +89,16 @@ browser:
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium \
 			fonts-dejavu-core fonts-noto-color-emoji; \
 	else echo "The tests need Chromium; on Debian: sudo apt-get install chromium"; exit 1; fi
+
+# What makes and unpacks voices; the few tests of these programs are left out where one is missing.
+sounds:
+	@missing=; for each in ffmpeg sox espeak-ng; do \
+		command -v $$each >/dev/null || missing="$$missing $$each"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$missing; \
+	then exit 0; fi; \
+	echo "Left out of the tests:$$missing"
 
 bench: install browser
 	$(BIN)/python -m tests.bench

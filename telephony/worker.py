@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -381,15 +381,17 @@ class Telephony:
             if isinstance(each, Dialer):
                 each.heard(Stop())
         for _ in range(round(DRAINS_IN_S / LOOKED_S)):
-            if all(self._is_left(each) for each in leading):
+            if not self._running or all(self._is_left(each) for each in leading):
                 break
             await asyncio.wait(self._running, timeout=LOOKED_S)
         for task in list(self._running):
             task.cancel()
         if self._running:
             await asyncio.wait(self._running)
-        for each in leading:
-            await self._dialling.leave(each.call)
+        # A store that is away is told nothing: the leases of these calls run out by themselves.
+        with suppress(UnavailableError):
+            for each in leading:
+                await self._dialling.leave(each.call)
         await self._lines.close()
 
     def _is_left(self, conductor: Conductor) -> bool:

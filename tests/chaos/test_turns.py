@@ -79,7 +79,7 @@ async def test_a_killed_process_s_turn_is_taken_over_by_another(start: Start, tu
             async with asyncio.timeout(60):
                 while True:
                     lock = await engine.get(Lock, f"lease:{turn}")
-                    if lock and (pid := int(lock.holder.rpartition(":")[2])) not in others:
+                    if lock and (pid := int(lock.holder.split(":")[-2])) not in others:
                         return pid
 
         first = await holder()

@@ -76,3 +76,17 @@ async def test_a_clock_that_is_put_back_makes_no_talk_too_short(hub: Hub, clock:
     [call] = await calls(hub)
     assert call.talked_s >= 0.2
     assert (await lead_of(hub, GOOD)).cause == "talked"
+
+
+async def test_who_stops_while_the_store_is_away_lets_go_of_its_lines(
+    hub: Hub, mortal: Mortal, exchange: Exchange
+) -> None:
+    exchange._settings = replace(exchange._settings, talk_s=100)
+    await wanted(hub, GOOD)
+    telephony = Telephony(hub.engine, hub.bus, hub.channels, hub.dialling, hub.now, "w1")
+    await telephony.work()
+    await talking(hub)
+    mortal.down = True
+    await telephony.close()
+    assert telephony._lines.all() == []
+    assert len(exchange.ringing) == 2, "they still talk"
