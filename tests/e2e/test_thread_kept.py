@@ -10,6 +10,7 @@ from playwright.async_api import Browser, Locator, Response, expect
 from tests.chaos.process import Program
 
 from .guest import guests
+from .held import held
 from .people import Operator, Visitor, open_page
 from .test_journey import picture, signed_in, site
 from .wire import Wire
@@ -109,6 +110,33 @@ async def test_a_draft_outlives_a_reload_comes_to_another_machine_and_goes_with_
     await expect(field(other)).to_have_value("")
     assert operator.troubles + other.troubles == []
     assert program.errors() == []
+
+
+async def test_a_file_on_its_way_stays_when_another_tab_writes_in_the_same_draft(
+    browser: Browser, program: Program, wire: Wire
+) -> None:
+    operator = await signed_in(browser, program, wire.url)
+    page = operator.page
+    async with guests(program.url, 1) as [guest]:
+        await guest.write("Про окна")
+    await operator.row("Про окна").click()
+    file = page.get_by_role("listitem").filter(has_text="окно.png")
+    async with held(page, "**/files?name=*", "POST"):
+        async with page.expect_response(lambda answer: answer.url.endswith("/draft")) as saved:
+            await page.get_by_label(operator.say("inbox.attach_files")).set_input_files(
+                picture("окно.png", (9, 90, 200))
+            )
+        assert (await saved.value).status == 204
+        other = Operator(operator.context, await operator.context.new_page(), "ru")
+        await other.page.goto(f"{wire.url}/inbox")
+        await other.row("Про окна").click()
+        await field(other).fill("Окна стоят")
+        await expect(field(operator)).to_have_value("Окна стоят")
+        await expect(file).to_be_visible()
+    await expect(page.get_by_role("progressbar")).to_have_count(0)
+    await expect(file).to_be_visible()
+    await expect(field(operator)).to_have_value("Окна стоят")
+    assert operator.troubles == []
 
 
 async def test_a_note_looks_like_one_and_the_visitor_never_gets_it(

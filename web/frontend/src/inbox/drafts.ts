@@ -83,13 +83,15 @@ window.addEventListener("storage", (event) => {
 
 function recall(dialog: string, record: string | null, mine = true): void {
   turn(dialog);
+  // A file on its way, or one to be tried again, is in this tab only.
+  const here = draft(dialog).uploads.filter((one) => one.file === null);
   if (record === null) {
-    put(dialog, EMPTY);
+    put(dialog, { ...EMPTY, uploads: here });
     return;
   }
   try {
     const { text, mode, reply_to, files, saved: known } = JSON.parse(record) as Stored;
-    put(dialog, { text, mode, reply_to, uploads: files.map(arrived) });
+    put(dialog, { text, mode, reply_to, uploads: [...files.map(arrived), ...here] });
     if (mine && !known) unsaved.add(dialog);
   } catch {
     // Half-written by a browser that died, or of an older shape: nothing to take up.
