@@ -90,6 +90,16 @@ async def talking(hub: Hub) -> None:
             pass
 
 
+async def in_a_talk(hub: Hub, exchange: Exchange) -> Telephony:
+    """A worker that leads a call whose two have begun to talk, and do so for a second."""
+    exchange._settings = replace(exchange._settings, talk_s=100)
+    await wanted(hub, GOOD)
+    telephony = Telephony(hub.engine, hub.bus, hub.channels, hub.dialling, hub.now, "w1")
+    await telephony.work()
+    await talking(hub)
+    return telephony
+
+
 @pytest.mark.parametrize("steps", range(34))
 async def test_a_worker_that_dies_at_any_write_loses_nothing_and_rings_nobody_twice(
     hub: Hub, mortal: Mortal, clock: Clock, exchange: Exchange, steps: int
@@ -133,11 +143,7 @@ async def test_a_worker_that_dies_at_any_write_loses_nothing_and_rings_nobody_tw
 async def test_a_talk_goes_on_with_whoever_comes_after(
     hub: Hub, clock: Clock, exchange: Exchange
 ) -> None:
-    exchange._settings = replace(exchange._settings, talk_s=60)
-    await wanted(hub, GOOD)
-    first = Telephony(hub.engine, hub.bus, hub.channels, hub.dialling, hub.now, "w1")
-    await first.work()
-    await talking(hub)
+    first = await in_a_talk(hub, exchange)
     await dies(first)
 
     clock.forward(LEASE + timedelta(seconds=1))

@@ -14,10 +14,9 @@ from hub.hub import Hub
 from hub.statuses import Status
 from telephony.dialer import Dialer
 from telephony.open_lines import Conductor
-from telephony.worker import Telephony
 from tests.spine import Clock, Mortal, current
 from tests.telephony.office import QUICK, calls, equip, lead_of, wanted, working
-from tests.telephony.test_dead_workers import GOOD, Exchange, exchange, talking
+from tests.telephony.test_dead_workers import GOOD, Exchange, exchange, in_a_talk, talking
 
 __all__ = ["exchange"]
 
@@ -32,11 +31,7 @@ async def until_silent(hub: Hub, conductor: Conductor) -> None:
 async def test_a_talk_outlives_a_store_that_was_away_and_is_led_by_one_worker(
     hub: Hub, mortal: Mortal, clock: Clock, exchange: Exchange
 ) -> None:
-    exchange._settings = replace(exchange._settings, talk_s=100)
-    await wanted(hub, GOOD)
-    first = Telephony(hub.engine, hub.bus, hub.channels, hub.dialling, hub.now, "w1")
-    await first.work()
-    await talking(hub)
+    first = await in_a_talk(hub, exchange)
     [conductor] = [one for line in first._lines.all() for one in line.calls.values()]
     async with asyncio.timeout(60):
         # Until all is told and its clock for the talk is set, it still writes.
@@ -81,11 +76,7 @@ async def test_a_clock_that_is_put_back_makes_no_talk_too_short(hub: Hub, clock:
 async def test_who_stops_while_the_store_is_away_lets_go_of_its_lines(
     hub: Hub, mortal: Mortal, exchange: Exchange
 ) -> None:
-    exchange._settings = replace(exchange._settings, talk_s=100)
-    await wanted(hub, GOOD)
-    telephony = Telephony(hub.engine, hub.bus, hub.channels, hub.dialling, hub.now, "w1")
-    await telephony.work()
-    await talking(hub)
+    telephony = await in_a_talk(hub, exchange)
     mortal.down = True
     await telephony.close()
     assert telephony._lines.all() == []

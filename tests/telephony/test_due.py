@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -18,6 +18,7 @@ from hub.schedule import always
 from hub.statuses import Status
 from hub.store.engine import Insert
 from hub.store.schema import SLOTS_OLD
+from telephony.worker import Telephony
 from tests.spine import SHOP, Clock, current, operator
 from tests.telephony.office import (
     QUICK,
@@ -43,21 +44,25 @@ async def slots(hub: Hub) -> list[Slot]:
     return (await hub.engine.find(SLOTS_OLD, limit=100)).items
 
 
+async def put_off_to_the_morning(hub: Hub, telephony: Telephony) -> datetime:
+    """The minute at which the night is over for who is not dialled before."""
+    await telephony.work()
+    assert await calls(hub) == []
+    lead = await lead_of(hub, GOOD)
+    assert due(lead).isoformat() == "2026-03-03T06:00:00+00:00"
+    assert (await row_of(hub, lead)).call_at == due(lead), "the dialog says so too"
+    return due(lead)
+
+
 async def test_nobody_is_dialled_at_night_and_then_at_the_first_lawful_minute(
     hub: Hub, clock: Clock
 ) -> None:
     await equip(hub)
-    lead = await wanted(hub, GOOD)
+    await wanted(hub, GOOD)
     # Planned by day, but the worker was away until 23:00 in Moscow.
     clock.forward(timedelta(hours=11))
     async with working(hub) as telephony:
-        await telephony.work()
-        assert await calls(hub) == []
-        lead = await lead_of(hub, GOOD)
-        assert due(lead).isoformat() == "2026-03-03T06:00:00+00:00"
-        assert (await row_of(hub, lead)).call_at == due(lead), "the dialog says so too"
-
-        clock.at = due(lead)
+        clock.at = await put_off_to_the_morning(hub, telephony)
         await dialled(hub, telephony, GOOD)
     assert len(await calls(hub)) == 1
 
@@ -140,13 +145,7 @@ async def test_a_time_by_day_that_was_missed_is_not_made_up_for_at_night(
     # Whoever dials was away until 23:00 in Moscow.
     clock.forward(timedelta(hours=11))
     async with working(hub) as telephony:
-        await telephony.work()
-        assert await calls(hub) == []
-        lead = await lead_of(hub, GOOD)
-        assert due(lead).isoformat() == "2026-03-03T06:00:00+00:00"
-        assert (await row_of(hub, lead)).call_at == due(lead), "the dialog says so too"
-
-        clock.at = due(lead)
+        clock.at = await put_off_to_the_morning(hub, telephony)
         _, call = await dialled(hub, telephony, GOOD)
     assert call.outcome is Outcome.TALKED
 
