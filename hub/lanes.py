@@ -140,10 +140,5 @@ async def straighten(engine: Engine, now: datetime) -> int:
             return None
         return replace(row, lane_at=now, lane_by="")
 
-    page = await engine.find(
-        LANES, range=Range("lane_at", at_least=now + WAIT_MAX + 2 * LEASE), limit=500
-    )
-    for row in page.items:
-        with suppress(AbsentError):
-            await engine.change(Dialog, row.id, straight)
-    return len(page.items)
+    far = Range("lane_at", at_least=now + WAIT_MAX + 2 * LEASE)
+    return await engine.change_each(LANES, far, straight)

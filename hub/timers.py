@@ -7,7 +7,6 @@ too early, sets the timer's own next time.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -78,10 +77,7 @@ async def straighten(engine: Engine, now: datetime) -> None:
         is_far = timer.due_at is not None and timer.due_at > now + FAR
         return replace(timer, due_at=now, claimed_by="") if is_far else None
 
-    page = await engine.find(TIMERS_DUE, range=Range("due_at", at_least=now + FAR), limit=500)
-    for timer in page.items:
-        with suppress(AbsentError):
-            await engine.change(Timer, timer.id, straight)
+    await engine.change_each(TIMERS_DUE, Range("due_at", at_least=now + FAR), straight)
 
 
 async def settle(engine: Engine, timer: Timer, again: datetime | None = None) -> None:

@@ -385,9 +385,5 @@ class Worker:
         """Makes due what a clock that ran ahead put further off than anything is put."""
         await lanes.straighten(self._engine, now)
         await timers.straighten(self._engine, now)
-        page = await self._engine.find(
-            RULES_DUE, range=Range("rules_at", at_least=now + 2 * POSTPONED), limit=500
-        )
-        for row in page.items:
-            with suppress(AbsentError):
-                await self._engine.change(Dialog, row.id, lambda had: replace(had, rules_at=now))
+        far = Range("rules_at", at_least=now + 2 * POSTPONED)
+        await self._engine.change_each(RULES_DUE, far, lambda had: replace(had, rules_at=now))

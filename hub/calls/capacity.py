@@ -8,14 +8,13 @@ settled; a lease that runs out frees none, for the phones may still ring.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from hub.calls import whom
 from hub.calls.call import Call, Outcome, Side, Slot
-from hub.store.engine import AbsentError, Engine, Insert, Range, TakenError
+from hub.store.engine import Engine, Insert, Range, TakenError
 from hub.store.schema import CALLS_LIVE, CALLS_WATCHED, SLOTS_OLD
 
 ORPHANED = timedelta(minutes=1)
@@ -121,9 +120,7 @@ async def sweep(engine: Engine, now: datetime) -> int:
     Has calls looked at now that dead workers kept by a clock which was far ahead.
     """
     far = Range("watch_at", at_least=now + LEASED_AT_MOST)
-    for left in (await engine.find(CALLS_WATCHED, range=far, limit=500)).items:
-        with suppress(AbsentError):
-            await engine.change(Call, left.id, lambda had: _found(had, now))
+    await engine.change_each(CALLS_WATCHED, far, lambda had: _found(had, now))
     page = await engine.find(SLOTS_OLD, range=Range("created_at", below=now - ORPHANED), limit=500)
     freed = 0
     calls = await engine.get_many(Call, sorted({each.call for each in page.items}))

@@ -11,6 +11,7 @@ import heapq
 from abc import ABC, abstractmethod
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -336,6 +337,16 @@ class Engine(ABC):
                 return Keys(items, cursor(last), looked, last)
             walk = dataclasses.replace(walk, after=last)
             step *= 4
+
+    async def change_each(
+        self, index: Index[D], range: Range, how: Callable[[D], D | None], *, limit: int = 500
+    ) -> int:
+        """As `change` with each of the first documents of the walk; how many it met."""
+        page = await self.find(index, range=range, limit=limit)
+        for each in page.items:
+            with suppress(AbsentError):
+                await self.change(index.of, each.id, how)
+        return len(page.items)
 
     async def count(
         self,

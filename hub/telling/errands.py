@@ -122,17 +122,13 @@ class Errands(ABC, Generic[E]):
 
     async def sweep(self, now: datetime) -> int:
         """Deletes what was done or will never be, for long; makes due what waits beyond reason."""
-        far = await self._engine.find(
-            self._due, range=Range("due_at", at_least=now + FAR), limit=SWEPT_AT_ONCE
-        )
 
         def straight(had: E) -> E | None:
             is_far = had.due_at is not None and had.due_at >= now + FAR
             return replace(had, due_at=now, by="") if is_far else None
 
-        for errand in far.items:
-            with suppress(AbsentError):
-                await self._engine.change(self._old.of, errand.id, straight)
+        far = Range("due_at", at_least=now + FAR)
+        await self._engine.change_each(self._due, far, straight, limit=SWEPT_AT_ONCE)
         page = await self._engine.find(
             self._old,
             range=Range("created_at", below=now - KEPT),
